@@ -1,0 +1,86 @@
+"""Symbolic text of the model's steps: the format that references and normalised traces share.
+
+One event is a call line, the system calls made inside it (indented), and an indented result line.
+Heap addresses read `HeapStart + 0x...`, addresses in mapping number n `<mapped-addr n> + 0x...`.
+"""
+
+import signal
+
+from .model import MAP_STRIDE
+
+NULL = 0
+MMAP_REST = "PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0"
+SIZE_ARGUMENTS = {"os_malloc": (0,), "os_calloc": (0, 1), "os_realloc": (1,), "os_free": ()}
+
+
+def address(value):
+    """Text of the model address `value`: never NULL, because offset 0 is HeapStart itself."""
+    mapping, offset = divmod(value, MAP_STRIDE)
+    room = f"<mapped-addr {mapping}>" if mapping else "HeapStart"
+    return f"{room} + {offset:#x}"
+
+
+def pointer(value):
+    """Text of a pointer argument or result of the API, where 0 is NULL."""
+    return "NULL" if value == NULL else address(value)
+
+
+def step_text(step):
+    """The lines of one model step, as a tuple. A call that aborts (misuse) has no result line."""
+    lines = [call_text(step)]
+    lines += ["  " + system_call_text(call) for call in step.syscalls]
+    if not step.misuse:
+        result = "<void>" if step.result is None else pointer(step.result)
+        lines.append("  = " + result)
+    return tuple(lines)
+
+
+def call_text(step):
+    """`os_malloc(1000)`, `os_realloc(HeapStart + 0x20, 5)`: sizes decimal, pointers symbolic."""
+    sizes = SIZE_ARGUMENTS[step.name]
+    shown = [str(arg) if place in sizes else pointer(arg) for place, arg in enumerate(step.args)]
+    return f"{step.name}({', '.join(shown)})"
+
+
+def system_call_text(call):
+    """One nested system call of a model step, with its result and without indentation."""
+    if call.name == "brk":
+        asked = address(call.args[0]) if call.args else "0"
+        return f"brk({asked}) = {address(call.result)}"
+    if call.name == "mmap":
+        return f"mmap(NULL, {call.args[0]}, {MMAP_REST}) = {mapping_result(call.result)}"
+    start, length = call.args
+    return f"munmap({address(start)}, {length}) = {'0' if call.result == 0 else '-1 ENOMEM'}"
+
+
+def mapping_result(result):
+    """What mmap returned: an address, or the failure that the model knows (no memory)."""
+    return "-1 ENOMEM" if result == -1 else address(result)
+
+
+def end_text(exit_status):
+    """The last line: `exit(N)`, or `killed(SIGNAL)` for a negative status as Popen reports it."""
+    if exit_status >= 0:
+        return f"exit({exit_status})"
+    return f"killed({signal.Signals(-exit_status).name})"
+
+
+def reference(steps, exit_status):
+    """The text of a whole reference: every step in order, then how the program ended."""
+    lines = [line for step in steps for line in step_text(step)]
+    return "\n".join(lines + [end_text(exit_status)]) + "\n"
+
+
+def parse_reference(text):
+    """The events of a reference, one tuple of lines each. ValueError if it is not one."""
+    events = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.startswith("  "):
+            events.append([line])
+        elif events:
+            events[-1].append(line)
+        else:
+            raise ValueError(f"line {number}: indented line before the first event")
+    if not text.endswith("\n") or "" in text.splitlines():
+        raise ValueError("a reference ends in a newline and has no empty lines")
+    return [tuple(event) for event in events]
