@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Install what is missing on Debian or Ubuntu, asking nothing; do nothing when nothing is missing.
+# Usage: checker/deps.sh [--list]     --list only prints the missing packages, one a line
+# Exit status: 0 everything is there, 2 something is missing and could not be installed.
+
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+
+die() {
+    echo "osmem: $1" >&2
+    exit 2
+}
+
+has() { command -v "$1" >/dev/null; }
+
+# One line per requirement: a test that it is there, or the package that brings it.
+missing() {
+    has gcc || echo gcc                         # compiles everything
+    [[ -e /usr/include/stdio.h ]] || echo libc6-dev     # the C library's headers
+    has clang || echo clang                     # second opinion of the compiler lint
+    has make || echo make                       # the Makefiles
+    has ltrace || echo ltrace                   # the traced suite: every call and system call
+    has valgrind || echo valgrind               # memory checks; also its client-request headers
+    has perl || echo perl                       # runs checkpatch.pl
+    has shellcheck || echo shellcheck           # lint of the scripts
+    "$here/python.sh" >/dev/null || echo python3 python3-pytest python3-hypothesis python3-flake8
+}
+
+# Ubuntu does not trust Debian's archive by itself; checkpatch.sh may have to read from there.
+keyring() {
+    if [[ -r /etc/os-release ]] && grep -q '^ID=ubuntu' /etc/os-release &&
+        [[ ! -e /usr/share/keyrings/debian-archive-keyring.gpg ]]; then
+        echo debian-archive-keyring
+    fi
+}
+
+# Print the word to put before a command that needs root, or fail.
+as_root() {
+    if ((EUID == 0)); then
+        echo env
+    elif has sudo && { [[ -t 0 ]] || sudo -n true 2>/dev/null; }; then
+        echo sudo
+    else
+        return 1
+    fi
+}
+
+mapfile -t packages < <({ missing; keyring; } | tr ' ' '\n')
+if [[ ${1:-} == --list ]]; then
+    ((${#packages[@]} == 0)) || printf '%s\n' "${packages[@]}"
+    exit 0
+fi
+((${#packages[@]})) || exit 0
+
+by_hand="apt-get install -y --no-install-recommends ${packages[*]}"
+has apt-get || die "missing: ${packages[*]}; this is not Debian or Ubuntu: install what matches them"
+root=$(as_root) || die "missing: ${packages[*]}; run as root: $by_hand"
+
+echo "osmem: installing ${packages[*]}"
+quiet=(-qq -o "Dpkg::Use-Pty=0")
+"$root" DEBIAN_FRONTEND=noninteractive apt-get "${quiet[@]}" update ||
+    echo "osmem: apt-get update failed; trying with the package lists at hand" >&2
+"$root" DEBIAN_FRONTEND=noninteractive \
+    apt-get "${quiet[@]}" install -y --no-install-recommends "${packages[@]}" >/dev/null ||
+    die "apt-get could not install ${packages[*]}; see above, then run as root: $by_hand"
+still=$(missing | tr '\n' ' ')
+[[ -z $still ]] || die "still missing after the installation: $still"
