@@ -1,0 +1,1 @@
+"""The test harness: builds, traces, compares and explains; standard library only."""
