@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# `make help` lists what there is to do. The work is in src/, examples/, tests/ and checker/.
+
+PYTHON = $$(checker/python.sh || echo python3)
+SECONDS ?= 60
+
+.PHONY: build help deps demo check lint test fuzz clean
+
+build: ## build src/libosmem.so and src/libosmem.a (the default)
+	$(MAKE) -C src
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+deps: ## install what is missing (Debian or Ubuntu packages)
+	@checker/deps.sh
+
+demo: deps ## run the example programs on os_*: traces, heap map, numbers
+	@$(MAKE) --no-print-directory -C examples demo
+
+check: deps ## everything: lint, pytest, the traced programs
+	@"$(PYTHON)" checker/check.py
+
+lint: deps ## all linters, or one: LINT=gcc
+	@"$(PYTHON)" checker/lint.py $(LINT)
+
+test: deps ## all pytest tests, or one: TEST=tests/test_layout.py
+	@"$(PYTHON)" -m pytest -q $(if $(TEST),'$(TEST)')
+
+fuzz: deps ## random call sequences against the model: SECONDS=3600 for an hour
+	@"$(PYTHON)" tests/fuzz.py --seconds $(SECONDS)
+
+clean: ## remove what builds left behind
+	$(MAKE) -C src clean
+	$(MAKE) -C examples clean
+	rm -rf tests/build .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

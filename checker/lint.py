@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Run the linters: one line each, then what they found as 'file:line: message'.
+
+Usage: lint.py [LINTER ...]     all of them when none is named
+
+Exit status: 0 clean, 1 something was found or could not be measured.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections import namedtuple
+from pathlib import Path
+
+import tree
+
+ROOT = tree.ROOT
+HERE = ROOT / "checker"
+
+WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion"]
+C_FLAGS = ["-std=gnu11", "-O2", "-fPIC", "-pthread", *WARNINGS]
+# A pragma would hide a finding from the compilers, so it is a finding itself.
+SILENCER = re.compile(r"\bGCC\s+(diagnostic\s+(ignored|push|pop)|system_header)\b|\bclang\s+diag")
+COMPILER_LINE = re.compile(r"^(?P<file>[^\s:]+):(?P<line>\d+):(\d+:)? "
+                           r"(fatal )?(?P<kind>warning|error): (?P<text>.*)$")
+CHECKPATCH_LINE = re.compile(r"^(?P<file>.+?):(?P<line>\d+): "
+                             r"(?P<kind>ERROR|WARNING|CHECK):(?P<text>[A-Z0-9_]+: .*)$")
+# What checkpatch says of correct C11: (its message, the source line), both searched for.
+# _Static_assert is a keyword, and <a/b.h> is not arithmetic.
+FALSE_ALARMS = [
+    (re.compile(r"^CAMELCASE: .*<_[A-Z]"), re.compile("")),
+    (re.compile(r"^SPACING: "), re.compile(r"\b__has_include\b")),
+]
+
+# kind: of a compiler 'warning', 'error'; of checkpatch 'ERROR', 'WARNING', 'CHECK'; 'pragma'.
+Finding = namedtuple("Finding", "file line kind text")
+
+
+class NotMeasured(Exception):
+    """A linter that is not to be had: str(e) is cause and remedy in one line."""
+
+
+def _run(command, **options):
+    """Run a linter: (its output, both streams; its status). Raises NotMeasured when it is not installed."""
+    environment = {**os.environ, "LC_ALL": "C"}
+    try:
+        done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              errors="replace", check=False, **options)
+    except FileNotFoundError:
+        raise NotMeasured(f"{command[0]} is not installed; run make deps") from None
+    return done.stdout, done.returncode
+
+
+def _findings(pattern, output):
+    """The lines of a linter's output that are findings."""
+    matches = (pattern.match(line) for line in output.splitlines())
+    return [Finding(m["file"], int(m["line"]), m["kind"], m["text"]) for m in matches if m]
+
+
+def _or_status(findings, output, status, who):
+    """The findings, or the linter's complaint as one when it failed without naming a line."""
+    if status and not findings:
+        last = (output.strip().splitlines() or ["no message"])[-1]
+        return [Finding(who, 0, "error", f"exit status {status}: {last}")]
+    return findings
+
+
+def compiler(name, sources, includes, **options):
+    """Warnings of one compiler over the .c files, once each. options go to subprocess.run."""
+    sources = [str(path) for path in sources if Path(path).suffix == ".c"]
+    if not sources:
+        return []
+    search = [f"-I{path}" for path in includes]
+    with tempfile.TemporaryDirectory() as objects:
+        os.chmod(objects, 0o777)    # the compiler may run as another user
+        output, status = _run([name, *C_FLAGS, *search, "-c", *sources],
+                              **{"cwd": objects, **options})
+    found = _findings(COMPILER_LINE, output)
+    return _or_status(sorted(set(found)), output, status, name)
+
+
+def pragmas(sources):
+    """Lines that switch compiler warnings off."""
+    return [Finding(str(path), number, "pragma", "switches compiler warnings off: " + line.strip())
+            for path in sources
+            for number, line in enumerate(Path(path).read_text(errors="replace").split("\n"), 1)
+            if SILENCER.search(line)]
+
+
+def _false_alarm(finding):
+    """Whether checkpatch misunderstood C that the kernel does not use."""
+    lines = Path(finding.file).read_text(errors="replace").split("\n")
+    source = lines[finding.line - 1] if finding.line <= len(lines) else ""
+    return any(message.search(finding.text) and code.search(source)
+               for message, code in FALSE_ALARMS)
+
+
+def checkpatch(sources):
+    """checkpatch.pl with this repository's configuration over C files."""
+    located = subprocess.run([str(HERE / "checkpatch.sh")], stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE, text=True, check=False)
+    if located.returncode:
+        raise NotMeasured((located.stderr.strip().splitlines() or ["checkpatch.pl failed"])[-1])
+    if not sources:
+        return []
+    names = [str(path) for path in sources]
+    output, status = _run(["perl", located.stdout.strip(), "--terse", "--show-types",
+                           "--no-summary", "--color=never", "-f", *names], cwd=ROOT)
+    found = _findings(CHECKPATCH_LINE, output)
+    if not found:
+        return _or_status(found, output, status, "checkpatch")
+    return [finding for finding in found if not _false_alarm(finding)]
+
+
+def _repository_compiler(name):
+    folders = [ROOT / "utils", ROOT / "src", ROOT / "tests/snippets"]
+    return compiler(name, tree.files("*.c"), folders)
+
+
+def _repository_shellcheck():
+    names = [str(path) for path in tree.shell_files()]
+    output, status = _run(["shellcheck", "--external-sources", "--format=gcc", *names], cwd=HERE)
+    pattern = re.compile(r"^(?P<file>.+?):(?P<line>\d+):\d+: (?P<kind>\w+): (?P<text>.*)$")
+    return _or_status(_findings(pattern, output), output, status, "shellcheck")
+
+
+def _repository_flake8():
+    names = [str(path) for path in tree.python_files()]
+    output, status = _run([sys.executable, "-m", "flake8", *names], cwd=ROOT)
+    pattern = re.compile(r"^(?P<file>.+?):(?P<line>\d+):\d+: (?P<kind>\w+) (?P<text>.*)$")
+    return _or_status(_findings(pattern, output), output, status, "flake8")
+
+
+LINTERS = {
+    "gcc": lambda: _repository_compiler("gcc"),
+    "clang": lambda: _repository_compiler("clang"),
+    "pragmas": lambda: pragmas(tree.c_files()),
+    "checkpatch": lambda: checkpatch(tree.c_files()),
+    "shellcheck": _repository_shellcheck,
+    "flake8": _repository_flake8,
+}
+
+
+def relative(path):
+    """A path as a person in the repository's top directory would type it."""
+    return os.path.relpath(path, ROOT) if os.path.isabs(path) else path
+
+
+def run(name):
+    """Run one linter over the repository and report it; 'passed', 'failed' or 'skipped'."""
+    try:
+        found = LINTERS[name]()
+    except NotMeasured as reason:
+        print(f"{name:<12} not measured: {reason}", flush=True)
+        return "skipped"
+    print(f"{name:<12} {f'{len(found)} found' if found else 'clean'}", flush=True)
+    for finding in found:
+        print(f"  {relative(finding.file)}:{finding.line}: {finding.kind}: {finding.text}")
+    return "failed" if found else "passed"
+
+
+def main(names):
+    """Run the named linters, or all."""
+    unknown = [name for name in names if name not in LINTERS]
+    if unknown:
+        print(f"lint: no linter {unknown[0]}; there are {', '.join(LINTERS)}", file=sys.stderr)
+        return 2
+    outcomes = [run(name) for name in names or LINTERS]
+    return 0 if set(outcomes) == {"passed"} else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
