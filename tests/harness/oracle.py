@@ -1,0 +1,269 @@
+"""References from the model alone: a snippet runs on a stand-in library that asks the Model.
+
+The stand-in (oracle.c) has no policy. For every os_* call the model here decides, and the stand-in
+writes the headers, copies, zeroes, maps and unmaps as told, so that the snippet's own checks of
+headers and contents run against the contract and against nobody's implementation.
+"""
+
+import os
+import re
+import socket
+import struct
+import subprocess
+import tempfile
+from multiprocessing.pool import ThreadPool
+from pathlib import Path
+
+from . import symbols
+from .build import HarnessError
+from .model import FREE, HEADER, MAP_STRIDE, Model
+
+HARNESS = Path(__file__).resolve().parent
+TESTS = HARNESS.parent
+SNIPPETS = TESTS / "snippets"
+REFERENCES = TESTS / "ref"
+UTILS = TESTS.parent / "utils"
+
+MESSAGE = struct.Struct("=4Q")          # struct message of oracle.c
+HELLO, MALLOC, CALLOC, REALLOC, FREE_CALL, MAPPED = range(6)
+MAP, UNMAP, HEADER_ORDER, COPY, FILL, RETURN = range(6)
+CALLS = {MALLOC: ("os_malloc", 1), CALLOC: ("os_calloc", 2),
+         REALLOC: ("os_realloc", 2), FREE_CALL: ("os_free", 1)}
+TAKES_POINTER = ("os_realloc", "os_free")
+RUBBISH = 0xA5                          # what a search leaves in free payloads: G6 allows any change
+SILENCE = 10.0                          # seconds without a call after which a snippet counts as hung
+
+# What a snippet may import. Everything else could allocate, print through a buffer or move the
+# break behind the model's back.
+MAY_IMPORT = re.compile(r"os_(malloc|calloc|realloc|free)|write|_?exit|abort|mem(cpy|move|set|cmp)"
+                        r"|__errno_location|__libc_start_main|__cxa_finalize|__gmon_start__"
+                        r"|__stack_chk_fail|_ITM_\w+")
+
+
+class Session:
+    """One running program, its model, and which real addresses the model's addresses stand for."""
+
+    def __init__(self, channel):
+        self.channel = channel
+        self.model = Model()
+        self.steps = []
+        self.headers = {}               # model address of a header -> (size, status) in memory
+        self.mappings = {}              # mapping number -> (real address, length)
+        what, self.arena, self.arena_bytes = self.receive()[:3]
+        if what != HELLO:
+            raise HarnessError("the oracle's stand-in did not say hello; rebuild it")
+
+    def receive(self):
+        """The next message of the program, or None when it has ended."""
+        data = self.channel.recv(MESSAGE.size, socket.MSG_WAITALL)
+        return MESSAGE.unpack(data) if len(data) == MESSAGE.size else None
+
+    def send(self, what, first=0, second=0, third=0):
+        """Give one order to the stand-in."""
+        self.channel.sendall(MESSAGE.pack(what, first, second, third))
+
+    def real(self, address):
+        """The program's address for a model address."""
+        mapping, offset = divmod(address, MAP_STRIDE)
+        if mapping:
+            return self.mappings[mapping][0] + offset
+        if offset > self.arena_bytes:
+            raise HarnessError("the program outgrows the oracle's arena; make it smaller")
+        return self.arena + offset
+
+    def symbolic(self, pointer):
+        """The model address for a pointer of the program; NULL stays 0."""
+        if pointer == symbols.NULL:
+            return symbols.NULL
+        if self.arena <= pointer < self.arena + self.arena_bytes:
+            return pointer - self.arena
+        for number, (start, length) in self.mappings.items():
+            if start <= pointer < start + length:
+                return number * MAP_STRIDE + pointer - start
+        raise HarnessError(f"the program passed {pointer:#x}, which no call returned; "
+                           "a reference can only be made without stray pointers")
+
+    def serve(self):
+        """Answer the program's calls until it ends."""
+        while (message := self.receive()) is not None:
+            name, count = CALLS[message[0]]
+            args = list(message[1:1 + count])
+            if name in TAKES_POINTER:
+                args[0] = self.symbolic(args[0])
+            self.answer(name, tuple(args))
+
+    def answer(self, name, args):
+        """Make the step in the model and let the stand-in do the same in memory."""
+        free_before = [block for block in self.model.heap if block.status == FREE]
+        free_before = [(block.addr + HEADER, block.size) for block in free_before]
+        step = self.model.step(name, args)
+        if step.misuse:
+            raise HarnessError(f"{symbols.call_text(step)} is misuse ({step.misuse}) and would "
+                               "abort; a reference cannot show it")
+        self.steps.append(step)
+        for call in step.syscalls:
+            if call.name == "mmap":
+                self.map(call)
+        if not {"H2", "H3", "H4"}.isdisjoint(step.rules):       # the heap was searched
+            for payload, length in free_before:
+                self.send(FILL, self.real(payload), length, RUBBISH)
+        self.write_headers()
+        self.move_contents(step)
+        for call in step.syscalls:
+            if call.name == "munmap":
+                self.unmap(call)
+        self.send(RETURN, self.real(step.result) if step.result else symbols.NULL, step.errno)
+
+    def map(self, call):
+        """Let the stand-in make a mapping and remember where it is."""
+        length, = call.args
+        self.send(MAP, length)
+        _, start, _, _ = self.receive()
+        self.mappings[call.result // MAP_STRIDE] = (start, length)
+
+    def unmap(self, call):
+        """Let the stand-in remove a mapping."""
+        address, length = call.args
+        self.send(UNMAP, self.real(address), length)
+        del self.mappings[address // MAP_STRIDE]
+
+    def write_headers(self):
+        """Write every header that appeared or changed in this step."""
+        blocks = [*self.model.heap, *self.model.maps.values()]
+        now = {block.addr: (block.size, block.status) for block in blocks}
+        for address, (size, status) in now.items():
+            if self.headers.get(address) != (size, status):
+                self.send(HEADER_ORDER, self.real(address), size, status)
+        self.headers = now
+
+    def move_contents(self, step):
+        """Copy and zero as the model says, in this order."""
+        for target, source, count in step.copies:
+            self.send(COPY, self.real(target), self.real(source), count)
+        for payload, count in step.zeroed:
+            self.send(FILL, self.real(payload), count, 0)
+
+
+def compile_c(arguments, what):
+    """Run the C compiler. HarnessError with its first complaint if it refuses."""
+    compiler = os.environ.get("CC", "cc")
+    try:
+        done = subprocess.run([compiler, "-O1", "-g", "-I", str(UTILS), *map(str, arguments)],
+                              capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise HarnessError(f"no C compiler '{compiler}'; install gcc or set CC") from None
+    if done.returncode != 0:
+        raise HarnessError(f"{what} does not compile: {(done.stderr.splitlines() or ['?'])[0]}")
+
+
+def build_stand_in(directory):
+    """Compile oracle.c into `directory` as libosmem.so."""
+    compile_c(["-shared", "-fPIC", "-o", directory / "libosmem.so", HARNESS / "oracle.c"],
+              "the oracle's stand-in library")
+
+
+def foreign_imports(program):
+    """Names that a program imports although the model could not know what they do."""
+    done = subprocess.run(["nm", "-D", "--undefined-only", str(program)],
+                          capture_output=True, text=True, check=True)
+    names = [line.split()[-1].split("@")[0] for line in done.stdout.splitlines()]
+    return [name for name in names if not MAY_IMPORT.fullmatch(name)]
+
+
+def build_snippet(c_file, directory):
+    """Compile a snippet against the stand-in in `directory`; refuse one the model cannot follow."""
+    program = directory / c_file.stem
+    compile_c(["-o", program, c_file, "-L", directory, "-losmem"], c_file.name)
+    foreign = foreign_imports(program)
+    if foreign:
+        raise HarnessError(f"{c_file.name} calls {', '.join(foreign)}, which may move the break or "
+                           "map memory on its own; use snippet.h and the os_* functions only")
+    return program
+
+
+def run(program, directory):
+    """Run a built snippet on the oracle: (steps, exit status as Popen has it, stderr text)."""
+    ours, theirs = socket.socketpair()
+    ours.settimeout(SILENCE)
+    environment = {"LD_LIBRARY_PATH": str(directory), "OSMEM_ORACLE_CHANNEL": str(theirs.fileno())}
+    with ours, theirs, tempfile.TemporaryFile() as stderr:
+        process = subprocess.Popen([program], env=environment, pass_fds=[theirs.fileno()],
+                                   stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr)
+        theirs.close()
+        try:
+            session = Session(ours)
+            session.serve()
+            status = process.wait(SILENCE)
+        except (socket.timeout, subprocess.TimeoutExpired):
+            raise HarnessError(f"{program.name} hangs; it must end by itself") from None
+        finally:
+            process.kill()
+            process.wait()
+        stderr.seek(0)
+        return session.steps, status, stderr.read().decode("utf-8", "replace")
+
+
+def record(c_file):
+    """Compile one snippet and run it on the model: (steps, exit status, stderr text)."""
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        build_stand_in(directory)
+        return run(build_snippet(Path(c_file), directory), directory)
+
+
+def record_all(names):
+    """Record many snippets at once: {name: (steps, exit status, stderr text)}."""
+    with tempfile.TemporaryDirectory() as where, ThreadPool(os.cpu_count()) as pool:
+        directory = Path(where)
+        build_stand_in(directory)
+
+        def one(name):
+            return run(build_snippet(SNIPPETS / f"{name}.c", directory), directory)
+        return dict(zip(names, pool.map(one, names)))
+
+
+def reference_text(name, recorded):
+    """The reference of a recorded snippet. HarnessError if its own checks failed on the model."""
+    steps, status, stderr = recorded
+    if status != 0 or stderr:
+        said = stderr.strip() or "nothing on stderr"
+        raise HarnessError(f"{name} fails on the model itself ({symbols.end_text(status)}: {said}); "
+                           "correct the snippet")
+    return symbols.reference(steps, status)
+
+
+def snippet_names():
+    """Names of all snippets there are, sorted."""
+    return sorted(path.stem for path in SNIPPETS.glob("test-*.c"))
+
+
+def update_references(names=None):
+    """Rewrite tests/ref for the named snippets, or for all (then stale references go away too)."""
+    chosen = list(names or snippet_names())
+    unknown = sorted(set(chosen) - set(snippet_names()))
+    if unknown:
+        raise HarnessError(f"no snippet {unknown[0]}.c in tests/snippets; check the name")
+    REFERENCES.mkdir(exist_ok=True)
+    texts = {name: reference_text(name, done) for name, done in record_all(chosen).items()}
+    changes = [write_if_changed(REFERENCES / f"{name}.ref", text) for name, text in texts.items()]
+    if not names:
+        changes += [remove(path) for path in sorted(REFERENCES.glob("*.ref"))
+                    if path.stem not in texts]
+    for change in filter(None, changes):
+        print(change)
+    print(f"{len(chosen)} references, {len(list(filter(None, changes)))} changed")
+
+
+def write_if_changed(path, text):
+    """Write a file unless it already says so; what happened in words, or None."""
+    old = path.read_text() if path.exists() else None
+    if old == text:
+        return None
+    path.write_text(text)
+    return f"{path.name}: {'new' if old is None else 'changed'}"
+
+
+def remove(path):
+    """Remove a reference whose snippet is gone."""
+    path.unlink()
+    return f"{path.name}: removed, it has no snippet"
