@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Style out of 10: what a linter's finding costs. checker/README.md shows the same table."""
+
+POINTS = 10
+
+# kind of finding -> (what it is, cost of each, most that this kind can cost together)
+COSTS = {
+    "error": ("compiler error", 1.0, 4.0),
+    "warning": ("compiler warning", 0.5, 4.0),
+    "pragma": ("warning switched off", 1.0, 2.0),
+    "ERROR": ("checkpatch error", 0.5, 3.0),
+    "WARNING": ("checkpatch warning", 0.25, 3.0),
+    "CHECK": ("checkpatch check", 0.1, 2.0),
+}
+
+
+def once_a_line(findings):
+    """The findings as a list, without what a second compiler says of the same line."""
+    kept = {}
+    for finding in findings:
+        compilers = finding.kind in ("error", "warning")
+        key = (finding.file, finding.line, finding.kind) if compilers else finding
+        kept.setdefault(key, finding)
+    return list(kept.values())
+
+
+def deductions(findings):
+    """What the findings cost: [(kind, how many, points)], kinds in the order of the table."""
+    counts = {kind: sum(finding.kind == kind for finding in once_a_line(findings))
+              for kind in COSTS}
+    return [(kind, count, min(count * COSTS[kind][1], COSTS[kind][2]))
+            for kind, count in counts.items() if count]
+
+
+def points(findings):
+    """Style points that are left, 0 to 10, to a hundredth."""
+    lost = sum(cost for _kind, _count, cost in deductions(findings))
+    return max(0.0, round(POINTS - lost, 2))

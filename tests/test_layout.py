@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The shape of the repository: which file may use what, how long things may be."""
+
+import re
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "checker"))
+import tree  # noqa: E402
+
+ROOT = tree.ROOT
+
+# Floors of the library, ground floor first: a file includes its own header and lower floors only.
+FLOORS = [
+    {"config"},
+    {"check"},
+    {"os"},
+    {"block", "map"},
+    {"fit"},
+    {"osmem"},
+]
+# What both sides share is below them all.
+UTILS = {"osmem.h", "block_meta.h", "printf.h"}
+
+# Headers that declare system calls -> the only files of library and utils that may include them.
+SYSTEM_CALLS = {"unistd.h", "fcntl.h", "syscall.h", "sys/mman.h", "sys/syscall.h", "sys/uio.h",
+                "sys/resource.h", "sys/time.h", "sys/stat.h", "sys/wait.h", "sys/prctl.h"}
+MAKES_SYSTEM_CALLS = {"src/os.c", "utils/printf.c"}
+
+MAX_FILE_LINES = 600
+MAX_FUNCTION_LINES = 60
+MEDIAN_FUNCTION_LINES = 12
+
+COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
+INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
+FUNCTION = re.compile(r"^(?![ \t#}])[^\n;{}]*?(\w+)\([^;{}]*\)\s*\n\{\n(.*?)^\}", re.M | re.DOTALL)
+
+
+def name(path):
+    """A file's path from the top of the repository."""
+    return path.relative_to(ROOT).as_posix()
+
+
+def in_folder(paths, folder):
+    """Those paths that lie in a top-level folder."""
+    return [path for path in paths if path.relative_to(ROOT).parts[0] == folder]
+
+
+def text(path):
+    """A file's text."""
+    return path.read_text(encoding="utf-8")
+
+
+def includes(path):
+    """The file's includes: [('<' or '\"', header)]."""
+    return INCLUDE.findall(COMMENT.sub("", text(path)))
+
+
+def floor(stem):
+    """The floor of a library file, None when it is on none."""
+    return next((number for number, stems in enumerate(FLOORS) if stem in stems), None)
+
+
+def goes_up(path):
+    """The includes of a library file that do not lead down."""
+    return [header for mark, header in includes(path)
+            if mark == '"' and header not in UTILS and "/" not in header
+            and Path(header).stem != path.stem
+            and not (floor(Path(header).stem) or 0) < floor(path.stem)]
+
+
+def functions(path):
+    """[(function, number of lines of its body)] of a C file."""
+    return [(found, body.count("\n")) for found, body in FUNCTION.findall(text(path))]
+
+
+LIBRARY = in_folder(tree.c_files(), "src")
+SHARED = in_folder(tree.c_files(), "utils")
+SOURCES = tree.files("*.c", "*.h", "*.py", "*.sh", "run", "Makefile")
+
+
+def test_every_library_file_has_a_floor():
+    assert LIBRARY
+    assert [name(path) for path in LIBRARY if floor(path.stem) is None] == []
+
+
+@pytest.mark.parametrize("path", LIBRARY, ids=name)
+def test_includes_lead_down(path):
+    assert goes_up(path) == []
+
+
+def test_an_include_that_leads_up_is_seen(tmp_path):
+    wrong = tmp_path / "os.c"
+    wrong.write_text('#include "os.h"\n#include "check.h"\n#include "fit.h"\n')
+    assert goes_up(wrong) == ["fit.h"]
+
+
+@pytest.mark.parametrize("path", SHARED, ids=name)
+def test_utils_include_nothing_of_the_library(path):
+    own = [header for mark, header in includes(path) if mark == '"']
+    assert set(own) <= UTILS
+
+
+@pytest.mark.parametrize("path", LIBRARY + SHARED, ids=name)
+def test_system_calls_are_made_on_the_ground_floor_only(path):
+    used = {header for mark, header in includes(path) if mark == "<"} & SYSTEM_CALLS
+    assert not used or name(path) in MAKES_SYSTEM_CALLS
+
+
+@pytest.mark.parametrize("path", in_folder(tree.c_files(), "examples"), ids=name)
+def test_examples_use_the_public_headers_only(path):
+    own = {header for mark, header in includes(path) if mark == '"'}
+    neighbours = {neighbour.name for neighbour in path.parent.glob("*.h")}
+    assert own <= UTILS | neighbours
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_files_are_short_enough_to_be_read(path):
+    assert text(path).count("\n") < MAX_FILE_LINES
+
+
+@pytest.mark.parametrize("path", tree.files("*.c", "*.h"), ids=name)
+def test_functions_are_short(path):
+    too_long = [(function, lines) for function, lines in functions(path)
+                if lines > MAX_FUNCTION_LINES]
+    assert too_long == []
+
+
+def test_the_median_function_is_ten_lines_or_so():
+    lengths = [lines for path in LIBRARY + SHARED for _, lines in functions(path)]
+    assert len(lengths) > 20
+    assert statistics.median(lengths) <= MEDIAN_FUNCTION_LINES
+
+
+def test_functions_are_found(tmp_path):
+    sample = tmp_path / "sample.c"
+    sample.write_text("static int f(int a,\n\t     int b)\n{\n\tif (a) {\n\t\tb++;\n\t}\n\treturn b;\n}\n"
+                      "\nvoid g(void)\n{\n}\n\nint h(void);\n")
+    assert functions(sample) == [("f", 4), ("g", 0)]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_licence_comes_first(path):
+    lines = text(path).split("\n")
+    first = lines[1] if lines[0].startswith("#!") else lines[0]
+    assert "SPDX-License-Identifier: BSD-3-Clause" in first
+
+
+@pytest.mark.parametrize("path", SOURCES + tree.files("*.md", "*.json", "*.ref"), ids=name)
+def test_no_machine_is_named(path):
+    places = re.findall(r"/(?:home|root|work|Users)/\w[^\s'\")]*", text(path))
+    assert places == []
+
+
+def test_no_build_output_is_tracked():
+    listed = subprocess.run(["git", "-c", "safe.directory=*", "ls-files", "-ci",
+                             "--exclude-standard"], cwd=ROOT, capture_output=True, text=True,
+                            check=False)
+    if listed.returncode:
+        pytest.skip("not a git checkout: nothing is tracked")
+    assert listed.stdout.split() == []
+    assert [name(path) for path in tree.files("*.o", "*.so", "*.a", "*.pyc")] == []
