@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "block.h"
+
+#include <errno.h>
+
+#include "check.h"
+#include "os.h"
+
+struct heap heap;
+
+static struct region regions[REGIONS_MAX];
+
+void block_verify(const struct block_meta *b)
+{
+	if (unlikely(!block_is_sealed(b)))
+		check_fail("overwritten header", block_payload(b));
+}
+
+/* The last region that starts at or below address; heap.tail is not NULL. */
+static struct region *region_below(uintptr_t address)
+{
+	struct region *low = regions;
+	struct region *high = heap.tail;
+
+	while (low < high) {
+		struct region *middle = low + (high - low + 1) / 2;
+
+		if (middle->start <= address)
+			low = middle;
+		else
+			high = middle - 1;
+	}
+	return low;
+}
+
+struct region *block_region(uintptr_t address)
+{
+	struct region *r = heap.tail;
+
+	if (!r)
+		return NULL;
+	if (unlikely(address < r->start))
+		r = region_below(address);
+	return address >= r->start && address < r->end ? r : NULL;
+}
+
+/* Growth */
+
+bool block_at_break(const struct block_meta *b)
+{
+	return b == heap.last && heap.tail->end == os_break();
+}
+
+/* Whether the heap may reach up to end: links can express it (see config.h). */
+static bool heap_may_reach(uintptr_t end)
+{
+	return !heap.tail || end - heap.base <= HEAP_REACH;
+}
+
+/*
+ * Opens a region of one block of size usable bytes at the break, rounded up to
+ * 8 when somebody else left it odd (B2). G4: at the very break otherwise.
+ */
+static struct block_meta *region_open(size_t size)
+{
+	uintptr_t at = os_break();
+	uintptr_t start = (at + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
+	uintptr_t end = start + HEADER + size;
+	struct region *r = heap.tail ? heap.tail + 1 : regions;
+
+	if (r == regions + REGIONS_MAX || !heap_may_reach(end) ||
+	    (heap.tail && at < heap.tail->end)) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	if (!os_break_grow(end - at))
+		return NULL;
+	r->start = start;
+	r->end = end;
+	heap.tail = r;
+	heap.last = (struct block_meta *)start;
+	heap.last->prev = NULL;
+	return heap.last;
+}
+
+bool block_grow_last(size_t more)
+{
+	if (heap_may_reach(heap.tail->end + more))
+		return os_break_grow(more);
+	errno = ENOMEM;
+	return false;
+}
+
+void block_extend_last(size_t more)
+{
+	heap.tail->end += more;
+	heap.last->size += more;
+}
+
+struct block_meta *block_first(void)
+{
+	struct block_meta *b;
+
+	if (!heap.queried && !os_break_query()) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	heap.queried = true;
+	b = region_open(PREALLOC - HEADER);
+	if (!b)
+		return NULL;
+	heap.base = (uintptr_t)b;
+	b->size = PREALLOC - HEADER;
+	b->status = STATUS_FREE;
+	b->seal = 0;
+	payload_hide(block_payload(b), b->size);
+	return b;
+}
+
+/* A block right behind the last one, which ends at the break. */
+static struct block_meta *append_here(size_t size)
+{
+	struct block_meta *left = heap.last;
+	struct block_meta *b = (struct block_meta *)heap.tail->end;
+
+	block_verify(left);
+	if (!heap_may_reach(heap.tail->end + HEADER + size)) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	if (!os_break_grow(HEADER + size))
+		return NULL;
+	heap.tail->end += HEADER + size;
+	heap.last = b;
+	b->prev = left;
+	if (!block_is_free(left))
+		block_make_live(left);
+	return b;
+}
+
+struct block_meta *block_append(size_t size)
+{
+	struct block_meta *b;
+
+	b = heap.tail->end == os_break() ? append_here(size) : region_open(size);
+	if (!b)
+		return NULL;
+	b->size = size;
+	b->status = STATUS_ALLOC;
+	b->seal = 0;
+	block_make_live(b);
+	return b;
+}
+
+/* Shape */
+
+void block_make_live(struct block_meta *b)
+{
+	b->status = STATUS_ALLOC;
+	b->next = block_right(b);
+	b->seal = 0;
+	block_seal(b);
+}
+
+struct block_meta *block_split(struct block_meta *b, size_t size)
+{
+	struct block_meta *rest = (struct block_meta *)((uintptr_t)block_payload(b) + size);
+
+	header_show(rest);
+	rest->size = b->size - size - HEADER;
+	rest->status = STATUS_FREE;
+	rest->seal = 0;
+	rest->prev = b;
+	b->size = size;
+	block_tie(rest);
+	payload_hide(block_payload(rest), rest->size);
+	return rest;
+}
+
+void block_swallow(struct block_meta *b, struct block_meta *right)
+{
+	b->size += HEADER + right->size;
+	/* What no longer is a header must not pass for one. */
+	right->seal = ~block_seal_of(right);
+	header_hide(right);
+}
+
+void block_tie(struct block_meta *b)
+{
+	struct block_meta *right = block_right(b);
+
+	if (!right) {
+		if ((uintptr_t)b >= heap.tail->start)
+			heap.last = b;
+		return;
+	}
+	block_verify(right);
+	right->prev = b;
+	block_seal(right);
+}
+
+/* From any pointer to a block */
+
+/* The block of region r that holds address, found the slow way: a walk. */
+static struct block_meta *block_around(const struct region *r, uintptr_t address)
+{
+	struct block_meta *b = (struct block_meta *)r->start;
+
+	for (;;) {
+		block_verify(b);
+		if (address < block_end(b))
+			return b;
+		b = (struct block_meta *)block_end(b);
+	}
+}
+
+struct block_meta *block_find(const void *payload, const char **what)
+{
+	uintptr_t address = (uintptr_t)payload;
+	struct region *r = block_region(address);
+	struct block_meta *b = block_of_payload(payload);
+
+	*what = NULL;
+	if (!r)
+		return NULL;
+	if (likely(address % ALIGNMENT == 0 && address - r->start >= HEADER && block_is_sealed(b)))
+		return b;
+	/* Either no block begins here, or one whose header was overwritten: then this aborts. */
+	*what = block_is_free(block_around(r, address)) ? "double free" : "interior pointer";
+	return NULL;
+}
+
+/* Audit */
+
+int block_walk(int (*visit)(const struct block_meta *b, void *arg), void *arg)
+{
+	int stop = 0;
+
+	for (struct region *r = regions; heap.tail && r <= heap.tail && !stop; r++)
+		for (uintptr_t at = r->start; at < r->end && !stop;) {
+			struct block_meta *b = (struct block_meta *)at;
+
+			at = block_end(b);
+			stop = visit(b, arg);
+		}
+	return stop;
+}
+
+/* What is wrong with b, whose left neighbour in region r is left. */
+static const char *block_fault(const struct block_meta *b, const struct block_meta *left,
+			       const struct region *r)
+{
+	uintptr_t end = r->end;
+
+	if (!block_is_sealed(b))
+		return "block 5: header not sealed";
+	if (b->size % ALIGNMENT || b->size > end - (uintptr_t)block_payload(b))
+		return "block 1: blocks do not tile their region";
+	if (b->status != STATUS_FREE && b->status != STATUS_ALLOC)
+		return "block 2: status";
+	if (b->prev != left)
+		return "block 3: prev is not the left neighbour";
+	if (!block_is_free(b) && b->next != block_right(b))
+		return "block 4: next is not the right neighbour";
+	if (r == heap.tail && block_end(b) == end && heap.last != b)
+		return "block 6: last block";
+	return NULL;
+}
+
+static const char *region_check(const struct region *r)
+{
+	const struct block_meta *left = NULL;
+	const char *fault = NULL;
+
+	for (uintptr_t at = r->start; at < r->end && !fault; at = block_end(left)) {
+		const struct block_meta *b = (const struct block_meta *)at;
+
+		fault = block_fault(b, left, r);
+		left = b;
+	}
+	return fault;
+}
+
+const char *block_check(void)
+{
+	const char *fault = NULL;
+
+	for (struct region *r = regions; heap.tail && r <= heap.tail && !fault; r++)
+		fault = region_check(r);
+	return fault;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * Every constant and switch of the allocator, in bytes unless said otherwise.
+ * Rule numbers are those of docs/contract.md.
+ */
+
+#ifndef CONFIG_H
+#define CONFIG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "block_meta.h"
+
+#define ALIGNMENT	8UL			/* of headers, payloads and sizes (G2) */
+#define HEADER		sizeof(struct block_meta)	/* in front of every payload (G1) */
+#define MMAP_THRESHOLD	(128UL * 1024)		/* spans from here on are mapped (W1) */
+#define PREALLOC	(128UL * 1024)		/* first growth of the break (F1) */
+#define SPLIT_MIN	(HEADER + ALIGNMENT)	/* least surplus worth a block (S1) */
+#define SIZE_LIMIT	(((size_t)PTRDIFF_MAX - HEADER) & ~(ALIGNMENT - 1))	/* largest request (W5) */
+
+/*
+ * Links between free blocks are 32-bit numbers of 8-byte units, which bounds
+ * the distance from the first to the last byte of the heap.
+ */
+#define HEAP_REACH	(ALIGNMENT * (UINT32_MAX - 1UL))
+
+/*
+ * Each time somebody else has moved the break, the heap goes on in a new
+ * region (B2). 16 bytes each; untouched entries cost no memory.
+ */
+#define REGIONS_MAX	65536
+
+#define EXACT_BINS	512	/* bins of one size each, in units of 8: up to 4 KiB */
+#define RANGE_STEPS	8	/* bins per doubling of size above that */
+
+_Static_assert(sizeof(void *) == 8, "the header's layout wants 64-bit pointers (G1)");
+_Static_assert(HEADER == 32, "G1");
+_Static_assert(offsetof(struct block_meta, status) == 8, "G1");
+_Static_assert(offsetof(struct block_meta, prev) == 16, "G1");
+_Static_assert(offsetof(struct block_meta, next) == 24, "G1");
+_Static_assert(HEADER % ALIGNMENT == 0, "payloads are aligned because headers are (G2)");
+_Static_assert((EXACT_BINS & (EXACT_BINS - 1)) == 0, "range bins start at a power of two");
+
+#define likely(x)	__builtin_expect(!!(x), 1)
+#define unlikely(x)	__builtin_expect(!!(x), 0)
+
+/*
+ * valgrind sees payloads come and go when its headers were there at build
+ * time; without them these vanish. payload_* speak of the program's bytes,
+ * header_* of the library's.
+ */
+#if __has_include(<valgrind/memcheck.h>)
+#include <valgrind/memcheck.h>
+#define payload_alloc(p, n, zero)	VALGRIND_MALLOCLIKE_BLOCK(p, n, 0, zero)
+#define payload_free(p)			VALGRIND_FREELIKE_BLOCK(p, 0)
+#define payload_resize(p, from, to)	VALGRIND_RESIZEINPLACE_BLOCK(p, from, to, 0)
+#define payload_hide(p, n)		VALGRIND_MAKE_MEM_NOACCESS(p, n)
+#define header_show(p)			VALGRIND_MAKE_MEM_DEFINED(p, HEADER)
+#define header_hide(p)			VALGRIND_MAKE_MEM_NOACCESS(p, HEADER)
+#else
+#define payload_alloc(p, n, zero)	((void)0)
+#define payload_free(p)			((void)0)
+#define payload_resize(p, from, to)	((void)0)
+#define payload_hide(p, n)		((void)0)
+#define header_show(p)			((void)0)
+#define header_hide(p)			((void)0)
+#endif
+
+#endif

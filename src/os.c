@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "os.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/single_threaded.h>
+#include <unistd.h>
+
+size_t os_page_size(void)
+{
+	return getauxval(AT_PAGESZ);
+}
+
+uint64_t os_secret(void)
+{
+	const void *random = (const void *)getauxval(AT_RANDOM);
+	uint64_t words[2] = { 0, 0 };
+
+	/*
+	 * The C library makes its stack canary and pointer guard of these 16
+	 * bytes, and our check values can be read by the program: give a
+	 * digest away, not the bytes.
+	 */
+	if (random)
+		memcpy(words, random, sizeof(words));
+	return (words[0] ^ 0x9e3779b97f4a7c15) * (words[1] | 1) ^ words[0] >> 32;
+}
+
+bool os_single_threaded(void)
+{
+	return __libc_single_threaded;
+}
+
+bool os_break_query(void)
+{
+	return brk(NULL) == 0;
+}
+
+uintptr_t os_break(void)
+{
+	return (uintptr_t)sbrk(0);
+}
+
+bool os_break_grow(size_t bytes)
+{
+	uintptr_t expected = os_break();
+	void *old = sbrk((intptr_t)bytes);
+
+	if (old != (void *)-1 && (uintptr_t)old == expected)
+		return true;
+	errno = ENOMEM;
+	return false;
+}
+
+void *os_map(size_t length)
+{
+	void *start = mmap(NULL, length, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (start != MAP_FAILED)
+		return start;
+	errno = ENOMEM;
+	return NULL;
+}
+
+bool os_unmap(void *start, size_t length)
+{
+	if (munmap(start, length) == 0)
+		return true;
+	errno = ENOMEM;
+	return false;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * What the allocator asks of the operating system: the only callers of brk,
+ * mmap and munmap, and the seam at which a test makes them fail. Addresses
+ * are uintptr_t, lengths bytes. Callers hold the library's lock.
+ *
+ * The break moves through the C library's brk() and sbrk() rather than the
+ * raw system call, because the C library keeps a copy of the break: its own
+ * malloc and the program's sbrk() then see our growth, and we see theirs
+ * without a system call (B2, F3). glibc does not synchronise that copy between
+ * threads, so the program must not call sbrk() in parallel with us.
+ */
+
+#ifndef OS_H
+#define OS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Bytes in a page, from the auxiliary vector: no system call. */
+size_t os_page_size(void);
+
+/* 64 bits that differ between processes, from the auxiliary vector. */
+uint64_t os_secret(void);
+
+/* Whether no second thread has ever been started. */
+bool os_single_threaded(void);
+
+/* Asks the kernel for the break: brk(0), the one of F1. False: it has none. */
+bool os_break_query(void);
+
+/* The break as the C library knows it; no system call after os_break_query(). */
+uintptr_t os_break(void);
+
+/*
+ * Grows the break from where os_break() says it is. Returns false with
+ * errno = ENOMEM when the kernel refuses, or when somebody else moved the
+ * break in between (the bytes are then lost, nobody else's are touched).
+ */
+bool os_break_grow(size_t bytes);
+
+/* A private, zeroed mapping (M1); NULL with errno = ENOMEM. */
+void *os_map(size_t length);
+
+/* Gives a whole mapping back; false with errno = ENOMEM, and it is still there. */
+bool os_unmap(void *start, size_t length);
+
+#endif

@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+/*
+ * os_malloc(), os_calloc(), os_realloc(), os_free(): the policy of
+ * docs/contract.md, rule by rule. Nothing changes before the system calls
+ * that an operation needs have succeeded, so that a failure leaves every block
+ * as it was (B1).
+ */
+
+#include "osmem.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "block.h"
+#include "check.h"
+#include "fit.h"
+#include "lock.h"
+#include "map.h"
+#include "os.h"
+
+/* Begins an API call: locks, and names it for a report of misuse. */
+static void enter(const char *api)
+{
+	lock_take();
+	check_enter(api);
+	if (unlikely(!heap.secret))
+		heap.secret = os_secret() | 1;
+}
+
+/* A(n), the usable bytes of a request (G2). Wants size <= SIZE_LIMIT. */
+static size_t usable_for(size_t size)
+{
+	return (size + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
+}
+
+/* W1, W2: whether usable bytes belong on the heap, below this limit. */
+static bool belongs_on_heap(size_t usable, size_t limit)
+{
+	return usable + HEADER < limit;
+}
+
+static size_t least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* The heap */
+
+/* Shortens b, which is live or becomes live, to usable bytes if it can be (S1, S2). */
+static void trim(struct block_meta *b, size_t usable)
+{
+	if (b->size - usable >= SPLIT_MIN)
+		fit_wait(block_split(b, usable));
+	block_make_live(b);
+}
+
+/* F1: one free block at the break. */
+static bool first_use(void)
+{
+	struct block_meta *b = block_first();
+
+	if (b)
+		fit_wait(b);
+	return b;
+}
+
+/* H3: the heap's last block, free and of last bytes once merged, grows to usable. */
+static struct block_meta *place_in_last(size_t usable, size_t last)
+{
+	struct block_meta *b;
+
+	if (!block_grow_last(usable - last))
+		return NULL;
+	fit_settle();
+	b = heap.last;
+	fit_drop(b);
+	block_extend_last(usable - last);
+	block_make_live(b);
+	return b;
+}
+
+/*
+ * A live heap block of usable bytes (H1 to H5, after F1); NULL and ENOMEM.
+ * last_taken: the free blocks at the heap's end belong to a block that is
+ * being resized (X8), so the last block counts as live.
+ */
+static struct block_meta *place(size_t usable, bool last_taken)
+{
+	struct block_meta *b;
+	size_t last;
+
+	if (unlikely(!heap.tail) && !first_use())
+		return NULL;
+	if (fit_would(usable, &last)) {
+		fit_settle();
+		b = fit_take(usable);
+		trim(b, usable);
+		return b;
+	}
+	if (last && !last_taken && block_at_break(heap.last))
+		return place_in_last(usable, last);
+	b = block_append(usable);
+	if (b)
+		fit_settle();
+	return b;
+}
+
+/* Both places */
+
+/* A new block for size bytes: on the heap below limit, else mapped; NULL and ENOMEM. */
+static struct block_meta *create(size_t size, size_t limit)
+{
+	struct block_meta *b;
+	size_t usable;
+
+	if (size > SIZE_LIMIT) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	usable = usable_for(size);
+	b = belongs_on_heap(usable, limit) ? place(usable, false) : map_create(usable);
+	if (b)
+		payload_alloc(block_payload(b), b->size, b->status == STATUS_MAPPED);
+	return b;
+}
+
+/* R1, R2: gives a live block back; false and ENOMEM when it cannot be unmapped. */
+static bool release(struct block_meta *b)
+{
+	if (b->status != STATUS_MAPPED)
+		fit_wait(b);
+	else if (!map_destroy(b))
+		return false;
+	payload_free(block_payload(b));
+	return true;
+}
+
+/* B4: the block whose payload ptr is, live or free; NULL, and *what ptr is instead. */
+static struct block_meta *find(const void *ptr, const char **what)
+{
+	struct block_meta *b = block_find(ptr, what);
+
+	return b || *what ? b : map_find(ptr, what);
+}
+
+/* X9 */
+static void copy_payload(struct block_meta *to, const struct block_meta *from, size_t usable)
+{
+	memcpy(block_payload(to), block_payload(from), least(from->size, usable));
+}
+
+/* Resizing; each returns the block that now holds the payload, or NULL and ENOMEM */
+
+/*
+ * X3, X5: to a new block by W3. Should the old mapping refuse to go, the new
+ * block goes instead.
+ */
+static struct block_meta *move(struct block_meta *b, size_t size)
+{
+	struct block_meta *to = create(size, MMAP_THRESHOLD);
+
+	if (!to)
+		return NULL;
+	copy_payload(to, b, usable_for(size));
+	if (release(b))
+		return to;
+	release(to);
+	errno = ENOMEM;
+	return NULL;
+}
+
+/* X6: b is the last block and ends at the break. */
+static struct block_meta *grow_at_break(struct block_meta *b, size_t usable)
+{
+	size_t more = usable - b->size;
+
+	if (!block_grow_last(more))
+		return NULL;
+	payload_resize(block_payload(b), b->size, usable);
+	block_extend_last(more);
+	block_make_live(b);
+	return b;
+}
+
+/* The free blocks right of b that X7 would absorb. */
+struct run {
+	size_t size;		/* what b would have then */
+	bool takes_last;	/* whether the heap's last block is among them */
+};
+
+static struct run run_right_of(const struct block_meta *b, size_t usable)
+{
+	struct run run = { b->size, false };
+	const struct block_meta *right = block_right(b);
+
+	while (run.size < usable && right && block_is_free(right)) {
+		block_verify(right);
+		run.size += HEADER + right->size;
+		run.takes_last = right == heap.last;
+		right = block_right(right);
+	}
+	return run;
+}
+
+/* X7: one free neighbour at a time, until b has usable bytes or there is none left. */
+static void absorb(struct block_meta *b, size_t usable)
+{
+	struct block_meta *right = block_right(b);
+	size_t before = b->size;
+
+	while (b->size < usable && right && block_is_free(right)) {
+		fit_drop(right);
+		block_swallow(b, right);
+		right = block_right(b);
+	}
+	if (b->size == before)
+		return;
+	block_tie(b);
+	block_make_live(b);
+	payload_resize(block_payload(b), before, b->size);
+}
+
+/* X8: what was absorbed stays absorbed, but only once there is a place to go. */
+static struct block_meta *move_on_heap(struct block_meta *b, size_t usable, bool takes_last)
+{
+	struct block_meta *to = place(usable, takes_last);
+
+	if (!to)
+		return NULL;
+	payload_alloc(block_payload(to), to->size, false);
+	absorb(b, usable);
+	copy_payload(to, b, usable);
+	release(b);
+	return to;
+}
+
+/* X4 to X8 for a live heap block. */
+static struct block_meta *resize(struct block_meta *b, size_t size)
+{
+	size_t usable = usable_for(size);
+	size_t before = b->size;
+	struct run run;
+
+	if (usable > before) {
+		if (!belongs_on_heap(usable, MMAP_THRESHOLD))
+			return move(b, size);
+		if (block_at_break(b))
+			return grow_at_break(b, usable);
+		run = run_right_of(b, usable);
+		if (run.size < usable)
+			return move_on_heap(b, usable, run.takes_last);
+		absorb(b, usable);
+		before = b->size;
+	}
+	trim(b, usable);
+	payload_resize(block_payload(b), before, b->size);
+	return b;
+}
+
+/* X1 to X8 for a block that ptr was found to be; NULL also where X1, X2 say so. */
+static struct block_meta *reallocate(struct block_meta *b, size_t size)
+{
+	if (block_is_free(b))
+		return NULL;
+	if (size == 0) {
+		release(b);
+		return NULL;
+	}
+	if (size > SIZE_LIMIT) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return b->status == STATUS_MAPPED ? move(b, size) : resize(b, size);
+}
+
+/* The interface */
+
+void *os_malloc(size_t size)
+{
+	struct block_meta *b;
+
+	if (size == 0)
+		return NULL;
+	enter("os_malloc");
+	b = create(size, MMAP_THRESHOLD);
+	lock_give();
+	return b ? block_payload(b) : NULL;
+}
+
+void *os_calloc(size_t nmemb, size_t size)
+{
+	size_t total;
+	struct block_meta *b;
+
+	if (nmemb == 0 || size == 0)
+		return NULL;
+	if (__builtin_mul_overflow(nmemb, size, &total))
+		total = SIZE_MAX;
+	enter("os_calloc");
+	b = create(total, os_page_size());
+	lock_give();
+	if (!b)
+		return NULL;
+	/* H6; a mapping is zero already. */
+	if (b->status == STATUS_ALLOC)
+		memset(block_payload(b), 0, total);
+	return block_payload(b);
+}
+
+void *os_realloc(void *ptr, size_t size)
+{
+	struct block_meta *b;
+	const char *what;
+
+	if (!ptr && size == 0)
+		return NULL;
+	enter("os_realloc");
+	if (!ptr) {
+		b = create(size, MMAP_THRESHOLD);
+	} else {
+		b = find(ptr, &what);
+		if (b)
+			b = reallocate(b, size);
+		else
+			errno = EINVAL;
+	}
+	lock_give();
+	return b ? block_payload(b) : NULL;
+}
+
+void os_free(void *ptr)
+{
+	struct block_meta *b;
+	const char *what;
+
+	if (!ptr)
+		return;
+	enter("os_free");
+	b = find(ptr, &what);
+	if (!b || block_is_free(b))
+		check_fail(b ? "double free" : what, ptr);
+	release(b);
+	lock_give();
+}
+
+const char *osmem_check(void)
+{
+	const char *fault;
+
+	enter("osmem_check");
+	fault = block_check();
+	if (!fault)
+		fault = fit_check();
+	if (!fault)
+		fault = map_check();
+	lock_give();
+	return fault;
+}
+
+int osmem_walk(osmem_visit_fn *visit, void *arg)
+{
+	int stop;
+
+	enter("osmem_walk");
+	stop = block_walk(visit, arg);
+	if (!stop)
+		stop = map_walk(visit, arg);
+	lock_give();
+	return stop;
+}
