@@ -1,0 +1,211 @@
+"""A picture of the heap in plain characters, for one screen.
+
+    heap: 3 blocks; 2 live, 1104 bytes; 1 free, 129872 bytes
+    # live   . free   ~ not ours   offsets: payloads, from HeapStart
+    +0x20         +0x428  +0x4b0                      +0x20000
+    |#### 1000 ###|# 104 #|....... 129872 free .......|break
+                   ^^^^^^^
+
+A block is a cell: above it the payload's offset from HeapStart, as in a trace; inside its size.
+Longer blocks have longer cells, but only by the logarithm: 8 bytes are visible next to 128 KiB.
+What does not fit on the screen is summed up in a cell of its own, never the marked block.
+"""
+
+from dataclasses import dataclass
+from math import log2
+
+from .model import FREE, HEADER
+
+MAX_ROWS = 8            # rows of cells; a row is two lines, or three with the mark under it
+MAX_MAPS = 3            # mappings drawn one by one
+FILL = {"live": "#", "free": ".", "gap": "~", "more": " ", "break": " "}
+LEGEND = "# live   . free   ~ not ours   offsets: payloads, from HeapStart"
+
+
+@dataclass
+class Cell:
+    """One piece of the picture: its kind (a key of FILL), what stands above and in it."""
+
+    kind: str
+    above: str
+    label: str
+    size: int = 0           # bytes, for the width
+    marked: bool = False
+
+    def width(self):
+        """Characters the cell wants, without its left border."""
+        if self.kind == "break":
+            return max(len(self.above), len(self.label))
+        scale = int(2 * log2(self.size / 8 + 1))
+        return max(len(self.label) + 4, len(self.above), scale)
+
+
+def draw(model, width=72, mark=None):
+    """Picture of a model's heap and mappings as a string of at most 24 lines.
+
+    width  the longest line in characters, 40 or more; mark  an address to point at, usually a
+    payload: an arrow shows its block, or a line says that it lies in none.
+    """
+    cells = _heap_cells(model, mark)
+    lines = [_summary(model), LEGEND if model.heap else "the first request for it begins it (F1)"]
+    lines += _fit(cells, width)
+    lines += _map_lines(model, mark)
+    if model.heap and model.brk < model.heap[-1].end:
+        lines.append(f"break {_offset(model, model.brk)}: below the end of the heap")
+    if mark is not None and not any(b.contains(mark) for b in _all_blocks(model)):
+        lines.append(f"^ the address {_name(model, mark)} lies in no block")
+    return "\n".join(line[:width].rstrip() for line in lines)
+
+
+def _all_blocks(model):
+    return model.heap + list(model.maps.values())
+
+
+def _offset(model, address):
+    delta = address - model.start
+    return f"-0x{-delta:x}" if delta < 0 else f"+0x{delta:x}"
+
+
+def _name(model, address):
+    """An address that is in no block, as a reader can recognise it."""
+    if 0 <= address - model.start < 1 << 36:
+        return f"HeapStart {_offset(model, address)}"
+    return f"0x{address & (1 << 64) - 1:x}"
+
+
+def _count(blocks, word):
+    return f"{len(blocks)} {word}, {sum(b.size for b in blocks)} bytes"
+
+
+def _summary(model):
+    """First line: how many blocks and bytes of each kind."""
+    if not model.heap:
+        return f"heap: no block yet; break {_offset(model, model.brk)}"
+    free = [b for b in model.heap if b.status == FREE]
+    live = [b for b in model.heap if b.status != FREE]
+    plural = "block" if len(model.heap) == 1 else "blocks"
+    return f"heap: {len(model.heap)} {plural}; {_count(live, 'live')}; {_count(free, 'free')}"
+
+
+# ---- cells --------------------------------------------------------------------------------
+
+def _heap_cells(model, mark):
+    """Blocks in address order, the gaps that belong to others between them, then the break."""
+    cells = []
+    position = model.heap[0].addr if model.heap else 0
+    for block in model.heap:
+        cells += _gap(model, position, block.addr)
+        cells.append(_block_cell(model, block, mark))
+        position = block.end
+    if model.heap and model.brk >= position:
+        cells += _gap(model, position, model.brk)
+        cells.append(Cell("break", _offset(model, model.brk), "break"))
+    return cells
+
+
+def _gap(model, begin, end):
+    if begin == end:
+        return []
+    return [Cell("gap", _offset(model, begin), f"{end - begin} not ours", end - begin)]
+
+
+def _block_cell(model, block, mark):
+    free = block.status == FREE
+    label = f"{block.size} free" if free else str(block.size)
+    marked = mark is not None and block.contains(mark)
+    return Cell("free" if free else "live", _offset(model, block.addr + HEADER), label,
+                block.size, marked)
+
+
+def _more_cell(cells):
+    """One cell in place of several that do not fit on the screen."""
+    live = [c.size for c in cells if c.kind == "live"]
+    free = [c.size for c in cells if c.kind == "free"]
+    label = f"... {len(live)} live, {sum(live)} bytes; {len(free)} free, {sum(free)} bytes ..."
+    return Cell("more", cells[0].above, label)
+
+
+# ---- layout -------------------------------------------------------------------------------
+
+def _fit(cells, width):
+    """Lines of the cells, leaving out from the middle until they fit in MAX_ROWS rows."""
+    rows = _rows(cells, width)
+    keep = MAX_ROWS * width // 8        # no row has more cells than that
+    while len(rows) > MAX_ROWS and keep > 0:
+        keep -= 1
+        rows = _rows(_thin_out(cells, keep), width)
+    return [line for row in rows for line in _row_lines(row, width)]
+
+
+def _thin_out(cells, keep):
+    """Keep so many cells at the beginning, at the end and on each side of the mark."""
+    last = len(cells) - 1
+    marks = [i for i, cell in enumerate(cells) if cell.marked]
+    kept = [i <= keep or i >= last - keep or any(abs(i - m) <= keep for m in marks)
+            for i in range(len(cells))]
+    result, run = [], []
+    for cell, stays in zip(cells, kept):
+        if not stays:
+            run.append(cell)
+            continue
+        result += _summed_up(run) + [cell]
+        run = []
+    return result
+
+
+def _summed_up(run):
+    """The cells of a run that is left out: nothing for none, itself for a single one."""
+    return [_more_cell(run)] if len(run) > 1 else run
+
+
+def _rows(cells, width):
+    """Distribute the cells over rows that are at most `width` characters long."""
+    rows, used = [], width
+    for cell in cells:
+        needed = cell.width() + 1
+        if used + needed + 1 > width:
+            rows.append([])
+            used = 0
+        rows[-1].append(cell)
+        used += needed
+    return rows
+
+
+def _row_lines(row, width):
+    """Two lines for a row of cells, and a third one if the marked block is among them."""
+    above, inside, below = "", "", ""
+    for cell in row:
+        room = min(cell.width(), width - 2)
+        above += cell.above.ljust(room + 1)
+        if cell.marked:
+            below = " " * (len(inside) + 1) + "^" * room
+        inside += "|" + _body(cell, room)
+    if row[-1].kind != "break":
+        inside += "|"
+    return [above, inside] + ([below] if below else [])
+
+
+def _body(cell, room):
+    """The inside of a cell: its label in the middle of its filling."""
+    if cell.kind == "break":
+        return cell.label
+    return f" {cell.label} ".center(room, FILL[cell.kind])
+
+
+# ---- mappings -----------------------------------------------------------------------------
+
+def _map_lines(model, mark):
+    """A line for each mapping, the marked one first, and one line that sums up the rest."""
+    blocks = sorted(model.maps.items(), key=lambda item: _unmarked(item[1], mark))
+    lines = [_map_line(number, block, mark) for number, block in blocks[:MAX_MAPS]]
+    rest = [block for _, block in blocks[MAX_MAPS:]]
+    return lines + ([f"... and {_count(rest, 'more mappings')}"] if rest else [])
+
+
+def _unmarked(block, mark):
+    return mark is None or not block.contains(mark)
+
+
+def _map_line(number, block, mark):
+    arrow = "" if _unmarked(block, mark) else "   <-- ^"
+    return f"<mapped-addr {number}> +0x{HEADER:x}: |#### {block.size} ####|{arrow}"
