@@ -1,0 +1,171 @@
+"""Builds what a traced run needs, when it is missing or outdated, and stages it for the run."""
+
+import concurrent.futures
+import contextlib
+import os
+import pathlib
+import shlex
+import shutil
+import subprocess
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+SOURCES = ROOT / "src"
+UTILS = ROOT / "utils"
+BUILD = ROOT / "tests" / "build"
+GUARD = HERE / "guard.c"
+
+API = ("os_malloc", "os_calloc", "os_realloc", "os_free")
+PROGRAM_FLAGS = ("-std=gnu11", "-O1", "-g", "-Wall")
+GUARD_FLAGS = ("-std=gnu11", "-O2", "-Wall", "-shared", "-fPIC")
+
+
+class HarnessError(Exception):
+    """The harness itself cannot run: str(e) is one line: cause; remedy."""
+
+
+def find_tool(name, remedy):
+    """The path of a command. HarnessError with the remedy if there is none."""
+    path = shutil.which(name)
+    if not path:
+        raise HarnessError(f"{name} is missing; {remedy}")
+    return path
+
+
+def compiler():
+    """The C compiler as an argument list: $CC if set, else cc."""
+    words = shlex.split(os.environ.get("CC", "")) or ["cc"]
+    find_tool(words[0], "apt-get install gcc libc6-dev (or set CC)")
+    return words
+
+
+def first_error(output):
+    """The line of a compiler's or make's output that says most in one line."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    errors = [line for line in lines if "error" in line.lower() or "undefined" in line]
+    return (errors or lines or ["no message"])[0]
+
+
+def run_tool(command, what, remedy):
+    """Run a build command. HarnessError saying what failed, why, and the remedy."""
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, check=False)
+    if done.returncode != 0:
+        why = first_error(done.stdout.decode("utf-8", "replace"))
+        raise HarnessError(f"{what} does not build: {why}; {remedy}")
+
+
+def outdated(target, sources):
+    """Whether `target` is missing or older than one of `sources`."""
+    try:
+        made = os.stat(target).st_mtime_ns
+    except FileNotFoundError:
+        return True
+    return any(os.stat(source).st_mtime_ns > made for source in sources)
+
+
+def make_directory(path):
+    """Make a directory for build output. HarnessError if that is not possible."""
+    try:
+        os.makedirs(path, exist_ok=True)
+    except OSError as error:
+        raise HarnessError(f"cannot make {path}: {error.strerror}; "
+                           "run from a copy of the tree that you may write to") from error
+
+
+def compile_to(target, arguments, what, remedy):
+    """Compile into `target` in one step, so that others never see half of a file."""
+    make_directory(os.path.dirname(target))
+    handle, part = tempfile.mkstemp(prefix=".part-", dir=os.path.dirname(target))
+    os.close(handle)
+    try:
+        run_tool([*compiler(), "-o", part, *arguments], what, remedy)
+        os.chmod(part, 0o755)
+        os.replace(part, target)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(part)
+
+
+def build_guard():
+    """The path of guard.so, built from guard.c when outdated."""
+    target = BUILD / "guard.so"
+    if outdated(target, (GUARD,)):
+        compile_to(str(target), [*GUARD_FLAGS, str(GUARD)], "the trace guard",
+                   "apt-get install gcc libc6-dev linux-libc-dev")
+    return str(target)
+
+
+def build_library(src_dir=SOURCES):
+    """Bring libosmem.so up to date with make; return the directory that holds it, checked."""
+    make = find_tool("make", "apt-get install make")
+    compiler()
+    if not os.path.isdir(src_dir):
+        raise HarnessError(f"there is no directory {src_dir}; name one that holds the library")
+    run_tool([make, "-s", "-C", str(src_dir)], "the library", f"see make -C {src_dir}")
+    return check_library(src_dir)
+
+
+def check_library(lib_dir):
+    """`lib_dir` if its libosmem.so exports the whole API. HarnessError if not."""
+    path = os.path.join(lib_dir, "libosmem.so")
+    if not os.path.isfile(path):
+        raise HarnessError(f"there is no libosmem.so in {lib_dir}; build it there with make")
+    tool = find_tool("nm", "apt-get install binutils")
+    done = subprocess.run([tool, "-D", "--defined-only", path], stdin=subprocess.DEVNULL,
+                          capture_output=True, check=False)
+    names = {line.split()[-1].split(b"@")[0].decode("ascii", "replace")
+             for line in done.stdout.splitlines() if line.split()}
+    missing = [name for name in API if name not in names]
+    if missing:
+        raise HarnessError(f"{path} does not export {', '.join(missing)}; define what is missing, "
+                           "not static and not hidden")
+    return str(lib_dir)
+
+
+def build_program(c_file, lib_dir, out_dir=BUILD):
+    """The path of the program made from one C file, compiled when it or a header is newer.
+
+    The library is only linked by name: a program need not be built again for another library.
+    """
+    c_file = pathlib.Path(c_file)
+    headers = [*c_file.parent.glob("*.h"), *UTILS.glob("*.h")]
+    target = os.path.join(out_dir, c_file.stem)
+    if outdated(target, [c_file, *headers]):
+        compile_to(target, [*PROGRAM_FLAGS, f"-I{UTILS}", f"-I{c_file.parent}", str(c_file),
+                            f"-L{lib_dir}", "-losmem"],
+                   c_file.name, f"mend {c_file}")
+    return target
+
+
+def build_programs(c_files, lib_dir, out_dir=BUILD, jobs=None):
+    """build_program for many files at once: the paths, in the order of `c_files`."""
+    with concurrent.futures.ThreadPoolExecutor(jobs or os.cpu_count()) as pool:
+        return list(pool.map(lambda c_file: build_program(c_file, lib_dir, out_dir), c_files))
+
+
+def library_file(lib):
+    """The path of libosmem.so, given it or its directory."""
+    return os.path.join(lib, "libosmem.so") if os.path.isdir(lib) else str(lib)
+
+
+@contextlib.contextmanager
+def stage(lib, programs):
+    """A fresh directory with copies of the library and the programs, gone afterwards.
+
+    Everybody may read and run what is in it; only the harness's own user may write there. `empty`
+    in it is an empty directory to run in.
+    """
+    place = tempfile.mkdtemp(prefix="osmem-run-")
+    try:
+        for source in (library_file(lib), *programs):
+            target = os.path.join(place, os.path.basename(source))
+            shutil.copyfile(source, target)
+            os.chmod(target, 0o555)
+        os.mkdir(os.path.join(place, "empty"))
+        os.chmod(os.path.join(place, "empty"), 0o555)
+        os.chmod(place, 0o755)
+        yield place
+    finally:
+        shutil.rmtree(place, ignore_errors=True)

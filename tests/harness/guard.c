@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Loaded into ltrace (LD_PRELOAD), never into the program that ltrace runs. It closes the ways
+ * from the traced program to the trace and to the harness, before that program exists:
+ *
+ *  - no descriptor of ltrace reaches the program, and /proc/<ltrace>/fd and mem are not readable;
+ *  - when ltrace ends, however it ends, the kernel kills every process that it traced, and ltrace
+ *    itself ends with the harness;
+ *  - the program cannot signal ltrace, the harness or whole groups of processes, and cannot start
+ *    a process that is not traced;
+ *  - the program has limits, and an environment of its own: GUARD_LIBRARY_PATH becomes its
+ *    LD_LIBRARY_PATH and nothing else of ltrace's environment is left.
+ *
+ * A step that fails ends ltrace with status 125 and one line on stderr.
+ */
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define GUARD_FAILED 125
+
+/* The error of a kernel that does not have the system call. */
+#define NO_SUCH_CALL 38
+
+#define ADDRESS_SPACE (4ul << 30)
+#define FILE_SIZE (16ul << 20)
+#define FIRST_OTHER_FD 3
+#define LAST_FD 1024
+
+#if defined(__x86_64__)
+#define NATIVE_ARCH AUDIT_ARCH_X86_64
+#elif defined(__aarch64__)
+#define NATIVE_ARCH AUDIT_ARCH_AARCH64
+#else
+#error "the trace guard knows x86-64 and arm64 only"
+#endif
+
+/* Numbers from here on are x86-64's second ABI (x32): not native, not wanted. */
+#define FOREIGN_ABI 0x40000000u
+
+#define LOAD(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
+#define LOAD_LOW(n) LOAD(args[n])
+#define IF_EQUAL(value, yes, no) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (value), (yes), (no))
+#define IF_AT_LEAST(value, yes, no) BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, (value), (yes), (no))
+#define IF_ANY_BIT(value, yes, no) BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, (value), (yes), (no))
+#define ANSWER(action) BPF_STMT(BPF_RET | BPF_K, (action))
+#define REFUSE(error) ANSWER(SECCOMP_RET_ERRNO | (error))
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static void give_up(const char *step)
+{
+	fprintf(stderr, "trace guard: %s: %s\n", step, strerror(errno));
+	_exit(GUARD_FAILED);
+}
+
+static void limit(__rlimit_resource_t what, rlim_t most)
+{
+	struct rlimit now;
+
+	if (getrlimit(what, &now) != 0)
+		give_up("getrlimit");
+	if (now.rlim_max < most)
+		most = now.rlim_max;
+	now.rlim_cur = most;
+	now.rlim_max = most;
+	if (setrlimit(what, &now) != 0)
+		give_up("setrlimit");
+}
+
+static void close_descriptors_on_exec(void)
+{
+	for (int fd = FIRST_OTHER_FD; fd < LAST_FD; fd++)
+		fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+/*
+ * clone3 seems to be missing, which makes the C library fall back to clone, whose flags are visible.
+ * Signals may go to one process only, and not to ltrace (self) or the harness (parent).
+ */
+static void restrict_system_calls(unsigned int self, unsigned int parent)
+{
+	struct sock_filter rules[] = {
+		LOAD(arch),
+		IF_EQUAL(NATIVE_ARCH, 1, 0),
+		ANSWER(SECCOMP_RET_KILL_PROCESS),
+		LOAD(nr),
+		IF_AT_LEAST(FOREIGN_ABI, 0, 1),
+		ANSWER(SECCOMP_RET_KILL_PROCESS),
+		IF_EQUAL(SYS_clone3, 0, 1),
+		REFUSE(NO_SUCH_CALL),
+		IF_EQUAL(SYS_pidfd_open, 0, 1),
+		REFUSE(EPERM),
+		IF_EQUAL(SYS_clone, 0, 4),
+		LOAD_LOW(0),
+		IF_ANY_BIT(CLONE_UNTRACED, 0, 1),
+		REFUSE(EPERM),
+		ANSWER(SECCOMP_RET_ALLOW),
+		IF_EQUAL(SYS_prlimit64, 0, 4),
+		LOAD_LOW(0),
+		IF_EQUAL(0, 1, 0),
+		REFUSE(EPERM),
+		ANSWER(SECCOMP_RET_ALLOW),
+		IF_EQUAL(SYS_kill, 5, 0),
+		IF_EQUAL(SYS_tkill, 4, 0),
+		IF_EQUAL(SYS_tgkill, 3, 0),
+		IF_EQUAL(SYS_rt_sigqueueinfo, 2, 0),
+		IF_EQUAL(SYS_rt_tgsigqueueinfo, 1, 0),
+		ANSWER(SECCOMP_RET_ALLOW),
+		LOAD_LOW(0),
+		IF_EQUAL(self, 4, 0),
+		IF_EQUAL(parent, 3, 0),
+		IF_EQUAL(0, 2, 0),
+		IF_AT_LEAST(0x80000000u, 1, 0),
+		ANSWER(SECCOMP_RET_ALLOW),
+		REFUSE(EPERM),
+	};
+	struct sock_fprog program = { .len = COUNT(rules), .filter = rules };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+		give_up("no_new_privs");
+	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+		give_up("seccomp");
+}
+
+static void set_program_environment(void)
+{
+	char path[4096];
+	const char *given = getenv("GUARD_LIBRARY_PATH");
+
+	snprintf(path, sizeof(path), "%s", given ? given : "");
+	clearenv();
+	if (setenv("LD_LIBRARY_PATH", path, 1) != 0 || setenv("LANG", "C", 1) != 0)
+		give_up("setenv");
+}
+
+/*
+ * ltrace asks for the events of the programs it traces here. PTRACE_O_EXITKILL is added: a
+ * program whose tracer is gone is killed, and so is every process and thread it started.
+ */
+long ptrace(enum __ptrace_request request, ...)
+{
+	va_list rest;
+	pid_t pid;
+	void *address;
+	unsigned long data;
+
+	va_start(rest, request);
+	pid = va_arg(rest, pid_t);
+	address = va_arg(rest, void *);
+	data = va_arg(rest, unsigned long);
+	va_end(rest);
+
+	if (request >= PTRACE_PEEKTEXT && request <= PTRACE_PEEKUSER) {
+		unsigned long word = 0;
+		long failed = syscall(SYS_ptrace, request, pid, address, &word);
+
+		if (failed)
+			return failed;
+		errno = 0;
+		return (long)word;
+	}
+	if (request == PTRACE_SETOPTIONS)
+		data |= PTRACE_O_EXITKILL;
+	return syscall(SYS_ptrace, request, pid, address, data);
+}
+
+__attribute__((constructor)) static void guard(void)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || prctl(PR_SET_DUMPABLE, 0) != 0)
+		give_up("prctl");
+	close_descriptors_on_exec();
+	limit(RLIMIT_CORE, 0);
+	limit(RLIMIT_FSIZE, FILE_SIZE);
+	limit(RLIMIT_AS, ADDRESS_SPACE);
+	set_program_environment();
+	restrict_system_calls((unsigned int)getpid(), (unsigned int)getppid());
+}

@@ -1,0 +1,254 @@
+"""Runs one program under ltrace and tells what it did, whatever it tries.
+
+The trace goes through a pipe that the program has no descriptor of and no path to (guard.c). When
+the harness runs as root, the program runs as `nobody` and cannot touch ltrace or the harness at
+all; otherwise guard.c is what keeps it away. A program that starts a process or a thread is stopped
+at once: there is nothing to compare then, and no swarm to clean up.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import selectors
+import signal
+import subprocess
+import tempfile
+import time
+
+from . import build, trace as tracing
+
+OUTPUT_KEPT = 64 << 10       # bytes of stdout and of stderr
+TRACE_MOST = 8 << 20         # bytes of trace, about 130,000 lines
+CHUNK = 64 << 10
+AFTERWARDS = 0.5             # seconds to wait for output once the tracer is gone
+USER = "nobody"
+CONFIGURATION = str(build.HERE / "ltrace.conf")
+FUNCTIONS = "+".join([f"{name}@libosmem.so" for name in tracing.API] + ["main@MAIN"])
+PR_SET_DUMPABLE = 4
+
+
+@dataclasses.dataclass
+class Run:
+    """What one program did.
+
+    `status`: 'exited' (`code`: the exit status), 'killed' (`code`: the signal's number), 'timeout',
+    or 'tracer': there is no complete trace, because the tracer failed or was made to fail.
+    `reason`: '' or one sentence on what went wrong. `comparable`: the program ran by itself to its
+    end, exit or signal, and the trace is the story of all of it. False fails a test whatever the
+    trace says; a death by a signal is left to the comparison.
+    """
+
+    trace: tracing.Trace | None
+    stdout: bytes
+    stderr: bytes
+    status: str
+    code: int
+    reason: str
+    comparable: bool
+
+
+def hide_from_programs():
+    """Unless root (whose programs run as nobody): make this process's /proc files unreadable."""
+    if os.geteuid() == 0:
+        return
+    import ctypes            # late: 5 ms that root, the usual case, need not spend
+    ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def command(program, args, channel):
+    """The argument list of one traced run that writes its trace to descriptor `channel`."""
+    ltrace = build.find_tool("ltrace", "apt-get install ltrace")
+    user = ["-u", USER] if os.geteuid() == 0 else []
+    return [ltrace, "-f", "-L", "-S", "-F", CONFIGURATION, "-x", FUNCTIONS,
+            "-o", f"/dev/fd/{channel}", *user, program, *args]
+
+
+def run_traced(program, lib, args=(), timeout=5.0, stdin=None, trace_most=TRACE_MOST):
+    """Run `program` against the library `lib` (libosmem.so or its directory) under ltrace.
+
+    `stdin`: bytes for the program's standard input; None is an empty one. `timeout` in seconds.
+    Thread-safe. Raises HarnessError if ltrace cannot be started at all.
+    """
+    hide_from_programs()
+    guard = build.build_guard()
+    with build.stage(lib, [program]) as place, open_input(stdin) as given:
+        staged = os.path.join(place, os.path.basename(program))
+        environment = {"LD_PRELOAD": guard, "GUARD_LIBRARY_PATH": place, "PATH": "/usr/bin:/bin"}
+        reader, writer = os.pipe()
+        try:
+            process = subprocess.Popen(
+                command(staged, args, writer), stdin=given, stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE, pass_fds=(writer,), env=environment,
+                cwd=os.path.join(place, "empty"), start_new_session=True)
+        except OSError as error:
+            os.close(reader)
+            raise build.HarnessError(f"cannot start ltrace: {error.strerror}; "
+                                     "apt-get install --reinstall ltrace") from error
+        finally:
+            os.close(writer)
+        with process, os.fdopen(reader, "rb", 0) as channel:
+            watch = Watch(process, channel, time.monotonic() + timeout, trace_most)
+            watch.until_end()
+    return judge(watch, timeout)
+
+
+def open_input(given):
+    """A file that holds the bytes `given`, at its start; /dev/null for None."""
+    if given is None:
+        return open(os.devnull, "rb")
+    file = tempfile.TemporaryFile()
+    file.write(given)
+    file.seek(0)
+    return file
+
+
+class Watch:
+    """Reads the three channels of one run until its end, or until there is reason to stop it."""
+
+    def __init__(self, process, channel, deadline, trace_most):
+        self.process = process
+        self.deadline = deadline
+        self.trace_most = trace_most
+        self.trace = bytearray()
+        self.output = {process.stdout: bytearray(), process.stderr: bytearray()}
+        self.channel = channel
+        self.stopped = ""        # why it was stopped: 'timeout', 'size', 'pids'
+        self.checked = 0         # bytes of trace that are known to be of one process
+        self.other_line = None   # matches the start of a line of another process
+
+    def until_end(self):
+        """Read until the program and its tracer are gone."""
+        with selectors.DefaultSelector() as selector:
+            for file in (self.channel, *self.output):
+                os.set_blocking(file.fileno(), False)
+                selector.register(file, selectors.EVENT_READ)
+            try:
+                self.read_all(selector)
+            finally:
+                self.process.kill()
+                self.process.wait()
+            self.deadline = time.monotonic() + AFTERWARDS
+            self.read_all(selector)
+
+    def read_all(self, selector):
+        """Read until every channel is at its end, or the deadline, or something says stop."""
+        while selector.get_map():
+            left = self.deadline - time.monotonic()
+            if left <= 0:
+                self.stop("timeout")
+                return
+            for key, _ in selector.select(left):
+                self.read_some(selector, key.fileobj)
+            if self.stopped and self.process.returncode is None:
+                return
+
+    def read_some(self, selector, file):
+        """Read what is there. The end of the trace means that the tracer is gone."""
+        data = os.read(file.fileno(), CHUNK)
+        if not data:
+            selector.unregister(file)
+            if file is self.channel:
+                self.deadline = min(self.deadline, time.monotonic() + AFTERWARDS)
+                self.stopped = self.stopped or "end"
+        elif file is self.channel:
+            self.take_trace(data)
+        else:
+            kept = self.output[file]
+            kept += data[:OUTPUT_KEPT - len(kept)]
+
+    def stop(self, why):
+        """Remember the first reason to stop."""
+        self.stopped = self.stopped or why
+
+    def take_trace(self, data):
+        """Keep more of the trace; look whether it is still that of one process, and not too big."""
+        if len(self.trace) < self.trace_most + CHUNK:
+            self.trace += data
+        if len(self.trace) > self.trace_most:
+            self.stop("size")
+        end = self.trace.rfind(b"\n") + 1
+        if not self.other_line and end:
+            first = re.match(rb"[0-9]*", self.trace).group()
+            self.other_line = re.compile(rb"^(?!%b )" % first, re.MULTILINE)
+        if end > self.checked and self.other_line.search(self.trace, self.checked, end - 1):
+            self.stop("pids")
+        self.checked = end
+
+
+def judge(watch, timeout):
+    """The Run that a finished Watch saw."""
+    stdout, stderr = (bytes(kept) for kept in watch.output.values())
+    text = bytes(watch.trace)
+    if watch.stopped != "end":
+        text = text[:text.rfind(b"\n") + 1]
+    trace = tracing.parse(text) if text else None
+    if trace is None:
+        return Run(None, stdout, stderr, "tracer", 0, no_trace(stderr, watch.stopped), False)
+    status, code = ended(trace, watch.stopped)
+    fault = unfit(trace, watch, timeout)
+    return Run(trace, stdout, stderr, status, code, fault or crash(trace), not fault)
+
+
+def no_trace(stderr, stopped):
+    """Why nothing at all was traced."""
+    if stopped == "timeout":
+        return "ltrace did not start in time"
+    lines = stderr.decode("utf-8", "replace").splitlines() or ["no message"]
+    return f"ltrace could not trace the program: {lines[0]}"
+
+
+def ended(trace, stopped):
+    """The status and code of a Run that has a trace."""
+    if trace.exit_status is not None:
+        return "exited", trace.exit_status
+    if trace.signal is not None:
+        return "killed", signal_number(trace.signal)
+    return ("timeout" if stopped == "timeout" else "tracer" if stopped == "end" else "killed"), 0
+
+
+def signal_number(name):
+    """The number of a signal's name, 0 for one that Python does not know."""
+    known = getattr(signal.Signals, "__members__").get(name)
+    return int(known) if known else 0
+
+
+def inside(trace):
+    """` inside os_malloc(5)` if a call had not returned, else ''."""
+    if not trace.open_call:
+        return ""
+    return f" inside {tracing.events_text(trace)[-2][0]}"
+
+
+def unfit(trace, watch, timeout):
+    """The sentence on why this run cannot be compared; '' if it can."""
+    if trace.problem:
+        return f"the trace is damaged: {trace.problem}"
+    if trace.started:
+        return f"started a {trace.started}{inside(trace)}: only a program of one thread is compared"
+    if trace.replaced:
+        return f"ran another program in its place (exec){inside(trace)}"
+    if watch.stopped == "size":
+        return f"made a trace over {watch.trace_most / (1 << 20):g} MB{inside(trace)}"
+    if watch.stopped == "timeout" and not trace.ended:
+        return f"hung: did not end within {timeout:g} s{inside(trace)}"
+    if not trace.ended:
+        return f"the tracer was killed or failed{inside(trace)}"
+    return strayed(trace)
+
+
+def strayed(trace):
+    """The sentence on a program that ended elsewhere than it should; '' for a normal course."""
+    if trace.exit_status is not None and trace.open_call:
+        return f"exited with status {trace.exit_status}{inside(trace)}"
+    if trace.outside_main:
+        return f"{trace.outside_main} was called before main or after it"
+    if not trace.main_seen and trace.exit_status is not None:
+        return f"exited with status {trace.exit_status} before main began"
+    return ""
+
+
+def crash(trace):
+    """The sentence on a death by a signal, '' for an exit."""
+    return f"crashed with {trace.signal}{inside(trace)}" if trace.signal else ""
