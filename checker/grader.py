@@ -141,7 +141,7 @@ def build(sources, utils, objects, library):
 def first_error(output, workspace):
     """The line of a compiler's or linker's output that says what is wrong."""
     lines = output.replace(f"{workspace}/", "").splitlines()
-    for mark in ("error:", "undefined reference", "multiple definition", "ld: "):
+    for mark in ("multiple definition", "undefined reference", "error:"):
         for line in lines:
             if mark in line:
                 return line
