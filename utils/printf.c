@@ -8,6 +8,7 @@
  * for snprintf_, which drops what does not fit, or a local one for a descriptor,
  * which is written out whenever it is full and more is to come.
  */
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdbool.h>
@@ -22,7 +23,7 @@
 #define DIGITS_MAX ((sizeof(uintmax_t) * CHAR_BIT + 2) / 3)
 #define PRECISION_NONE SIZE_MAX
 
-_Static_assert(PRINTF_ATOMIC <= PIPE_BUF, "a pipe keeps an atomic call's text together");
+static_assert(PRINTF_ATOMIC <= PIPE_BUF, "a pipe keeps an atomic call's text together");
 
 /* The flag characters; the one at position i is the bit 1 << i. */
 #define FLAGS "-+ #0"
