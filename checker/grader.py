@@ -24,6 +24,9 @@ import style
 import tree
 
 ROOT = tree.ROOT
+sys.path.insert(0, str(ROOT / "tests"))
+from harness.build import HarnessError, check_library  # noqa: E402
+
 CORRECTNESS = 90
 
 MAX_FILES = 100
@@ -136,6 +139,10 @@ def build(sources, utils, objects, library):
     if status:
         raise Refused("it does not compile: " + first_error(output, objects.parent))
     shutil.copy(objects / "libosmem.so", library, follow_symlinks=False)
+    try:
+        check_library(library)
+    except HarnessError as reason:
+        raise Refused(str(reason).replace(f"{library}/", "")) from None
 
 
 def first_error(output, workspace):

@@ -9,6 +9,7 @@ says so in its line; that is no finding.
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -112,9 +113,12 @@ def checkpatch(sources):
         raise NotMeasured((located.stderr.strip().splitlines() or ["checkpatch.pl failed"])[-1])
     if not sources:
         return []
-    names = [str(path) for path in sources]
-    output, status = run_tool(["perl", located.stdout.strip(), "--terse", "--show-types",
-                               "--no-summary", "--color=never", "-f", *names], cwd=ROOT)
+    command = ["perl", os.path.abspath(located.stdout.strip()), "--terse", "--show-types",
+               "--no-summary", "--color=never", "-f", *map(str, sources)]
+    # It reads its configuration from where it is started, and writes a cache there.
+    with tempfile.TemporaryDirectory() as place:
+        shutil.copy(ROOT / ".checkpatch.conf", place)
+        output, status = run_tool(command, cwd=place)
     found = findings(CHECKPATCH_LINE, output)
     if not found:
         return _or_status(found, output, status, "checkpatch")

@@ -122,6 +122,11 @@ def test_what_does_not_link_says_why(tmp_path):
     assert "multiple definition of `os_malloc'" in grader.grade_one(twice).refusal
 
 
+def test_a_missing_function_is_named(tmp_path):
+    partial = submission(tmp_path / "partial", osmem=STUB.replace("void os_free", "void my_free"))
+    assert "does not export os_free" in grader.grade_one(partial).refusal
+
+
 def test_forged_trace_lines_earn_nothing(tmp_path):
     forge = "".join(f"\tfputs({json.dumps(line)} \"\\n\", stderr);\n" for line in
                     references()[0][1].splitlines())
