@@ -87,7 +87,7 @@ class Step:
 
 
 class SystemCallFailed(Exception):
-    """A system call inside the current call was refused (B1)."""
+    """A system call inside the current call was refused, or would be (B1, B2)."""
 
 
 class BrokenModel(Exception):
@@ -295,14 +295,16 @@ class Model:
         block.size = aligned(n)
 
     def _append_block(self, size):
-        """A free block at the end of the heap, or of a new region if the break moved (B2)."""
-        begin = aligned(self.brk)
+        """A free block at the end of the heap, or in a new region if the break was moved (B2)."""
         if self.heap and self.brk < self.heap[-1].end:
-            self._rule("B2")        # the break is below our own blocks: nothing may grow
+            self._rule("B2")        # our own blocks lie above the break: nothing may grow
             raise SystemCallFailed
-        if not self.heap or begin != self.heap[-1].end:
-            self._rule(*(["B2"] if self.heap or begin != self.brk else []))
+        begin = aligned(self.brk)
+        continues = bool(self.heap) and begin == self.heap[-1].end
+        if not continues:
             self.regions.append(begin)
+        if begin != self.brk or (self.heap and not continues):
+            self._rule("B2")
         self._move_break(begin + HEADER + size)
         block = Block(begin, size, FREE)
         self.heap.append(block)
