@@ -22,7 +22,8 @@ missing() {
     has make || echo make                       # the Makefiles
     has ltrace || echo ltrace                   # the traced suite: every call and system call
     has valgrind || echo valgrind               # memory checks; also its client-request headers
-    has perl || echo perl                       # runs checkpatch.pl
+    # Runs checkpatch.pl; a minimal system has a perl without the standard modules.
+    perl -MTerm::ANSIColor -e 1 2>/dev/null || echo perl
     has shellcheck || echo shellcheck           # lint of the scripts
     "$here/python.sh" >/dev/null || echo python3 python3-pytest python3-hypothesis python3-flake8
 }
