@@ -47,10 +47,16 @@ static size_t least(size_t a, size_t b)
 
 /* The heap */
 
-/* Shortens b, which is live or becomes live, to usable bytes if it can be (S1, S2). */
+/* S1, S2: whether b is so much longer than usable that the rest makes a block. */
+static bool splits(const struct block_meta *b, size_t usable)
+{
+	return b->size - usable >= SPLIT_MIN;
+}
+
+/* Shortens b, which is live or becomes live, to usable bytes if it splits. */
 static void trim(struct block_meta *b, size_t usable)
 {
-	if (b->size - usable >= SPLIT_MIN)
+	if (splits(b, usable))
 		fit_wait(block_split(b, usable));
 	block_make_live(b);
 }
@@ -239,10 +245,9 @@ static struct block_meta *move_on_heap(struct block_meta *b, size_t usable, bool
 static struct block_meta *resize(struct block_meta *b, size_t size)
 {
 	size_t usable = usable_for(size);
-	size_t before = b->size;
 	struct run run;
 
-	if (usable > before) {
+	if (usable > b->size) {
 		if (!belongs_on_heap(usable, MMAP_THRESHOLD))
 			return move(b, size);
 		if (block_at_break(b))
@@ -251,10 +256,10 @@ static struct block_meta *resize(struct block_meta *b, size_t size)
 		if (run.size < usable)
 			return move_on_heap(b, usable, run.takes_last);
 		absorb(b, usable);
-		before = b->size;
 	}
+	if (splits(b, usable))
+		payload_resize(block_payload(b), b->size, usable);
 	trim(b, usable);
-	payload_resize(block_payload(b), before, b->size);
 	return b;
 }
 

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What the pytest tests share: the built library and programs linked with it."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+WARNINGS = ["-Wall", "-Wextra", "-Werror"]
+
+
+@pytest.fixture(scope="session")
+def library():
+    """The folder with libosmem.so and libosmem.a, up to date."""
+    subprocess.run(["make", "-s", "-C", ROOT / "src"], check=True)
+    return ROOT / "src"
+
+
+@pytest.fixture
+def linked(library, tmp_path):
+    """A function: C file (and more compiler arguments) -> program linked with libosmem.a."""
+    def build(source, *more):
+        program = tmp_path / Path(source).stem
+        subprocess.run(["gcc", "-O1", "-g", *WARNINGS, f"-I{ROOT / 'utils'}", *more, source,
+                        library / "libosmem.a", "-pthread", "-o", program], check=True)
+        return program
+    return build

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+/*
+ * A pointer freed when nothing was ever allocated.
+ * expect: os_free(): invalid pointer
+ */
+
+#include "misuse.h"
+
+int main(void)
+{
+	static long global[16];
+
+	os_free(announce(&global[8]));
+	return 0;
+}

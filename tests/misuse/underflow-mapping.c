@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+/*
+ * One byte written in front of a mapping's payload.
+ * expect: os_free(): overwritten header
+ */
+
+#include "misuse.h"
+
+int main(void)
+{
+	char *p = announce(os_malloc(200000));
+
+	p[-1] = 1;
+	os_free(p);
+	return 0;
+}
