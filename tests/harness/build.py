@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Builds what a traced run needs, when it is missing or outdated, and stages it for the run."""
 
 import concurrent.futures
@@ -154,8 +155,8 @@ def library_file(lib):
 def stage(lib, programs):
     """A fresh directory with copies of the library and the programs, gone afterwards.
 
-    Everybody may read and run what is in it; only the harness's own user may write there. `empty`
-    in it is an empty directory to run in.
+    Everybody may read and run what is in it; only the harness's own user may write there.
+    `cwd.d` in it is an empty directory to run in.
     """
     place = tempfile.mkdtemp(prefix="osmem-run-")
     try:
@@ -163,8 +164,8 @@ def stage(lib, programs):
             target = os.path.join(place, os.path.basename(source))
             shutil.copyfile(source, target)
             os.chmod(target, 0o555)
-        os.mkdir(os.path.join(place, "empty"))
-        os.chmod(os.path.join(place, "empty"), 0o555)
+        os.mkdir(os.path.join(place, "cwd.d"))
+        os.chmod(os.path.join(place, "cwd.d"), 0o555)
         os.chmod(place, 0o755)
         yield place
     finally:

@@ -54,7 +54,7 @@
 /* Numbers from here on are x86-64's second ABI (x32): not native, not wanted. */
 #define FOREIGN_ABI 0x40000000u
 
-#define LOAD(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
+#define LOAD(part) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, part))
 #define LOAD_LOW(n) LOAD(args[n])
 #define IF_EQUAL(value, yes, no) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (value), (yes), (no))
 #define IF_AT_LEAST(value, yes, no) BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, (value), (yes), (no))
@@ -91,7 +91,7 @@ static void close_descriptors_on_exec(void)
 }
 
 /*
- * clone3 seems to be missing, which makes the C library fall back to clone, whose flags are visible.
+ * clone3 seems to be missing: the C library then uses clone, whose flags are visible.
  * Signals may go to one process only, and not to ltrace (self) or the harness (parent).
  */
 static void restrict_system_calls(unsigned int self, unsigned int parent)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Runs one program under ltrace and tells what it did, whatever it tries.
 
 The trace goes through a pipe that the program has no descriptor of and no path to (guard.c). When
@@ -69,7 +70,8 @@ def run_traced(program, lib, args=(), timeout=5.0, stdin=None, trace_most=TRACE_
     """Run `program` against the library `lib` (libosmem.so or its directory) under ltrace.
 
     `stdin`: bytes for the program's standard input; None is an empty one. `timeout` in seconds.
-    Thread-safe. Raises HarnessError if ltrace cannot be started at all.
+    Thread-safe. Raises HarnessError if ltrace does not start, or comes to trace nothing at all:
+    the loader's first steps, before any code of the library, are in every trace.
     """
     hide_from_programs()
     guard = build.build_guard()
@@ -81,7 +83,7 @@ def run_traced(program, lib, args=(), timeout=5.0, stdin=None, trace_most=TRACE_
             process = subprocess.Popen(
                 command(staged, args, writer), stdin=given, stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE, pass_fds=(writer,), env=environment,
-                cwd=os.path.join(place, "empty"), start_new_session=True)
+                cwd=os.path.join(place, "cwd.d"), start_new_session=True)
         except OSError as error:
             os.close(reader)
             raise build.HarnessError(f"cannot start ltrace: {error.strerror}; "
@@ -183,20 +185,21 @@ def judge(watch, timeout):
     text = bytes(watch.trace)
     if watch.stopped != "end":
         text = text[:text.rfind(b"\n") + 1]
-    trace = tracing.parse(text) if text else None
-    if trace is None:
-        return Run(None, stdout, stderr, "tracer", 0, no_trace(stderr, watch.stopped), False)
+    if not text:
+        return without_trace(stdout, stderr, watch.stopped)
+    trace = tracing.parse(text)
     status, code = ended(trace, watch.stopped)
     fault = unfit(trace, watch, timeout)
     return Run(trace, stdout, stderr, status, code, fault or crash(trace), not fault)
 
 
-def no_trace(stderr, stopped):
-    """Why nothing at all was traced."""
+def without_trace(stdout, stderr, stopped):
+    """The Run of a program that was not traced at all. HarnessError unless only time was short."""
     if stopped == "timeout":
-        return "ltrace did not start in time"
+        return Run(None, stdout, stderr, "timeout", 0, "ltrace did not start in time", False)
     lines = stderr.decode("utf-8", "replace").splitlines() or ["no message"]
-    return f"ltrace could not trace the program: {lines[0]}"
+    raise build.HarnessError(f"ltrace cannot trace here: {lines[0]}; "
+                             "python3 tests/run_tests.py --doctor says what is missing")
 
 
 def ended(trace, stopped):
@@ -205,13 +208,15 @@ def ended(trace, stopped):
         return "exited", trace.exit_status
     if trace.signal is not None:
         return "killed", signal_number(trace.signal)
-    return ("timeout" if stopped == "timeout" else "tracer" if stopped == "end" else "killed"), 0
+    if stopped in ("timeout", "end"):
+        return ("timeout" if stopped == "timeout" else "tracer"), 0
+    return "killed", int(signal.SIGKILL)
 
 
 def signal_number(name):
     """The number of a signal's name, 0 for one that Python does not know."""
-    known = getattr(signal.Signals, "__members__").get(name)
-    return int(known) if known else 0
+    known = {one.name: int(one) for one in signal.Signals}
+    return known.get(name, 0)
 
 
 def inside(trace):

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What ltrace printed, as data, and as the symbolic text that references use.
 
 `parse` reads the text of one run strictly: a line that ltrace does not print is a `problem` of the
@@ -6,8 +7,9 @@ trace. `events_text` names addresses (HeapStart + 0x..., <mapped-addr N> + 0x...
 System calls other than brk, mmap and munmap inside a call of the API are shown by name only, as
 `name(...)`, without arguments (they hold addresses) and without a result: enough to see that Y1 was
 broken. Outside such calls only brk, mmap, munmap and mremap are events, because only they say
-something about memory. Before main there are no events but calls of the API and moves of the
-break by constructors (Y2): the loader maps memory in ways that a constructor's cannot be told from.
+something about memory. Before main the loader works alone until set_tid_address; nothing of the
+library has run by then. From there to main every system call that is not the loader's own is an
+event (Y2): a constructor has no business in the kernel, least of all with the break.
 """
 
 from __future__ import annotations
@@ -19,7 +21,9 @@ import re
 API = ("os_malloc", "os_calloc", "os_realloc", "os_free")
 POINTERS = {"os_malloc": (), "os_calloc": (), "os_realloc": (0,), "os_free": (0,)}
 MEMORY_CALLS = ("brk", "mmap", "munmap", "mremap")
-SHOWN_IN_FULL = ("brk", "mmap", "munmap")
+# What the loader does between set_tid_address and main; of mprotect only making pages read-only.
+LINKING_CALLS = ("set_robust_list", "rseq", "prlimit64", "getrlimit", "munmap", "exit_group")
+PROT_READ = 1
 # What abort() does after the library's report; not part of what the library is asked for (B4).
 ABORT_CALLS = ("write", "rt_sigprocmask", "rt_sigaction", "gettid", "getpid", "tgkill")
 
@@ -136,7 +140,7 @@ class Parser:
         self.stack = []          # names of open functions, main included
         self.call = None         # the outermost open call of the API
         self.system_call = None  # the main process's system call that has not returned
-        self.loader_maps = False
+        self.loaded = False      # set_tid_address was seen: library code can run from here on
         self.main_ended = False
 
     def line(self, text):
@@ -171,19 +175,19 @@ class Parser:
             self.system_call = (name, call)
         else:
             call.result = result_value(result)
-        self.note_program_break(call)
+        self.note_loading(call)
         self.note_new_process(call)
         if self.call:
             self.call.syscalls.append(call)
         elif self.is_event(call):
             self.trace.events.append(call)
 
-    def note_program_break(self, call):
-        """The loader's first brk tells where the heap starts."""
+    def note_loading(self, call):
+        """The first brk tells where the heap starts; set_tid_address, that all is loaded."""
         if call.name == "brk" and not self.trace.heap_start and call.result:
             self.trace.heap_start = call.result
-        if call.name == "mmap" and len(call.args) == 6 and call.args[4] >= 0:
-            self.loader_maps = True
+        if call.name == "set_tid_address":
+            self.loaded = True
 
     def note_new_process(self, call):
         """The first system call that starts a process or thread decides what `started` says."""
@@ -197,7 +201,9 @@ class Parser:
         """Whether a system call outside the API belongs to the story."""
         if self.trace.main_seen:
             return call.name in MEMORY_CALLS
-        return call.name == "brk" and self.loader_maps
+        if call.name == "mprotect" and call.args[2:3] == [PROT_READ]:
+            return False
+        return self.loaded and call.name not in ("set_tid_address", *LINKING_CALLS)
 
     def take_api_call(self, name, args, result):
         """The entry of a function of the API; its exit too if nothing happened inside."""
@@ -249,7 +255,7 @@ class Parser:
         call = self.system_call[1]
         self.system_call = None
         call.result = result_value(result)
-        self.note_program_break(call)
+        self.note_loading(call)
         return None
 
     def take_exit(self, status):

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Looks whether everything that the traced suite needs is there, and says how to get it if not."""
+
+import os
+import pathlib
+import platform
+import pwd
+import subprocess
+import sys
+import tempfile
+
+from . import build, runner, trace
+
+OLDEST_PYTHON = (3, 9)
+PTRACE_SCOPE = pathlib.Path("/proc/sys/kernel/yama/ptrace_scope")
+# Bits of the probe's exit status (probe.c).
+OPEN_WAYS = {1: "a descriptor", 2: "files of the tracer in /proc", 4: "signals to the tracer"}
+EXPECTED_EVENTS = ["os_malloc(1)", "os_free(HeapStart + 0x20)"]
+CONTAINER = "in a container: docker run --cap-add SYS_PTRACE --security-opt seccomp=unconfined"
+
+
+def doctor():
+    """[(what was looked at, whether it is good, what was found, the remedy or '')] in order."""
+    checks = [
+        ("python", python_version), ("compiler", compiler), ("make", make), ("nm", binutils),
+        ("ltrace", ltrace), ("/proc", proc), ("unprivileged user", user), ("ptrace", tracing),
+        ("trace channel", channel), ("valgrind (optional)", valgrind),
+    ]
+    return [(name, *outcome(check)) for name, check in checks]
+
+
+def outcome(check):
+    """(good, detail, remedy) of one check; a HarnessError in it is its bad outcome."""
+    try:
+        return check()
+    except build.HarnessError as error:
+        cause, _, remedy = str(error).rpartition("; ")
+        return False, cause or str(error), remedy if cause else ""
+
+
+def version_of(words):
+    """The first line that a command prints about its version."""
+    done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, check=False)
+    return (done.stdout.decode("utf-8", "replace").splitlines() or ["no version"])[0].strip()
+
+
+def tool(name, package):
+    """The outcome for a command that must be there."""
+    path = build.find_tool(name, f"apt-get install {package}")
+    return True, f"{path}: {version_of([path, '--version'])}", ""
+
+
+def python_version():
+    """This interpreter is recent enough."""
+    found = f"{sys.executable}: {platform.python_version()}"
+    wanted = ".".join(map(str, OLDEST_PYTHON))
+    good = sys.version_info >= OLDEST_PYTHON
+    return good, found, "" if good else f"run it with python {wanted} or later"
+
+
+def compiler():
+    """The C compiler makes a program."""
+    words = build.compiler()
+    with tempfile.TemporaryDirectory() as place:
+        source = os.path.join(place, "empty.c")
+        with open(source, "w", encoding="ascii") as file:
+            file.write("#include <stdlib.h>\nint main(void) { return EXIT_SUCCESS; }\n")
+        build.run_tool([*words, "-o", os.path.join(place, "empty"), source], "an empty program",
+                       "apt-get install gcc libc6-dev")
+    return True, f"{words[0]}: {version_of([*words, '--version'])}", ""
+
+
+def make():
+    """make is there."""
+    return tool("make", "make")
+
+
+def binutils():
+    """nm is there."""
+    return tool("nm", "binutils")
+
+
+def ltrace():
+    """ltrace is there, in the version whose output is known."""
+    good, found, _ = tool("ltrace", "ltrace")
+    if " 0.7.3" not in found:
+        good = False
+    return good, found, "" if good else "apt-get install ltrace: only version 0.7.3 is known"
+
+
+def proc():
+    """/proc is mounted: the trace goes to /dev/fd/N, which leads there."""
+    good = os.path.exists("/proc/self/fd") and os.path.exists("/dev/fd/0")
+    return good, "/proc/self/fd and /dev/fd", "" if good else "mount -t proc proc /proc"
+
+
+def user():
+    """For root there is a user without rights to run programs as."""
+    if os.geteuid() != 0:
+        return True, f"programs run as you (uid {os.geteuid()}): run as root for unknown code", ""
+    try:
+        entry = pwd.getpwnam(runner.USER)
+    except KeyError:
+        return False, f"there is no user {runner.USER}", f"useradd --system {runner.USER}"
+    good = entry.pw_uid != 0
+    return good, f"programs run as {runner.USER} (uid {entry.pw_uid})", "" if good else "mend it"
+
+
+def valgrind():
+    """valgrind, which only the memory checks need."""
+    try:
+        return tool("valgrind", "valgrind")
+    except build.HarnessError:
+        return True, "missing: run_tests.py -m finds leaks only (apt-get install valgrind)", ""
+
+
+def probe_run():
+    """The Run of the probe program with the probe library, both built here."""
+    place = build.BUILD / "probe"
+    include = f"-I{build.UTILS}"
+    library = place / "libosmem.so"
+    for target, name, flags in ((library, "probe_library.c", ("-shared", "-fPIC")),
+                                (place / "probe", "probe.c", (f"-L{place}", "-losmem"))):
+        source = build.HERE / name
+        if build.outdated(target, (source,)):
+            build.compile_to(str(target), [*build.PROGRAM_FLAGS, include, str(source), *flags],
+                             name, "apt-get install gcc libc6-dev")
+    return runner.run_traced(str(place / "probe"), str(library), timeout=20.0)
+
+
+def tracing():
+    """A program can be traced, and what it does is seen."""
+    try:
+        run = probe_run()
+    except build.HarnessError as error:
+        cause = str(error).rpartition("; ")[0] or str(error)
+        return False, cause, ptrace_remedy()
+    if not run.comparable:
+        return False, run.reason, ptrace_remedy()
+    calls = [event[0] for event in trace.events_text(run.trace)[:-1]]
+    good = calls == EXPECTED_EVENTS
+    return good, "a program was traced" if good else f"its calls were misread: {calls}", (
+        "" if good else "apt-get install ltrace=0.7.3*")
+
+
+def ptrace_remedy():
+    """What to do when the kernel does not let ltrace trace."""
+    scope = PTRACE_SCOPE.read_text("ascii").strip() if PTRACE_SCOPE.exists() else "0"
+    if scope == "3":
+        return "kernel.yama.ptrace_scope is 3 (nobody may trace): set it to 1 at boot and restart"
+    if scope == "2" and os.geteuid() != 0:
+        return "kernel.yama.ptrace_scope is 2 (only root may trace): sysctl it to 1, or be root"
+    return CONTAINER
+
+
+def channel():
+    """A traced program has no way to its trace."""
+    code = probe_run().code
+    ways = [text for bit, text in OPEN_WAYS.items() if code & bit]
+    if ways:
+        return False, "a program can reach " + ", ".join(ways), "run as root"
+    return True, "a program can reach neither its trace nor its tracer", ""
