@@ -3,8 +3,9 @@
 
 PYTHON = $$(checker/python.sh || echo python3)
 SECONDS ?= 60
+STRESS ?= 20
 
-.PHONY: build help deps demo check lint test fuzz clean
+.PHONY: build help deps demo check lint test stress fuzz clean
 
 build: ## build src/libosmem.so and src/libosmem.a (the default)
 	$(MAKE) -C src
@@ -26,6 +27,9 @@ lint: deps ## all linters, or one: LINT=gcc
 
 test: deps ## all pytest tests, or one: TEST=tests/test_layout.py
 	@"$(PYTHON)" -m pytest -q $(if $(TEST),'$(TEST)')
+
+stress: deps ## threads, fork, memory limits, 20 times as long: STRESS=100 for more
+	@STRESS=$(STRESS) "$(PYTHON)" -m pytest -q tests/test_stress.py
 
 fuzz: deps ## random call sequences against the model: SECONDS=3600 for an hour
 	@"$(PYTHON)" tests/fuzz.py --seconds $(SECONDS)
