@@ -43,7 +43,7 @@ class Cell:
 def draw(model, width=72, mark=None):
     """Picture of a model's heap and mappings as a string of at most 24 lines.
 
-    width  the longest line in characters, 40 or more; mark  an address to point at, usually a
+    width  the longest line in characters, 72 or more; mark  an address to point at, usually a
     payload: an arrow shows its block, or a line says that it lies in none.
     """
     cells = _heap_cells(model, mark)
@@ -121,8 +121,10 @@ def _more_cell(cells):
     """One cell in place of several that do not fit on the screen."""
     live = [c.size for c in cells if c.kind == "live"]
     free = [c.size for c in cells if c.kind == "free"]
-    label = f"... {len(live)} live, {sum(live)} bytes; {len(free)} free, {sum(free)} bytes ..."
-    return Cell("more", cells[0].above, label)
+    gaps = sum(c.kind == "gap" for c in cells)
+    others = f"; {gaps} gaps" if gaps else ""
+    label = f"{len(live)} live, {sum(live)} bytes; {len(free)} free, {sum(free)} bytes{others}"
+    return Cell("more", cells[0].above, f"... {label} ...")
 
 
 # ---- layout -------------------------------------------------------------------------------
