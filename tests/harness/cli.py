@@ -1,0 +1,179 @@
+"""The command line of tests/run_tests.py: options in, calls of the other modules, exit status out.
+
+Exit status: 0 all passed, 1 something failed (with -m: memory errors too, although they cost no
+points), 2 the harness could not run (one line on stderr), 130 interrupted.
+"""
+
+import argparse
+import os
+import shlex
+import sys
+import time
+
+from . import suite
+from .build import HarnessError
+
+SCRIPT = suite.DEFAULT_ROOT / "run_tests.py"
+FAILED, NOT_RUN, INTERRUPTED = 1, 2, 130
+DEFAULT_TIMEOUT = 5.0       # seconds
+FULL_EXPLANATIONS = 3       # when whole groups fail; tests that were named are all explained
+
+DESCRIPTION = """Build what is missing, run each test program under ltrace, and compare every call,
+result and system call with its reference."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Reports a bad option as the harness reports everything: one line, exit status 2."""
+
+    def error(self, message):
+        """Called by argparse for any bad option."""
+        raise HarnessError(f"{message}; --help shows the options")
+
+
+def positive(kind):
+    """An argparse type: a number of this kind above 0."""
+    def convert(text):
+        value = kind(text)
+        if not 0 < value < float("inf"):
+            raise argparse.ArgumentTypeError(f"'{text}' is not above 0")
+        return value
+    convert.__name__ = {int: "whole number", float: "number"}[kind]
+    return convert
+
+
+def options(argv):
+    """The parsed command line. HarnessError if it makes no sense."""
+    parser = Parser(prog="run_tests.py", description=DESCRIPTION, allow_abbrev=False)
+    add = parser.add_argument
+    add("names", nargs="*", help="tests, with or without test- and .c, or patterns; default: all")
+    shown = parser.add_mutually_exclusive_group()
+    shown.add_argument("-v", "--verbose", action="store_true", help="print each normalised trace")
+    shown.add_argument("-d", "--diff", action="store_true",
+                       help="of a failed test print the comparison only")
+    add("-m", "--memory", action="store_true", help="check for leaks and invalid accesses as well")
+    add("-j", "--jobs", type=positive(int), default=os.cpu_count() or 1, metavar="N",
+        help="programs at a time (default: all cores)")
+    add("--timeout", type=positive(float), default=DEFAULT_TIMEOUT, metavar="S",
+        help="seconds that a program may take (default: %(default)g)")
+    add("--library", metavar="DIR",
+        help="directory with the libosmem.so under test (default: src, built if outdated)")
+    add("--suite", metavar="DIR", help="directory with suite.json, snippets/ and ref/ "
+        "(default: the one of this script)")
+    add("--json", metavar="FILE", help="write the results as JSON")
+    add("--junit", metavar="FILE", help="write the results as JUnit XML")
+    add("--list", action="store_true", help="list the tests, their points and groups; run nothing")
+    add("--update-refs", action="store_true", help="rewrite the references from the model")
+    add("--doctor", action="store_true", help="check whether the harness can run here")
+    return parser.parse_args(argv)
+
+
+def main(argv):
+    """Run the command line `argv`; returns the exit status."""
+    sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        return choose(options(argv))
+    except HarnessError as error:
+        print(f"run_tests: {error}", file=sys.stderr)
+        return NOT_RUN
+    except KeyboardInterrupt:
+        print("run_tests: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+
+
+def choose(args):
+    """Do what the options ask for; returns the exit status."""
+    if args.doctor:
+        from . import doctor
+        return doctor.main()
+    if args.update_refs:
+        return update(args)
+    tests = suite.load_suite(args.suite or suite.DEFAULT_ROOT)
+    chosen = suite.select(tests, args.names)
+    return show_list(chosen) if args.list else run(args, tests, chosen)
+
+
+def show_list(tests):
+    """--list: a line for each test."""
+    width = max(len(test.name) for test in tests)
+    for test in tests:
+        print(f"{test.name.ljust(width)}  {test.points:2d}  {test.group}")
+    return 0
+
+
+def update(args):
+    """--update-refs: rewrite the references of the named tests, or of all."""
+    if args.suite:
+        raise HarnessError("--update-refs rewrites this tree's own suite; leave out --suite")
+    from . import oracle
+    oracle.update_references([test.name for test in suite.select(suite.load_suite(), args.names)]
+                             if args.names else None)
+    return 0
+
+
+def run(args, tests, chosen):
+    """Run the chosen tests and print everything about them; returns the exit status."""
+    from . import report, session
+    if args.json or args.junit:
+        from . import export
+        export.check_writable(args.json, args.junit)
+    begin = time.monotonic()
+    width = max(len(test.name) for test in tests)
+    reporter = report.Reporter(sys.stdout, chosen, width, trace_text if args.verbose else None)
+    try:
+        outcomes = session.run_all(chosen, args, reporter.add)
+    finally:
+        reporter.erase_progress()
+    seconds = time.monotonic() - begin
+    print("\n" + report.total_line(outcomes, tests))
+    explain_failures(args, outcomes)
+    write_files(args, outcomes, seconds)
+    return 0 if all(outcome.clean for outcome in outcomes) else FAILED
+
+
+def trace_text(outcome):
+    """-v: the normalised trace of a test."""
+    from .report import printable
+    return "\n".join(printable(line) for event in outcome.actual for line in event)
+
+
+def explain_failures(args, outcomes):
+    """Print why tests failed: in full for the first few, or for all that were asked for by name."""
+    failed = [outcome for outcome in outcomes if not outcome.passed]
+    if not failed:
+        return
+    from . import explain
+    full = len(failed) if args.names else FULL_EXPLANATIONS
+    for outcome in failed[:full]:
+        print("\n" + "-" * explain.WIDTH)
+        print(explain.comparison(outcome) if args.diff else
+              explain.explain(outcome, again(args, outcome.test.name)))
+    if failed[full:]:
+        print(f"\n{len(failed) - full} more failed; to have one explained, run it by name:")
+    for outcome in failed[full:]:
+        print(f"\n{outcome.test.name}: {outcome.reason}\n  {again(args, outcome.test.name)}")
+
+
+def again(args, name):
+    """The command that runs one test again in the same way, from the same directory."""
+    script = min(str(SCRIPT), os.path.relpath(SCRIPT), key=len)
+    words = ["python3", script, name]
+    for option in ("library", "suite"):
+        if getattr(args, option):
+            words += [f"--{option}", getattr(args, option)]
+    if args.timeout != DEFAULT_TIMEOUT:
+        words += ["--timeout", f"{args.timeout:g}"]
+    return shlex.join(words + (["-m"] if args.memory else []))
+
+
+def write_files(args, outcomes, seconds):
+    """Write what --json and --junit ask for."""
+    if not (args.json or args.junit):
+        return
+    from . import export
+    if args.json:
+        export.write_json(args.json, outcomes, seconds)
+    if args.junit:
+        export.write_junit(args.junit, outcomes, seconds)

@@ -1,0 +1,193 @@
+"""Why a test failed, for the person who wrote the library: calls, rules, pictures, the diff."""
+
+import difflib
+import re
+import textwrap
+from itertools import zip_longest
+
+from . import heapmap, rules
+from .grade import RESULT, nested
+from .hints import hints
+from .history import make, model_after, step_at
+from .model import FREE, MAP_STRIDE
+from .report import indented, printable
+from .stats import parse_address
+
+WIDTH = 96              # characters of a line of explanation
+CONTEXT = 3             # lines of diff around a difference
+MOST_DIFF = 40          # lines of diff that are shown
+MOST_STDERR = 10        # lines of the program's stderr that are shown
+LOOK_AHEAD = 200        # events that are compared in a diff, behind the first difference
+
+
+def explain(outcome, again):
+    """The whole explanation of one failed test as text; `again` is the command to rerun it."""
+    parts = [f"{outcome.test.name}: {outcome.reason}"]
+    if outcome.difference is not None:
+        parts += about_difference(outcome)
+    parts.append(said(outcome.run.stderr))
+    parts.append(f"Run it again:\n  {again}")
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def comparison(outcome):
+    """Only what differs: the reason and the diff."""
+    return f"{outcome.test.name}: {outcome.reason}\n{unified(outcome)}"
+
+
+def about_difference(outcome):
+    """Parts of the explanation that a differing event gives rise to."""
+    focus = focus_index(outcome.difference)
+    step = step_at(outcome.expected, focus)
+    return [where(outcome.difference, focus, outcome.expected),
+            beside(outcome.difference),
+            likely(outcome, step),
+            in_words(rules_at_stake(outcome)) if step else "",
+            pictures(outcome, focus) if step else "",
+            "Difference (- reference, + program):\n" + indented(unified(outcome), "  ")]
+
+
+def focus_index(difference):
+    """The event to explain: the one that differs, or the last one made if the program came to
+    something else because of what that one did."""
+    return difference.index if difference.same_call() else max(difference.index - 1, 0)
+
+
+def where(difference, focus, expected):
+    """Which call the explanation is about."""
+    if focus == difference.index:
+        return f"First call that differs: event {difference.event}, {difference.call}"
+    return (f"Up to event {focus + 1}, {expected[focus][0]}, all calls and results agree.\n"
+            f"Then the reference has {difference.call or 'no more events'}, but the program "
+            f"{'stopped' if difference.stopped_early() else 'did something else'}: it looked at "
+            "the memory it had got, or the library did something outside the calls.")
+
+
+def beside(difference):
+    """Expected and actual lines, side by side if they fit, else one above the other."""
+    expected = list(difference.expected) or ["(nothing: the reference has ended)"]
+    actual = [printable(line) for line in difference.actual] or ["(nothing: the program has ended)"]
+    room = max(map(len, ["Expected", *expected]))
+    if room + max(map(len, actual)) + 5 > WIDTH:
+        return "\n".join(["Expected:", indented(expected, "  "), "Actual:", indented(actual, "  ")])
+    rows = [(False, "Expected", "Actual")]
+    rows += [(left != right, left, right)
+             for left, right in zip_longest(expected, actual, fillvalue="")]
+    return "\n".join(f"{'!' if differs else ' '} {left.ljust(room)} | {right}".rstrip()
+                     for differs, left, right in rows)
+
+
+def likely(outcome, step):
+    """Hints on the mistake behind the difference, "" if none is certain."""
+    found = hints(outcome.difference, outcome.expected, step.rules if step else [])
+    return "\n".join(textwrap.fill(hint, WIDTH) for hint in found)
+
+
+def rules_at_stake(outcome):
+    """Numbers of the contract rules that decide the call that differs, and of those that the
+    program broke in a way the reference cannot show. [] if no event differs."""
+    difference = outcome.difference
+    if difference is None:
+        return []
+    step = step_at(outcome.expected, focus_index(difference))
+    numbers = list(step.rules) if step else []
+    actual = nested(difference.actual) if difference.same_call() else list(difference.actual)
+    if any(line.strip().startswith("mremap(") for line in actual):
+        numbers.append("M2")
+    if len(actual) > len(nested(difference.expected)) and difference.same_call():
+        numbers.append("Y1")
+    if any(line.startswith("brk(") for line in actual):
+        numbers.append("Y2")
+    return list(dict.fromkeys(numbers))
+
+
+def in_words(numbers):
+    """The sentences of contract rules."""
+    if not numbers:
+        return ""
+    lines = [textwrap.fill(f"{number}: {rules.text(number)}", WIDTH, initial_indent="  ",
+                           subsequent_indent="      ") for number in numbers]
+    return "The rules of docs/contract.md that decide this call:\n" + "\n".join(lines)
+
+
+def pictures(outcome, focus):
+    """The heap before and after the call, as the contract has it, and where the actual result
+    lies in it."""
+    model = model_after(outcome.expected, focus)
+    before = heapmap.draw(model, mark=argument(outcome.expected[focus]))
+    step = make(model, outcome.expected[focus])
+    after = heapmap.draw(model, mark=step.result or None)
+    call = outcome.expected[focus][0]
+    parts = [f"The heap before {call}, as the contract has it:", indented(before, "  "),
+             "and after it:", indented(after, "  "), whereabouts(outcome.difference, model)]
+    return "\n".join(part for part in parts if part)
+
+
+def argument(event):
+    """The block that a call is about, as a model address, or None."""
+    match = re.match(r"os_(?:realloc|free)\(([^,)]*)", event[0])
+    return (match and parse_address(match[1])) or None
+
+
+def whereabouts(difference, model):
+    """Where the program's own result lies in the contract's heap, "" if that is no question."""
+    if not difference.same_call() or not difference.actual[-1].startswith(RESULT):
+        return ""
+    text = difference.actual[-1][len(RESULT):]
+    address = parse_address(text)
+    if not address or difference.actual[-1] == difference.expected[-1]:
+        return ""
+    return f"The program's result, {text}, would lie {place(address, model)}."
+
+
+def place(address, model):
+    """Where in a model's heap an address is, in words."""
+    if address in (block.payload for block in model.maps.values()):
+        return "at the start of that mapping's payload"
+    if address >= MAP_STRIDE:
+        return "in a mapping that the contract does not have here"
+    for block in model.heap:
+        if block.contains(address):
+            kind = "free" if block.status == FREE else "live"
+            name = f"the {kind} block of {block.size} bytes at HeapStart + {block.payload:#x}"
+            if address == block.payload:
+                return f"exactly at {name}"
+            return f"{abs(address - block.payload)} bytes " \
+                f"{'into' if address > block.payload else 'before the payload of'} {name}"
+    return f"{address - model.brk} bytes behind the break"
+
+
+def unified(outcome):
+    """Unified diff of reference and program around the first difference, cut to a readable length.
+
+    "" if no event differs.
+    """
+    if outcome.difference is None:
+        return ""
+    begin = max(outcome.difference.index - CONTEXT, 0)
+    end = outcome.difference.index + LOOK_AHEAD
+    skipped = sum(len(event) for event in outcome.expected[:begin])
+    sides = [[line for event in events[begin:end] for line in event]
+             for events in (outcome.expected, outcome.actual)]
+    lines = [moved(printable(line), skipped)
+             for line in difflib.unified_diff(*sides, n=CONTEXT, lineterm="")][2:]
+    if len(lines) > MOST_DIFF:
+        lines[MOST_DIFF:] = [f"... and {len(lines) - MOST_DIFF} more lines"]
+    return "\n".join(lines)
+
+
+def moved(line, by):
+    """A diff line; the line numbers of a hunk's head are counted from the trace's beginning."""
+    if not line.startswith("@@"):
+        return line
+    return re.sub(r"([-+])(\d+)", lambda found: f"{found[1]}{int(found[2]) + by}", line)
+
+
+def said(stderr):
+    """What the program printed on stderr, safe for a terminal and short."""
+    lines = [printable(line)[:WIDTH] for line in stderr.split(b"\n") if line]
+    if not lines:
+        return ""
+    if len(lines) > MOST_STDERR:
+        lines[MOST_STDERR:] = [f"... and {len(lines) - MOST_STDERR} more lines"]
+    return "The program printed on stderr:\n" + indented(lines, "  ")

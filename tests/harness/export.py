@@ -1,0 +1,120 @@
+"""Results for other programs: --json and --junit files.
+
+The JSON document:
+
+    {"earned": int, "possible": int, "passed": int, "failed": int, "seconds": float,
+     "tests": [{"name": str, "group": str, "points": int, "earned": int, "passed": bool,
+                "reason": str,             one sentence, "" if passed
+                "first_difference": null | {
+                    "event": int,          number of the event, from 1
+                    "call": str,           the call as the reference has it ("" past its end)
+                    "expected": [str],     lines of the reference's event, [] past its end
+                    "actual": [str],       lines of the program's event, [] past its end
+                    "rules": [str]},       numbers of the contract rules that decide this call
+                "memory": [str],           what -m found, [] without -m
+                "seconds": float}]}        time that this program ran
+"""
+
+import json
+import os
+import re
+
+from .build import HarnessError
+from .explain import rules_at_stake, unified
+from .report import printable
+
+NOT_XML = re.compile(r"[^\t\n\x20-\ud7ff\ue000-\ufffd]")
+
+
+def check_writable(*paths):
+    """HarnessError now, before any test runs, if a file cannot be written later."""
+    for path in filter(None, paths):
+        folder = os.path.dirname(os.path.abspath(path))
+        target = path if os.path.exists(path) else folder
+        if os.path.isdir(path) or not os.access(target, os.W_OK):
+            raise HarnessError(f"cannot write {path}; name a file in a writable directory")
+
+
+def difference_record(outcome):
+    """The `first_difference` member of one result, or None when there is none."""
+    difference = outcome.difference
+    if difference is None:
+        return None
+    return {
+        "event": difference.event,
+        "call": difference.call,
+        "expected": [printable(line) for line in difference.expected],
+        "actual": [printable(line) for line in difference.actual],
+        "rules": rules_at_stake(outcome),
+    }
+
+
+def test_record(outcome):
+    """One member of `tests` in the JSON document."""
+    return {
+        "name": outcome.test.name,
+        "group": outcome.test.group,
+        "points": outcome.test.points,
+        "earned": outcome.earned,
+        "passed": outcome.passed,
+        "reason": printable(outcome.reason),
+        "first_difference": difference_record(outcome),
+        "memory": [printable(note) for note in outcome.memory],
+        "seconds": round(outcome.seconds, 4),
+    }
+
+
+def write_json(path, outcomes, seconds):
+    """Write the JSON document that this module's docstring describes."""
+    passed = sum(outcome.passed for outcome in outcomes)
+    document = {
+        "earned": sum(outcome.earned for outcome in outcomes),
+        "possible": sum(outcome.test.points for outcome in outcomes),
+        "passed": passed,
+        "failed": len(outcomes) - passed,
+        "seconds": round(seconds, 3),
+        "tests": [test_record(outcome) for outcome in outcomes],
+    }
+    write_text(path, json.dumps(document, indent=2) + "\n")
+
+
+def write_junit(path, outcomes, seconds):
+    """Write JUnit XML: a <testcase> for each test, <failure> with reason and explanation."""
+    failures = sum(not outcome.clean for outcome in outcomes)
+    cases = "".join(junit_case(outcome) for outcome in outcomes)
+    head = f'name="osmem" tests="{len(outcomes)}" failures="{failures}" errors="0"'
+    write_text(path, '<?xml version="1.0" encoding="UTF-8"?>\n'
+               f'<testsuite {head} time="{seconds:.3f}">\n{cases}</testsuite>\n')
+
+
+def junit_case(outcome):
+    """The <testcase> element of one result."""
+    test = outcome.test
+    attributes = (f'classname="{xml_text(test.group)}" name="{xml_text(test.name)}" '
+                  f'time="{outcome.seconds:.4f}"')
+    reasons = ([] if outcome.passed else [outcome.reason]) + outcome.memory
+    if not reasons:
+        return f"  <testcase {attributes}/>\n"
+    body = unified(outcome)
+    return (f"  <testcase {attributes}>\n"
+            f'    <failure message="{xml_text(reasons[0])}">{xml_text(body)}</failure>\n'
+            f"    <system-err>{xml_text(printable(outcome.run.stderr))}</system-err>\n"
+            "  </testcase>\n")
+
+
+def xml_text(text):
+    """`text` fit for an attribute or an element: escaped, without characters XML forbids."""
+    text = NOT_XML.sub("?", printable(text))
+    for plain, escaped in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;")):
+        text = text.replace(plain, escaped)
+    return text
+
+
+def write_text(path, text):
+    """Write `text` to `path`; HarnessError with the cause if that fails."""
+    try:
+        with open(path, "w", encoding="utf-8") as out:
+            out.write(text)
+    except OSError as error:
+        raise HarnessError(f"cannot write {path}: {error.strerror}; "
+                           "name a writable file") from error

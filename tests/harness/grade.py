@@ -1,0 +1,126 @@
+"""From one test to one result: run the program, compare its events with the reference."""
+
+import re
+import time
+from dataclasses import dataclass, field
+
+from . import runner, trace
+from .report import printable
+
+RESULT = "  = "
+ENDS = ("exit(", "killed(", "<no end>")
+OWN_CHECK = re.compile(r"^(?:.*/)?([\w-]+\.c:\d+: .*)$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The first event in which a program differs from its reference."""
+
+    index: int          # of the event, from 0
+    expected: tuple     # lines of the reference's event, () past its end
+    actual: tuple       # lines of the program's event, () past its end
+
+    @property
+    def event(self):
+        """The event's number as people count, from 1."""
+        return self.index + 1
+
+    @property
+    def call(self):
+        """The call as the reference has it, "" past its end."""
+        return self.expected[0] if self.expected else ""
+
+    def same_call(self):
+        """Whether both made the same call here, so that only what it did differs."""
+        return bool(self.expected and self.actual) and self.expected[0] == self.actual[0]
+
+    def stopped_early(self):
+        """Whether the program ended here although the reference goes on."""
+        return not self.actual or (self.actual[0].startswith(ENDS) and not self.same_call())
+
+    def sentence(self):
+        """What differs, in one sentence."""
+        if not self.expected:
+            return f"goes on after event {self.index}, where it should have ended"
+        where = f"event {self.event}, {self.call}"
+        if not self.actual:
+            return f"ended before {where}"
+        if not self.same_call():
+            return f"in place of {where}: {self.actual[0]}"
+        if not self.actual[-1].startswith(RESULT):
+            return f"{where}: did not return"
+        return f"{where}: " + ("the result differs" if nested(self.expected) == nested(self.actual)
+                               else "the system calls differ")
+
+
+@dataclass
+class Outcome:
+    """The result of one test."""
+
+    test: object                # suite.Test
+    expected: list              # events of the reference
+    actual: list                # events of the run, as far as they could be read
+    run: object                 # runner.Run
+    seconds: float              # how long the program ran
+    difference: object          # Difference, or None if all events agree
+    reason: str                 # why it failed, one sentence; "" if it passed
+    memory: list = field(default_factory=list)      # what -m found wrong, one line each
+    remarks: list = field(default_factory=list)     # what -m says besides
+
+    @property
+    def passed(self):
+        """Whether the traced run agrees with the reference. Memory checks do not count here."""
+        return not self.reason
+
+    @property
+    def clean(self):
+        """Whether nothing at all is wrong, memory checks included."""
+        return self.passed and not self.memory
+
+    @property
+    def earned(self):
+        """Points for this test: all of them or none."""
+        return self.test.points if self.passed else 0
+
+
+def nested(event):
+    """The system call lines of an event."""
+    return [line for line in event[1:] if not line.startswith(RESULT)]
+
+
+def first_difference(expected, actual):
+    """The first event in which two lists of events differ, or None."""
+    for index in range(max(len(expected), len(actual))):
+        pair = [tuple(events[index]) if index < len(events) else ()
+                for events in (expected, actual)]
+        if pair[0] != pair[1]:
+            return Difference(index, *pair)
+    return None
+
+
+def grade(test, expected, program, library, timeout):
+    """Run a built program and compare it with the events `expected`: an Outcome."""
+    begin = time.monotonic()
+    run = runner.run_traced(program, library, timeout=timeout)
+    seconds = time.monotonic() - begin
+    actual = trace.events_text(run.trace) if run.trace else []
+    difference = first_difference(expected, actual)
+    reason = printable(why_failed(run, difference)).replace("\n", " ")
+    return Outcome(test, expected, actual, run, seconds, difference, reason)
+
+
+def why_failed(run, difference):
+    """One sentence on why a run fails its test, "" if it does not."""
+    if not run.comparable:
+        return run.reason
+    if difference is None:
+        return ""
+    return own_check(run) or run.reason or difference.sentence()
+
+
+def own_check(run):
+    """The check inside a test program that failed (it dies by SIGILL then), "" if none did."""
+    if run.trace.signal != "SIGILL" or run.trace.open_call:
+        return ""
+    said = OWN_CHECK.findall(run.stderr.decode("utf-8", "replace"))
+    return f"the program's own check failed: {said[-1]}" if said else ""

@@ -1,0 +1,138 @@
+"""The memory checks of `-m`: leaks from the trace, invalid accesses from valgrind.
+
+Leaks: a block that is live at exit, and which call made it; a mapping that no block owns. They are
+read from the trace, so they are seen whatever the library does inside. Invalid accesses: the
+program runs once more under valgrind's memcheck. It sees accesses outside the heap and the
+mappings with any library, and those just behind a block or in a freed one if the library was built
+where valgrind's headers are, because it tells valgrind about its blocks then.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from xml.etree import ElementTree
+
+from . import build
+from .report import printable
+from .stats import follow, parse_calls
+from .symbols import address
+
+REPORT_MOST = 4 << 20       # bytes of valgrind's report that are read
+MOST = 5                    # findings of one kind that are printed for one test
+SLOWER = 10                 # how many times --timeout the program may take under valgrind
+USER, GROUP = "nobody", "nogroup"
+
+
+def available():
+    """Whether valgrind is there."""
+    return shutil.which("valgrind") is not None
+
+
+def check(outcome, program, library, timeout):
+    """Add findings and remarks to an outcome. Only programs that came to their end are judged."""
+    if outcome.run.trace is None or not outcome.run.comparable:
+        outcome.remarks.append("not checked: the run is not complete")
+        return
+    if outcome.test.memory:
+        outcome.remarks.append(f"blocks may live at exit: {outcome.test.memory}")
+    else:
+        outcome.memory += shortened(leaks(outcome.actual))
+    if available():
+        outcome.memory += shortened(invalid_accesses(program, library, timeout * SLOWER))
+
+
+def shortened(findings):
+    """The first few findings, and how many more there are."""
+    rest = len(findings) - MOST
+    return findings[:MOST] + ([f"... and {rest} more"] if rest > 0 else [])
+
+
+def leaks(events):
+    """A line for each block that is live at exit and for each mapping that no block owns."""
+    tally = follow(events)
+    texts = call_texts(events)
+    lines = [f"{live.asked} bytes at {address(payload)} are never freed: "
+             f"call {live.call}, {texts[live.call - 1]}"
+             for payload, live in sorted(tally.live.items(), key=lambda item: item[1].call)]
+    owned = [payload for payload in tally.live]
+    for start, length in sorted(tally.maps.items()):
+        if not any(start <= payload < start + length for payload in owned):
+            lines.append(f"{length} bytes at {address(start)} are never unmapped although their "
+                         "block is freed")
+    return lines
+
+
+def call_texts(events):
+    """The text of every os_* call, in order; number n of stats is member n - 1."""
+    return [event[0] for event in events if parse_calls([event])]
+
+
+def invalid_accesses(program, library, timeout):
+    """A line for each error that valgrind reports; `timeout` in seconds."""
+    with build.stage(library, [program]) as place, tempfile.TemporaryFile() as report:
+        ended = run_valgrind(os.path.join(place, os.path.basename(program)), place, report, timeout)
+        report.seek(0)
+        data = report.read(REPORT_MOST)
+    if not ended:
+        return [f"under valgrind it did not end within {timeout:g} s"]
+    return errors(data)
+
+
+def run_valgrind(program, place, report, timeout):
+    """Run a staged program under valgrind, its report going to the file `report`.
+
+    Whether it ended in time. All of its processes are gone afterwards.
+    """
+    command = ["valgrind", "--tool=memcheck", "--leak-check=no", "--xml=yes",
+               f"--xml-fd={report.fileno()}", "--child-silent-after-fork=yes", "--num-callers=8",
+               program]
+    identity = {"user": USER, "group": GROUP, "extra_groups": []} if os.geteuid() == 0 else {}
+    environment = {"LD_LIBRARY_PATH": place, "PATH": os.environ.get("PATH", os.defpath)}
+    process = subprocess.Popen(command, cwd=os.path.join(place, "empty"), env=environment,
+                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL, pass_fds=[report.fileno()],
+                               start_new_session=True, **identity)
+    try:
+        process.wait(timeout)
+        return True
+    except subprocess.TimeoutExpired:
+        return False
+    finally:
+        end_group(process)
+
+
+def end_group(process):
+    """Kill whatever is left of a process that leads its own session, and wait for it."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        process.kill()
+    process.wait()
+
+
+def errors(report):
+    """A line for each error in valgrind's XML report."""
+    try:
+        root = ElementTree.fromstring(report)
+    except ElementTree.ParseError:
+        return ["valgrind's report is damaged"] if report else ["valgrind could not run it"]
+    return [error_line(error) for error in root.iter("error")]
+
+
+def error_line(error):
+    """`Invalid write of size 1 in main (test-x.c:12): Address ... 0 bytes after a block ...`"""
+    what = error.findtext("what") or error.findtext("xwhat/text") or "error"
+    more = error.findtext("auxwhat") or error.findtext("xauxwhat/text") or ""
+    return printable(f"{what} in {first_frame(error)}" + (f": {more}" if more else ""))
+
+
+def first_frame(error):
+    """The first line of an error's stack that has a source line, or else the first one."""
+    frames = error.findall("stack/frame")
+    known = [frame for frame in frames if frame.findtext("line")]
+    frame = (known or frames or [error])[0]
+    name = frame.findtext("fn") or "unknown code"
+    line = frame.findtext("line")
+    return f"{name} ({frame.findtext('file')}:{line})" if line else name

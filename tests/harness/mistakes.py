@@ -1,0 +1,474 @@
+"""Typical wrong allocators: the contract's model with one mistake each.
+
+When a program first differs from its reference, every mistake here is replayed; those that show
+exactly the trace that was seen, up to and including the call that differs, explain it. So a
+new mistake is one more subclass of Mistake: its docstring completes the sentence "An allocator
+that ... does exactly this", `rule` is the contract rule that it breaks.
+"""
+
+from .model import ALLOC, FREE, HEADER, MIN_SPLIT, PAGE, T, Model, aligned
+
+
+def whole_pages(n):
+    """Round n up to a multiple of the page size."""
+    return (n + PAGE - 1) // PAGE * PAGE
+
+
+class Mistake(Model):
+    """The model that others below make one change to."""
+
+    rule = ""
+    searching = False       # inside a heap search, where H3 holds and X6 does not
+
+    def _search_heap(self, n):
+        self.searching = True
+        try:
+            return super()._search_heap(n)
+        finally:
+            self.searching = False
+
+
+# ---- first use and growth of the heap -------------------------------------------------------
+
+class NoPreallocation(Mistake):
+    """grows the heap only by what the first request needs, without preallocating 128 KiB"""
+
+    rule = "F1"
+
+    def _search_heap(self, n):
+        if self.heap:
+            return super()._search_heap(n)
+        self._ask_break()
+        block = self._append_block(aligned(n))
+        block.status = ALLOC
+        return block
+
+
+class HeaderBesidePreallocation(Mistake):
+    """preallocates 128 KiB plus a header, instead of 128 KiB with the header in it"""
+
+    rule = "F1"
+
+    def _first_growth(self):
+        self._ask_break()
+        self._append_block(T)
+
+
+class PreallocatesForMapping(Mistake):
+    """preallocates heap for a request that goes to a mapping"""
+
+    rule = "F2"
+
+    def _map(self, n):
+        if not self.heap:
+            self._first_growth()
+        return super()._map(n)
+
+
+class GrowsByPages(Mistake):
+    """rounds the growth of the heap up to whole pages"""
+
+    rule = "H5"
+
+    def _record(self, name, args, result):
+        if name == "brk" and args:
+            args, result = (whole_pages(args[0]),), whole_pages(result)
+        super()._record(name, args, result)
+
+
+class GrowsByThreshold(Mistake):
+    """grows the heap by at least 128 KiB every time, not only the first"""
+
+    rule = "H4"
+
+    def _append_block(self, size):
+        return super()._append_block(max(size, T - HEADER))
+
+
+class GrowsWithoutHeader(Mistake):
+    """forgets the header when it grows the heap for a new block"""
+
+    rule = "H4"
+
+    def _append_block(self, size):
+        return super()._append_block(size - HEADER if self.heap else size)
+
+
+class IgnoresFreeLastBlock(Mistake):
+    """puts a new block behind a free last block instead of enlarging that one"""
+
+    rule = "H3"
+
+    def _ends_at_break(self, block):
+        return not self.searching and super()._ends_at_break(block)
+
+
+class EnlargesByWholeBlock(Mistake):
+    """enlarges a free last block by a whole new block, not only by what is missing"""
+
+    rule = "H3"
+
+    def _extend(self, block, n):
+        if not self.searching:
+            return super()._extend(block, n)
+        self._move_break(self.brk + HEADER + aligned(n))
+        block.size += HEADER + aligned(n)
+
+
+class EnlargesByWholeSize(Mistake):
+    """enlarges a free last block by the whole request, not only by what is missing"""
+
+    rule = "H3"
+
+    def _extend(self, block, n):
+        if not self.searching:
+            return super()._extend(block, n)
+        self._move_break(self.brk + aligned(n))
+        block.size += aligned(n)
+
+
+# ---- which place ----------------------------------------------------------------------------
+
+class ThresholdWithoutHeader(Mistake):
+    """leaves the header out when it compares a request with the 128 KiB threshold"""
+
+    rule = "W1"
+
+    @staticmethod
+    def _belongs_on_heap(n):
+        return aligned(n) < T
+
+
+class ThresholdNotStrict(Mistake):
+    """still puts a block of exactly 128 KiB, header included, on the heap"""
+
+    rule = "W1"
+
+    @staticmethod
+    def _belongs_on_heap(n):
+        return aligned(n) + HEADER <= T
+
+
+class CallocWithMallocThreshold(Mistake):
+    """uses 128 KiB as os_calloc's threshold, instead of the page size"""
+
+    rule = "W2"
+
+    def __init__(self):
+        super().__init__(page=T)
+
+
+class CallocThresholdWithoutHeader(Mistake):
+    """leaves the header out when os_calloc compares a request with the page size"""
+
+    rule = "W2"
+
+    def __init__(self):
+        super().__init__(page=PAGE + HEADER)
+
+
+class CallocThresholdNotStrict(Mistake):
+    """still puts an os_calloc block of exactly one page, header included, on the heap"""
+
+    rule = "W2"
+
+    def __init__(self):
+        super().__init__(page=PAGE + 8)
+
+
+class MallocWithCallocThreshold(Mistake):
+    """uses the page size as the threshold of os_malloc and os_realloc, instead of 128 KiB"""
+
+    rule = "W3"
+
+    @staticmethod
+    def _belongs_on_heap(n):
+        return aligned(n) + HEADER < PAGE
+
+
+# ---- search, merge, split -------------------------------------------------------------------
+
+class MergesAtFree(Mistake):
+    """merges free neighbours when a block is freed, instead of before the next heap search"""
+
+    rule = "H1"
+
+    def _release(self, block):
+        super()._release(block)
+        self._merge_all()
+
+
+class NeverMerges(Mistake):
+    """does not merge adjacent free blocks before it searches the heap"""
+
+    rule = "H1"
+
+    def _merge_all(self):
+        pass
+
+
+class FirstFit(Mistake):
+    """takes the first free block that is large enough, not the smallest"""
+
+    rule = "H2"
+
+    def _best_fit(self, n):
+        return next((b for b in self.heap if b.status == FREE and b.size >= aligned(n)), None)
+
+
+class LastAmongEquals(Mistake):
+    """takes the last of several equally small free blocks, not the first"""
+
+    rule = "H2"
+
+    def _best_fit(self, n):
+        fitting = [b for b in self.heap if b.status == FREE and b.size >= aligned(n)]
+        return min(fitting, key=lambda b: (b.size, -b.addr), default=None)
+
+
+class NeverReuses(Mistake):
+    """never gives out a freed block again"""
+
+    rule = "H2"
+
+    def _best_fit(self, n):
+        last = self.heap[-1]
+        return last if last.status == FREE and last.size >= aligned(n) else None
+
+
+class NeverSplits(Mistake):
+    """does not split a block that is longer than needed"""
+
+    rule = "S1"
+
+    def _split(self, block, n):
+        pass
+
+
+class SplitsTooSmall(Mistake):
+    """splits a block although fewer than 40 bytes (a header and 8 bytes) remain"""
+
+    rule = "S1"
+
+    def _split(self, block, n):
+        rest = block.size - aligned(n)
+        if not HEADER <= rest < MIN_SPLIT:
+            return super()._split(block, n)
+        block.size = aligned(n)
+        self.heap.insert(self.heap.index(block) + 1, type(block)(block.end, rest - HEADER, FREE))
+
+
+class SplitsTooLate(Mistake):
+    """does not split a block when exactly 40 bytes (a header and 8 bytes) remain"""
+
+    rule = "S1"
+
+    def _split(self, block, n):
+        if block.size - aligned(n) != MIN_SPLIT:
+            super()._split(block, n)
+
+
+class MergesAfterSplit(Mistake):
+    """merges what a split leaves with the free block behind it at once"""
+
+    rule = "S3"
+
+    def _split(self, block, n):
+        before = len(self.heap)
+        super()._split(block, n)
+        if len(self.heap) > before:
+            self._absorb_until(self.heap[self.heap.index(block) + 1], T)
+
+
+class AlignsTo16(Mistake):
+    """rounds sizes up to a multiple of 16, not of 8"""
+
+    rule = "G2"
+
+    def _search_heap(self, n):
+        return super()._search_heap((n + 15) // 16 * 16)
+
+
+# ---- realloc --------------------------------------------------------------------------------
+
+class ShrinksWithoutSplit(Mistake):
+    """does not split a block that os_realloc makes smaller"""
+
+    rule = "X4"
+
+    def _realloc_heap(self, block, n):
+        if aligned(n) <= block.size:
+            return block.payload
+        return super()._realloc_heap(block, n)
+
+
+class ThresholdBeforeFit(Mistake):
+    """moves a block to a mapping although it already has the room"""
+
+    rule = "X4"
+
+    def _realloc_heap(self, block, n):
+        if self._belongs_on_heap(n):
+            return super()._realloc_heap(block, n)
+        return self._move(block, block.size, self._map(n), n)
+
+
+class AbsorbsBeforeMapping(Mistake):
+    """absorbs free neighbours of a block that goes to a mapping anyway"""
+
+    rule = "X5"
+
+    def _realloc_heap(self, block, n):
+        if not self._belongs_on_heap(n):
+            self._absorb_until(block, n)
+        return super()._realloc_heap(block, n)
+
+
+class MovesLastBlock(Mistake):
+    """moves the last block of the heap instead of growing it where it is"""
+
+    rule = "X6"
+
+    def _ends_at_break(self, block):
+        return self.searching and super()._ends_at_break(block)
+
+
+class NeverAbsorbs(Mistake):
+    """moves a block in os_realloc without trying the free block behind it"""
+
+    rule = "X7"
+
+    def _absorb_until(self, block, n):
+        pass
+
+
+class AbsorbsAll(Mistake):
+    """absorbs all free blocks behind a growing one, not one at a time until it is enough"""
+
+    rule = "X7"
+
+    def _absorb_until(self, block, n):
+        super()._absorb_until(block, self.brk)
+
+
+class KeepsAbsorbedWhole(Mistake):
+    """does not split a block that os_realloc enlarged by more than was needed"""
+
+    rule = "X7"
+    absorbed = None
+
+    def _absorb_until(self, block, n):
+        super()._absorb_until(block, n)
+        self.absorbed = block
+
+    def _split(self, block, n):
+        if block is not self.absorbed:
+            super()._split(block, n)
+
+
+class AbsorbsOnlyIfEnough(Mistake):
+    """leaves free neighbours alone when they do not suffice, instead of keeping them absorbed"""
+
+    rule = "X8"
+
+    def _absorb_until(self, block, n):
+        room, end = block.size, block.end
+        for right in self.heap[self.heap.index(block) + 1:]:
+            if right.status != FREE or right.addr != end:
+                break
+            room, end = room + HEADER + right.size, right.end
+        if room >= aligned(n):
+            super()._absorb_until(block, n)
+
+
+class GrowsAfterAbsorbing(Mistake):
+    """grows the heap under a block that became the last one, instead of searching first"""
+
+    rule = "X8"
+
+    def _absorb_until(self, block, n):
+        super()._absorb_until(block, n)
+        if block is self.heap[-1] and block.size < aligned(n) and self._ends_at_break(block):
+            self._extend(block, n)
+
+
+class KeepsFittingMapping(Mistake):
+    """keeps a mapped block that is large enough, instead of making a new one"""
+
+    rule = "X3"
+
+    def _realloc_mapped(self, old, n):
+        if aligned(n) <= old.size:
+            return old.payload
+        return super()._realloc_mapped(old, n)
+
+
+class KeepsEqualMapping(Mistake):
+    """keeps a mapped block whose size does not change, instead of making a new one"""
+
+    rule = "X3"
+
+    def _realloc_mapped(self, old, n):
+        if aligned(n) == old.size:
+            return old.payload
+        return super()._realloc_mapped(old, n)
+
+
+# ---- mappings -------------------------------------------------------------------------------
+
+class MapsPages(Mistake):
+    """rounds the length of a mapping up to whole pages"""
+
+    rule = "M1"
+
+    def _record(self, name, args, result):
+        if name == "mmap":
+            args = (whole_pages(args[0]),)
+        super()._record(name, args, result)
+
+
+class MapsWithoutHeader(Mistake):
+    """forgets the header in the length of a mapping"""
+
+    rule = "M1"
+
+    def _record(self, name, args, result):
+        if name == "mmap":
+            args = (args[0] - HEADER,)
+        super()._record(name, args, result)
+
+
+class UnmapsPages(Mistake):
+    """rounds the length up to whole pages when it unmaps"""
+
+    rule = "R2"
+
+    def _record(self, name, args, result):
+        if name == "munmap":
+            args = (args[0], whole_pages(args[1]))
+        super()._record(name, args, result)
+
+
+class UnmapsWithoutHeader(Mistake):
+    """forgets the header in the length that it unmaps"""
+
+    rule = "R2"
+
+    def _record(self, name, args, result):
+        if name == "munmap":
+            args = (args[0], args[1] - HEADER)
+        super()._record(name, args, result)
+
+
+class UnmapsPayload(Mistake):
+    """unmaps from the payload, not from the header in front of it"""
+
+    rule = "R2"
+
+    def _record(self, name, args, result):
+        if name == "munmap":
+            args = (args[0] + HEADER, args[1])
+        super()._record(name, args, result)
+
+
+MISTAKES = tuple(Mistake.__subclasses__())

@@ -1,0 +1,98 @@
+"""One session of the suite: build what is missing, run the tests in parallel, hand out results."""
+
+import concurrent.futures
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+from . import build, grade, suite
+
+PAUSE = 0.02        # seconds between two looks at what is still running after an interrupt
+
+
+def library_directory(chosen):
+    """The directory with the libosmem.so under test, built first if a Makefile is there.
+
+    `chosen`: a directory, or None for src/.
+    """
+    if chosen is None or (Path(chosen) / "Makefile").exists():
+        return build.build_library(chosen or build.SOURCES)
+    return build.check_library(chosen)
+
+
+def build_directory(root):
+    """Where the programs of the suite in directory `root` are built."""
+    default = Path(root).resolve() == suite.DEFAULT_ROOT
+    return build.BUILD if default else Path(root) / "build"
+
+
+def run_all(tests, args, took):
+    """Run `tests` as the options `args` say: their outcomes, in the order of `tests`.
+
+    `took(outcome)` is called for each as soon as it is there. References are read before any
+    program runs. On KeyboardInterrupt or any error, everything that was started is killed.
+    """
+    expected = suite.read_references(tests)
+    library = library_directory(args.library)
+    root = args.suite or suite.DEFAULT_ROOT
+    programs = build.build_programs([test.c_file for test in tests], library,
+                                    build_directory(root), args.jobs)
+    build.build_guard()
+
+    def one(test, program):
+        return run_one(test, expected[test.name], program, library, args)
+
+    outcomes = []
+    pool = concurrent.futures.ThreadPoolExecutor(args.jobs)
+    try:
+        jobs = [pool.submit(one, *pair) for pair in zip(tests, programs)]
+        for job in concurrent.futures.as_completed(jobs):
+            outcomes.append(job.result())
+            took(outcomes[-1])
+    except BaseException:
+        abandon(pool)
+        raise
+    pool.shutdown()
+    refuse_if_untraceable(outcomes)
+    return sorted(outcomes, key=lambda outcome: tests.index(outcome.test))
+
+
+def run_one(test, expected, program, library, args):
+    """The outcome of one test, with memory checks if they were asked for."""
+    outcome = grade.grade(test, expected, program, library, args.timeout)
+    if args.memory:
+        from . import memcheck
+        memcheck.check(outcome, program, library, args.timeout)
+    return outcome
+
+
+def refuse_if_untraceable(outcomes):
+    """HarnessError if not one program could be traced: that is no fault of the library."""
+    if all(outcome.run.trace is None for outcome in outcomes):
+        raise build.HarnessError(f"{outcomes[0].reason}; --doctor says more")
+
+
+def abandon(pool):
+    """Kill all that the pool's threads have started, until none of them is left."""
+    old = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    pool.shutdown(wait=False, cancel_futures=True)
+    while any(thread.name.startswith("ThreadPoolExecutor") for thread in threading.enumerate()):
+        kill_children()
+        time.sleep(PAUSE)
+    signal.signal(signal.SIGINT, old)
+
+
+def kill_children():
+    """Send SIGKILL to every child of this process, whichever thread started it."""
+    for task in os.listdir("/proc/self/task"):
+        try:
+            text = Path(f"/proc/self/task/{task}/children").read_text(encoding="ascii")
+        except OSError:
+            continue
+        for pid in text.split():
+            try:
+                os.kill(int(pid), signal.SIGKILL)
+            except ProcessLookupError:
+                pass

@@ -1,0 +1,111 @@
+"""The suite as data: which programs there are, their points and groups, their references.
+
+A suite is a directory with `suite.json`, `snippets/NAME.c` and `ref/NAME.ref`. The order of
+`suite.json` is the order in which results are printed.
+"""
+
+import difflib
+import fnmatch
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from .build import HarnessError
+from .symbols import parse_reference
+
+DEFAULT_ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Test:
+    """One program: its source, its reference, what it is worth, why it may leave blocks behind."""
+
+    name: str
+    c_file: Path
+    ref_file: Path
+    points: int
+    group: str
+    memory: str = ""    # the reason why blocks live at exit are no leak, "" if they are one
+
+
+def load_suite(root=DEFAULT_ROOT):
+    """All tests of the suite in directory `root`, in order. HarnessError if it is damaged."""
+    root = Path(root)
+    path = root / "suite.json"
+    try:
+        tests = [test_from(root, name, entry) for name, entry in entries(path)]
+    except OSError as error:
+        raise HarnessError(f"cannot read {path}: {error.strerror}; "
+                           "name a directory with suite.json, snippets/ and ref/") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise HarnessError(f"{path} is no suite ({error!r}); "
+                           "correct it or restore it from version control") from error
+    if not tests:
+        raise HarnessError(f"{path} names no test; add one or restore it from version control")
+    return tests
+
+
+def entries(path):
+    """Pairs of name and properties from a suite.json."""
+    return json.loads(path.read_text(encoding="utf-8"))["tests"].items()
+
+
+def test_from(root, name, entry):
+    """The Test that one entry of suite.json describes."""
+    return Test(name, root / "snippets" / f"{name}.c", root / "ref" / f"{name}.ref",
+                int(entry["points"]), str(entry["group"]), str(entry.get("memory", "")))
+
+
+def select(tests, patterns):
+    """The tests that `patterns` name, in suite order; all of them without patterns.
+
+    A pattern is a name with or without `test-` and `.c`, or a glob. HarnessError, with similar
+    names, if one matches nothing.
+    """
+    if not patterns:
+        return list(tests)
+    wanted = set()
+    for pattern in patterns:
+        found = matching(tests, pattern)
+        if not found:
+            raise HarnessError(unknown(tests, pattern))
+        wanted.update(found)
+    return [test for test in tests if test.name in wanted]
+
+
+def matching(tests, pattern):
+    """Names of the tests that one pattern means."""
+    stem = bare(pattern)
+    return [test.name for test in tests if fnmatch.fnmatchcase(bare(test.name), stem)]
+
+
+def bare(name):
+    """`name` without directories, `.c` or `.ref`, and the `test-` that all names may begin with."""
+    return name.rsplit("/", 1)[-1].removesuffix(".c").removesuffix(".ref").removeprefix("test-")
+
+
+def unknown(tests, pattern):
+    """The error for a pattern that matches no test, with names that look like it."""
+    stems = {bare(test.name): test.name for test in tests}
+    near = difflib.get_close_matches(bare(pattern), stems, n=3, cutoff=0.5)
+    near += [stem for stem in stems if bare(pattern) in stem and stem not in near][:3]
+    advice = f"did you mean {', '.join(stems[stem] for stem in near)}?" if near else \
+        "--list shows all names"
+    return f"no test is called '{pattern}'; {advice}"
+
+
+def read_references(tests):
+    """The expected events of each test by name. HarnessError if one is missing or damaged."""
+    return {test.name: read_reference(test) for test in tests}
+
+
+def read_reference(test):
+    """The expected events of one test."""
+    try:
+        return parse_reference(test.ref_file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise HarnessError(f"{test.name} has no reference; "
+                           f"write it with --update-refs {test.name}") from error
+    except (OSError, ValueError) as error:
+        raise HarnessError(f"cannot read {test.ref_file}: {error}; "
+                           f"rewrite it with --update-refs {test.name}") from error
