@@ -18,7 +18,7 @@
 #define MMAP_THRESHOLD	(128UL * 1024)		/* spans from here on are mapped (W1) */
 #define PREALLOC	(128UL * 1024)		/* first growth of the break (F1) */
 #define SPLIT_MIN	(HEADER + ALIGNMENT)	/* least surplus worth a block (S1) */
-#define SIZE_LIMIT	(((size_t)PTRDIFF_MAX - HEADER) & ~(ALIGNMENT - 1))	/* largest request (W5) */
+#define SIZE_LIMIT	((PTRDIFF_MAX - HEADER) & ~(ALIGNMENT - 1))	/* largest request (W5) */
 
 /*
  * Links between free blocks are 32-bit numbers of 8-byte units, which bounds

@@ -83,11 +83,10 @@ static unsigned int bin_filled(unsigned int start)
 	if (start >= BINS)
 		return BINS;
 	bits = filled[word] & ~0UL << start % WORD_BITS;
-	while (!bits)
-		if (++word == WORDS)
-			return BINS;
-		else
-			bits = filled[word];
+	while (!bits && ++word < WORDS)
+		bits = filled[word];
+	if (!bits)
+		return BINS;
 	return word * WORD_BITS + (unsigned int)__builtin_ctzl(bits);
 }
 

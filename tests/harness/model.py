@@ -146,13 +146,9 @@ class Model:
         return functions[name](*args)
 
     def foreign_sbrk(self, delta):
-        """Somebody else calls sbrk(delta) (B2); returns the break before, like sbrk.
-
-        The C library learns where the break is by it, so that F1's question is not asked again.
-        """
+        """Somebody else calls sbrk(delta) (B2); returns the break before, like sbrk."""
         before = self.brk
         self.brk += delta
-        self._break_known = True
         self._break_shared = self._break_shared or delta != 0
         return before
 
