@@ -29,7 +29,7 @@
 
 static const char *const widths[] = { "", "1", "4", "9", "12", "30" };
 static const char *const precisions[] = { "", ".", ".1", ".5", ".6", ".012", ".30" };
-static const char *const lengths[] = { "", "hh", "h", "l", "ll", "z", "t", "j" };
+static const char *const lengths[] = { "", "hh", "h", "l", "ll", "L", "z", "t", "j" };
 
 static const intmax_t integers[] = {
 	0, 1, -1, 8, 42, SCHAR_MIN, UCHAR_MAX, SHRT_MAX, INT_MIN, INT_MAX, INTMAX_MIN, INTMAX_MAX,
@@ -145,7 +145,7 @@ static void check_integer(const char *format, const char *length, intmax_t value
 {
 	if (strcmp(length, "l") == 0)
 		check(format, (long)value);
-	else if (strcmp(length, "ll") == 0)
+	else if (strcmp(length, "ll") == 0 || strcmp(length, "L") == 0)
 		check(format, (long long)value);
 	else if (strcmp(length, "z") == 0)
 		check(format, (size_t)value);
@@ -275,7 +275,7 @@ static void check_sequences(void)
 static void check_ignored(void)
 {
 	check_is("%|%|%|%", "%-5%|%05%|%.3%|%l%");
-	check_is("short|c|0x1|2", "%hs|%hc|%lp|%Ld", "short", 'c', (void *)1, 2LL);
+	check_is("short|c|0x1", "%hs|%hc|%lp", "short", 'c', (void *)1);
 }
 
 /* Unsupported: printed as it stands. What follows is formatted if that is possible. */
@@ -285,6 +285,7 @@ static void check_unsupported(void)
 
 	check_is("%f 1", "%f %d", 1.5, 1);
 	check_is("%-+8.3Lf 2", "%-+8.3Lf %d", 1.5L, 2);
+	check_is("1234%Lf5%Lf6", "%d%d%d%d%Lf%d%Lf%d", 1, 2, 3, 4, 1.5L, 5, 2.5L, 6);
 	check_is("%a%e%g%A%E%F%G%lf 3", "%a%e%g%A%E%F%G%lf %d",
 		 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 3);
 	check_is("%*.*f 4", "%*.*f %d", 8, 3, 1.5, 4);

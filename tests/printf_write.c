@@ -7,13 +7,15 @@
  *	0	nothing is written, and the result is 0
  *	i a p	fails with EINTR, EAGAIN, EPIPE
  * KIND is what the text is made of: text (letters from a to z, again and again),
- * zeros (and a final 7), left (an x, then spaces), or right (spaces, then an x).
+ * zeros (and a final 7), left (an x, then spaces), right (spaces, then an x), or
+ * overflow (as right, and then digits until there are INT_MAX + 1 bytes).
  *
  * Reports to standard error: a line "write N = RESULT" for each call, N the bytes
  * it was asked to write; then "result RESULT errno ERRNO", errno having been
  * ERRNO_BEFORE; then "stack N", the bytes of stack between main and write.
  */
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -86,6 +88,8 @@ static int print(const char *kind, int length)
 		return printf_("%-*s", length, "x");
 	if (strcmp(kind, "right") == 0)
 		return printf_("%*c", length, 'x');
+	if (strcmp(kind, "overflow") == 0)
+		return printf_("%*c%.*d", length, 'x', INT_MAX - length + 1, 7);
 	return printf_("%.*s", length, letters);
 }
 
@@ -96,7 +100,7 @@ int main(int argc, char **argv)
 	int error;
 
 	if (argc != 4) {
-		fprintf(stderr, "usage: printf_write text|zeros|left|right LENGTH SCRIPT\n");
+		fprintf(stderr, "usage: printf_write KIND LENGTH SCRIPT\n");
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);

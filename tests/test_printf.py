@@ -24,8 +24,9 @@ NAMES = ["printf", "vprintf", "dprintf", "vdprintf", "snprintf", "vsnprintf"]
 
 # All that printf.c may call: POSIX lists each as async-signal-safe, and none takes memory. Those
 # with two underscores are the same ones as compilers with hardening on by default call them.
-MAY_CALL = {"write", "memcpy", "memset", "strchr", "strcspn", "strlen", "strnlen",
-            "__errno_location", "__memcpy_chk", "__memset_chk", "__stack_chk_fail", "_GLOBAL_OFFSET_TABLE_"}
+MAY_CALL = {"write", "memchr", "memcpy", "memset", "strchr", "strcspn", "strlen", "strnlen",
+            "__errno_location", "__memcpy_chk", "__memset_chk", "__stack_chk_fail",
+            "_GLOBAL_OFFSET_TABLE_"}
 
 # Prints in every way, short and long, between its start and its end.
 PROGRAM = """
@@ -185,6 +186,7 @@ def test_short_and_interrupted_writes_are_carried_on(write_program, script, leng
     ("a", 0, 1, errno.EAGAIN),
     ("0", 0, 1, errno.EIO),
     ("ip", 0, 2, errno.EPIPE),
+    ("i0", 0, 2, errno.EIO),
     ("sp", ATOMIC // 2, 2, errno.EPIPE),
     (".a", ATOMIC, 2, errno.EAGAIN),
     ("..p", 2 * ATOMIC, 3, errno.EPIPE),
@@ -197,6 +199,15 @@ def test_a_failing_write_ends_the_call(write_program, kind, script, out, writes,
     assert text == expected_text(kind, length)[:out]
     assert len(calls) == writes
     assert (result, actual_error) == (-1, error)
+
+
+@pytest.mark.parametrize("length, pieces", [(ATOMIC, 0), (ATOMIC + 1, 1), (2 * ATOMIC + 1, 2)])
+def test_an_overflow_ends_the_call(write_program, length, pieces):
+    """-1 with EOVERFLOW; the pieces before it are out, the text after them is not."""
+    text, writes, result, error, _ = print_scripted(write_program, "overflow", length, "")
+    assert text == expected_text("right", length)[:pieces * ATOMIC]
+    assert writes == [(ATOMIC, ATOMIC)] * pieces
+    assert (result, error) == (-1, errno.EOVERFLOW)
 
 
 def run_with_output(program, descriptor, length="10"):
