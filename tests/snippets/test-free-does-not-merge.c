@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Freeing neighbours, in whatever order, merges nothing (R1): each header keeps
+ * its own size, and growing in place meets them one by one (X7).
+ */
+#include "snippet.h"
+
+int main(void)
+{
+	void *ptr = xmalloc(40);
+	void *run[3], *guard;
+
+	for (int i = 0; i < 3; i++)
+		run[i] = xmalloc(200);
+	guard = xmalloc(16);
+	xfree(run[1]);
+	xfree(run[2]);
+	xfree(run[0]);
+	for (int i = 0; i < 3; i++)
+		CHECK(usable(run[i]) == 200, "free blocks were merged by os_free (R1)");
+	CHECK(xrealloc(ptr, 240) == ptr, "the block did not grow in place (X7)");
+	CHECK(usable(ptr) == 272, "free blocks were merged by os_free (R1, S2)");
+	CHECK(xrealloc(ptr, 273) == ptr, "the block did not grow again (X7)");
+	CHECK(usable(ptr) == 280, "the second neighbour was not split (S1)");
+	xfree(ptr);
+	xfree(guard);
+	return 0;
+}

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Nothing fits and the last block is free: the break moves by exactly what is
+ * missing, and the last block is the result (H3).
+ */
+#include "snippet.h"
+
+int main(void)
+{
+	void *first = xmalloc(100000);
+	void *ptr = xmalloc(50000);
+
+	CHECK(ptr == behind(first), "the last block was not used (H3)");
+	CHECK(usable(ptr) == 50000, "growth was not exact (H3, H5)");
+	verify(first);
+	xfree(first);
+	xfree(ptr);
+	return 0;
+}

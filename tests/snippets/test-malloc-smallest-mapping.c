@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * 131033 bytes are 131040 rounded up and reach 128 KiB with their header: the
+ * smallest mapping (W1).
+ */
+#include "snippet.h"
+
+int main(void)
+{
+	void *ptr = xmalloc(131033);
+
+	CHECK(status(ptr) == STATUS_MAPPED, "131033 bytes are not a mapping (W1)");
+	CHECK(usable(ptr) == 131040, "size is not rounded up (G2)");
+	xfree(ptr);
+	return 0;
+}

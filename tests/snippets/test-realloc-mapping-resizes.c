@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * A mapping that grows or shrinks is a new one of exactly the new length, and
+ * the copy is as long as the shorter of both (X3, X9). mremap is not used (M2).
+ */
+#include "snippet.h"
+
+int main(void)
+{
+	void *mapping = xmalloc(131072);
+
+	mapping = xrealloc(mapping, 150000);
+	mapping = xrealloc(mapping, 300001);
+	mapping = xrealloc(mapping, 131033);
+	CHECK(status(mapping) == STATUS_MAPPED, "131033 bytes are not a mapping (W3)");
+	xfree(mapping);
+	return 0;
+}

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * What shrinking splits off is not merged with the free block behind it before
+ * the next search (S3): growing back absorbs the rest alone and keeps 8 bytes of
+ * slack (X7), and that free block stays where it was.
+ */
+#include "snippet.h"
+
+int main(void)
+{
+	void *ptr = xmalloc(400);
+	void *next = xmalloc(96);
+	void *guard = xmalloc(16);
+
+	xfree(next);
+	CHECK(xrealloc(ptr, 200) == ptr, "a shrinking block moved (X4)");
+	CHECK(xrealloc(ptr, 392) == ptr, "the block did not grow in place (X7)");
+	CHECK(usable(ptr) == 400, "the rest was merged without a search (S3)");
+	CHECK(xmalloc(96) == next, "the free block behind moved (S3)");
+	xfree(next);
+	xfree(ptr);
+	xfree(guard);
+	return 0;
+}
