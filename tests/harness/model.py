@@ -146,7 +146,10 @@ class Model:
         return functions[name](*args)
 
     def foreign_sbrk(self, delta):
-        """Somebody else calls sbrk(delta) (B2); returns the break before, like sbrk."""
+        """Somebody else calls sbrk(delta) (B2); returns the break before, like sbrk.
+
+        F1's question is the library's own: it is asked even if the stranger knows the answer.
+        """
         before = self.brk
         self.brk += delta
         self._break_shared = self._break_shared or delta != 0
