@@ -1,0 +1,297 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Numbers about a program's use of os_*, from its normalised trace; whether the contract agrees.
+
+A trace is a list of events, each a tuple of lines, as trace.events_text and references have them.
+All sizes are bytes. Payload is what the program asked for; held is what the system gave: the heap
+from HeapStart to the break, and the mappings by the length that mmap was asked for.
+Calls are numbered from 1 in the order of the trace.
+"""
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+
+from .model import ALLOC, FREE, HEADER, MAP_STRIDE, MAPPED, MIN_SPLIT, Block, Model, aligned
+from .symbols import step_text
+
+CALL = re.compile(r"(os_malloc|os_calloc|os_realloc|os_free)\((.*)\)")
+SYSTEM_CALL = re.compile(r" *(\w+)\((.*?)\)(?: = (.*))?")
+ADDRESS = re.compile(r"(?:HeapStart|<mapped-addr (\d+)>) \+ 0x([0-9a-f]+)")
+@dataclass
+class Sys:
+    """One system call: `args` as texts, `result` a model address, 0, -1 or None (unknown)."""
+
+    name: str
+    args: list
+    result: int
+
+    @property
+    def refused(self):
+        """Whether the system said no. A refused brk returns the break as it was."""
+        moves = self.name == "brk" and self.args != ["0"]
+        return self.result == -1 or moves and self.result != parse_address(self.args[0])
+
+
+@dataclass
+class Call:
+    """One os_* call: args and result are numbers (model addresses), None where not known."""
+
+    name: str
+    args: list
+    syscalls: list
+    result: int = None
+    finished: bool = False
+
+    @property
+    def asked(self):
+        """Bytes of payload that this call asks for: 0 for os_free."""
+        if self.name == "os_calloc":
+            return self.args[0] * self.args[1]
+        return 0 if self.name == "os_free" else self.args[-1]
+
+
+@dataclass
+class Live:
+    """A live block: the bytes asked for, and the number of the call that made or last resized it."""
+
+    asked: int
+    call: int
+
+
+@dataclass
+class Tally:
+    """What is live and held after some call, and the most that was ever live or mapped."""
+
+    call: int = 0                               # number of the last call that was followed
+    live: dict = field(default_factory=dict)    # payload address -> Live
+    maps: dict = field(default_factory=dict)    # address of a mapping -> its length
+    heap: int = 0                               # bytes from HeapStart to the break
+    payload: int = 0
+    most_payload: int = -1
+    most_at: int = 0                            # the first call with the most payload live
+    most_mapped: int = 0
+
+    def numbers(self):
+        """What is held, and what it is made of, as plain data."""
+        held = self.heap + sum(self.maps.values())
+        headers = HEADER * len(self.live)
+        return {"call": self.call, "held": held, "heap": self.heap, "mapped": held - self.heap,
+                "blocks": len(self.live), "payload": self.payload, "headers": headers,
+                "free_and_slack": held - headers - self.payload}
+
+
+def parse_address(text):
+    """The model address of `HeapStart + 0x20` and the like, 0 for NULL, None for anything else."""
+    if text == "NULL":
+        return 0
+    match = ADDRESS.fullmatch(text)
+    return int(match[1] or 0) * MAP_STRIDE + int(match[2], 16) if match else None
+
+
+def parse_value(text):
+    """A size as it is, or else an address."""
+    return int(text) if re.fullmatch(r"-?\d+", text) else parse_address(text)
+
+
+def parse_sys(line):
+    """One system call line, indented or not. `exit(0)` reads as one called exit."""
+    match = SYSTEM_CALL.fullmatch(line)
+    result = match[3] or ""
+    return Sys(match[1], match[2].split(", "), -1 if result[:2] == "-1" else parse_value(result))
+
+
+def parse_call(event):
+    """The os_* call that an event is, or None for any other event."""
+    match = CALL.fullmatch(event[0])
+    if not match:
+        return None
+    call = Call(match[1], [parse_value(arg) for arg in match[2].split(", ")], [])
+    for line in event[1:]:
+        if line.startswith("  = "):
+            call.result = parse_value(line[4:])
+            call.finished = True
+        else:
+            call.syscalls.append(parse_sys(line))
+    return call
+
+
+def count_sys(tally, call):
+    """Follow the break and the mappings."""
+    if call.name == "brk" and call.result not in (-1, None):
+        tally.heap = call.result
+    elif call.name == "mmap" and call.result not in (-1, None):
+        tally.maps[call.result] = int(call.args[1])
+        tally.most_mapped = max(tally.most_mapped, sum(tally.maps.values()))
+    elif call.name == "munmap" and call.result == 0:
+        tally.maps.pop(parse_address(call.args[0]), None)
+
+
+def count_foreign(tally, event):
+    """A system call of the program itself: of those, only moves of the break are followed."""
+    call = parse_sys(event[0])
+    if call.name == "brk":
+        count_sys(tally, call)
+
+
+def count_call(tally, call):
+    """Follow the live blocks over one finished call."""
+    if gives_back(call):
+        gone = tally.live.pop(call.args[0], None)
+        tally.payload -= gone.asked if gone else 0
+    if call.result:
+        tally.live[call.result] = Live(call.asked, tally.call)
+        tally.payload += call.asked
+
+
+def gives_back(call):
+    """Whether the block that a finished call was given is gone, or resized, afterwards."""
+    if call.name == "os_free":
+        return not any(nested.refused for nested in call.syscalls)     # B1
+    return call.name == "os_realloc" and bool(call.result or not call.asked)
+
+
+def follow(events, until=None):
+    """The Tally after the last event, or after call number `until`."""
+    tally = Tally()
+    for event in events:
+        if tally.call == until:
+            break
+        call = parse_call(event)
+        if not call:
+            count_foreign(tally, event)
+            continue
+        for nested in call.syscalls:
+            count_sys(tally, nested)
+        tally.call += 1
+        if call.finished:
+            count_call(tally, call)
+        if tally.payload > tally.most_payload:
+            tally.most_payload, tally.most_at = tally.payload, tally.call
+    return tally
+
+
+def leaks(tally, calls):
+    """The blocks live at the end: the call that made or last resized each, and its size."""
+    return [{"call": live.call, "name": calls[live.call - 1].name, "payload": live.asked}
+            for live in sorted(tally.live.values(), key=lambda live: live.call)]
+
+
+def numbers(events):
+    """Every number about a trace, as plain data."""
+    calls = [call for call in map(parse_call, events) if call]
+    end = follow(events)
+    return {
+        "calls": len(calls),
+        "calls_by_name": dict(Counter(call.name for call in calls)),
+        "system_calls": dict(Counter(nested.name for call in calls for nested in call.syscalls)),
+        "largest_heap": end.heap,
+        "largest_mapped": end.most_mapped,
+        "fullest": follow(events, end.most_at).numbers(),
+        "leaks": leaks(end, calls),
+    }
+
+
+# ---- blocks, for pictures -------------------------------------------------------------------
+
+def heap_state(tally):
+    """A Model in the state that the trace shows, to be drawn.
+
+    A trace does not tell where free blocks meet: all that lies between two live blocks is one free
+    block, or slack of the left one if no block fits in there (S1).
+    """
+    model = Model()
+    model.brk = tally.heap
+    for payload, live in sorted(tally.live.items()):
+        block = Block(payload - HEADER, aligned(live.asked), ALLOC)
+        if payload < MAP_STRIDE:
+            fill_gap(model.heap, block.addr)
+            model.heap.append(block)
+        else:
+            model.maps[payload // MAP_STRIDE] = Block(block.addr, block.size, MAPPED)
+    fill_gap(model.heap, tally.heap)
+    return model
+
+
+def fill_gap(heap, until):
+    """Append what lies between the last block of `heap` and the address `until`."""
+    begin = heap[-1].end if heap else 0
+    if until - begin >= MIN_SPLIT:
+        heap.append(Block(begin, until - begin - HEADER, FREE))
+    elif heap and until > begin:
+        heap[-1].size += until - begin
+
+
+@dataclass
+class Density:
+    """The heap in equal cells: `size` bytes each, and which share of each is live (0 to 1)."""
+
+    size: int
+    shares: list
+
+
+def density(model, cells):
+    """The heap of a model as a Density of at most so many cells; headers count with their block."""
+    size = max(8, aligned(-(-model.brk // cells)))
+    starts = range(0, model.brk, size)
+    live = [0] * len(starts)
+    for block in model.heap:
+        if block.status == ALLOC:
+            for cell in range(block.addr // size, -(-block.end // size)):
+                live[cell] += min(block.end, starts[cell] + size) - max(block.addr, starts[cell])
+    return Density(size, [part / min(size, model.brk - start)
+                          for start, part in zip(starts, live)])
+
+
+# ---- agreement with the contract ------------------------------------------------------------
+
+@dataclass
+class Agreement:
+    """How far a trace is what the contract's model says.
+
+    `calls`: how many were compared; `difference`: (number of the call, expected lines, actual
+    lines) or None; `stopped`: why the model cannot follow the program any further, or "".
+    """
+
+    calls: int = 0
+    difference: tuple = None
+    stopped: str = ""
+
+
+def compare_with_model(events, most_calls, page):
+    """Make the traced calls once more in the contract's model and compare, event by event.
+
+    `most_calls`: stop after so many (a call takes the model about 1 us for each block there is);
+    None for all. System calls that failed in the trace fail in the model as well.
+    """
+    refused = [nested.refused for call in map(parse_call, events) if call
+               for nested in call.syscalls]
+    model = Model(page, fail=lambda i: i < len(refused) and refused[i])
+    seen = Agreement()
+    for event in events:
+        if seen.difference or seen.stopped or seen.calls == most_calls:
+            break
+        call = parse_call(event)
+        if call:
+            compare_call(model, seen, call, event)
+        else:
+            follow_foreign(model, seen, parse_sys(event[0]))
+    return seen
+
+
+def follow_foreign(model, seen, call):
+    """A system call of the program itself: the model can be told of moves of the break (B2)."""
+    if call.name == "brk" and call.result not in (-1, None):
+        model.foreign_sbrk(call.result - model.brk)
+    elif call.name in ("brk", "mmap", "munmap", "mremap"):
+        seen.stopped = f"the program itself called {call.name}"
+
+
+def compare_call(model, seen, call, event):
+    """One call in the model; a difference is noted in `seen`."""
+    if None in call.args:
+        seen.stopped = f"the trace does not know the pointer in {event[0]}"
+        return
+    expected = step_text(model.step(call.name, call.args))
+    seen.calls += 1
+    if expected != event:
+        seen.difference = seen.calls, expected, event
