@@ -33,7 +33,7 @@ MAX_FILES = 100
 MAX_BYTES = 1 << 20             # of all sources together
 COMPILE_SECONDS = 60            # wall time of one compiler run
 LIMITS = {
-    resource.RLIMIT_CPU: 30,                # seconds, each process
+    resource.RLIMIT_CPU: 20,                # seconds, each process
     resource.RLIMIT_AS: 2 << 30,            # bytes; clang needs a quarter of it
     resource.RLIMIT_FSIZE: 64 << 20,        # bytes, each file: .incbin can ask for any number
     resource.RLIMIT_CORE: 0,
@@ -121,7 +121,8 @@ def limited(command, cwd):
         for what, most in LIMITS.items():
             resource.setrlimit(what, (most, most))
 
-    options = {"preexec_fn": bound, "start_new_session": True, "seconds": COMPILE_SECONDS}
+    options = {"preexec_fn": bound, "start_new_session": True, "seconds": COMPILE_SECONDS,
+               "variables": {"TMPDIR": str(cwd)}}   # a killed compiler leaves files behind
     if os.geteuid() == 0:
         nobody = pwd.getpwnam("nobody")
         options.update(user=nobody.pw_uid, group=nobody.pw_gid, extra_groups=[])

@@ -44,12 +44,13 @@ class NotMeasured(Exception):
     """A linter that is not to be had: str(e) is cause and remedy in one line."""
 
 
-def run_tool(command, seconds=300, **options):
+def run_tool(command, seconds=300, variables=None, **options):
     """Run a linter or compiler; (its output, both streams, its exit status).
 
-    options go to subprocess.run. Raises NotMeasured when it is not installed or too slow.
+    variables are added to the environment; options go to subprocess.run. Raises NotMeasured when
+    the command is not installed or too slow.
     """
-    environment = {**os.environ, "LC_ALL": "C"}
+    environment = {**os.environ, "LC_ALL": "C", **(variables or {})}
     try:
         done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
