@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What the tests of the model share: playing calls, and heaps in a known state."""
 
 from harness.model import MAP_STRIDE, Model, Sys

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The picture of the heap: exact for small heaps, one screen for long ones."""
 
 import random

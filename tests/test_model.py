@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The executable model against scenarios worked out by hand from docs/contract.md.
 
 Addresses are offsets from HeapStart. With sizes s1, s2, ... the payloads lie at 0x20,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The model beyond the traces: failing system calls, strangers on the break, misuse (B1, B2, B4).
 
 Expected addresses are worked out by hand, as in test_model.py.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """docs/contract.md is complete, can be read by rules.py, and its examples are what happens."""
 
 import re

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The test harness: builds, traces, compares and explains; standard library only."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """A picture of the heap in plain characters, for one screen.
 
     heap: 3 blocks; 2 live, 1104 bytes; 1 free, 129872 bytes

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The contract as a program: what every call returns and which system calls it makes.
 
 The model keeps a list of blocks and scans it; it is meant to be compared with docs/contract.md

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The contract's rules as sentences, read from docs/contract.md, the one place where they stand."""
 
 import re
