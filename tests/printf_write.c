@@ -8,7 +8,7 @@
  *	i a p	fails with EINTR, EAGAIN, EPIPE
  * KIND is what the text is made of: text (letters from a to z, again and again),
  * zeros (and a final 7), left (an x, then spaces), right (spaces, then an x), or
- * overflow (as right, and then digits until there are INT_MAX + 1 bytes).
+ * overflow (as right, and then so many zeros that there are INT_MAX + 1 bytes).
  *
  * Reports to standard error: a line "write N = RESULT" for each call, N the bytes
  * it was asked to write; then "result RESULT errno ERRNO", errno having been
@@ -69,8 +69,9 @@ ssize_t write(int fd, const void *bytes, size_t n)
 
 	if (frame < lowest_frame)
 		lowest_frame = frame;
-	reported += (size_t)snprintf(report + reported, sizeof(report) - reported,
-				     "write %zu = %zd\n", n, result);
+	if (reported < sizeof(report))
+		reported += (size_t)snprintf(report + reported, sizeof(report) - reported,
+					     "write %zu = %zd\n", n, result);
 	errno = error;
 	return result;
 }
@@ -89,7 +90,7 @@ static int print(const char *kind, int length)
 	if (strcmp(kind, "right") == 0)
 		return printf_("%*c", length, 'x');
 	if (strcmp(kind, "overflow") == 0)
-		return printf_("%*c%.*d", length, 'x', INT_MAX - length + 1, 7);
+		return printf_("%*c%.*d", length, 'x', INT_MAX - length + 2, 7);
 	return printf_("%.*s", length, letters);
 }
 
