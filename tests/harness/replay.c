@@ -5,7 +5,7 @@
  * One line of standard input is one sequence: operations separated by `;`. Each
  * sequence runs in a fresh child, because the heap starts once per process (F1).
  *
- *	m N	os_malloc(N)			s N	the program's own sbrk(N) (B2)
+ *	m N	os_malloc(N)			s N	the program's own sbrk(N), N < 0 too
  *	c K N	os_calloc(K, N)			x K	the K-th system call from now fails (B1)
  *	r P N	os_realloc(P, N)		v	verify all contents after every call
  *	f P	os_free(P)

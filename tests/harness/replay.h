@@ -36,7 +36,7 @@ void put_address(const void *pointer);
 bool is_mapped(uintptr_t address);
 uintptr_t unmapped_address(void);
 char *current_break(void);
-char *foreign_sbrk(size_t delta);
+void foreign_sbrk(intptr_t delta);
 void fail_call(unsigned long nth);
 void report_begin(void);
 

@@ -192,6 +192,30 @@ static void put_result(const char *result, int error)
 	put_number((unsigned int)error, 10);
 }
 
+/* ---- reading ---- */
+
+static size_t read_number(const char **text)
+{
+	size_t number = 0;
+
+	while (**text == ' ')
+		(*text)++;
+	while (**text >= '0' && **text <= '9')
+		number = number * 10 + (size_t)(*(*text)++ - '0');
+	return number;
+}
+
+/* Consumes `name` if the text goes on with it. */
+static bool read_word(const char **text, const char *name)
+{
+	size_t length = strlen(name);
+
+	if (strncmp(*text, name, length))
+		return false;
+	*text += length;
+	return true;
+}
+
 /* ---- operations ---- */
 
 static char *do_malloc(size_t size)
@@ -273,16 +297,47 @@ static void do_free(char *pointer)
 		live_end(old);
 }
 
-static void do_sbrk(size_t delta)
+static void take_area(size_t size)
 {
 	struct area *area = &foreign[nforeign];
 
-	area->begin = foreign_sbrk(delta);
-	area->size = delta;
-	area->byte = (char)('A' + nforeign++ % 26);
-	memset(area->begin, area->byte, delta);
+	*area = (struct area){ current_break(), size, (char)('A' + nforeign % 26) };
+	nforeign++;
+	foreign_sbrk((intptr_t)size);
+	memset(area->begin, area->byte, size);
+}
+
+/* Only what the program took last, and only while the break is still there. */
+static void return_area(size_t size)
+{
+	while (size && nforeign) {
+		struct area *area = &foreign[nforeign - 1];
+		size_t part = size < area->size ? size : area->size;
+
+		if (area->begin + area->size != current_break())
+			break;
+		area->size -= part;
+		size -= part;
+		foreign_sbrk(-(intptr_t)part);
+		if (!area->size)
+			nforeign--;
+	}
+	if (size)
+		put_text("too much ");
+}
+
+static void do_sbrk(const char **text)
+{
+	bool back = read_word(text, " -");
+	size_t size = read_number(text);
+	char *old = current_break();
+
+	if (back)
+		return_area(size);
+	else
+		take_area(size);
 	put_text("s ");
-	put_address(area->begin);
+	put_address(old);
 	put_text(" ");
 	put_address(current_break());
 }
@@ -313,29 +368,7 @@ static void verify_after(void)
 		verify_each(live, nlive, "content");
 }
 
-/* ---- reading a sequence ---- */
-
-static size_t read_number(const char **text)
-{
-	size_t number = 0;
-
-	while (**text == ' ')
-		(*text)++;
-	while (**text >= '0' && **text <= '9')
-		number = number * 10 + (size_t)(*(*text)++ - '0');
-	return number;
-}
-
-/* Consumes `name` if the text goes on with it. */
-static bool read_word(const char **text, const char *name)
-{
-	size_t length = strlen(name);
-
-	if (strncmp(*text, name, length))
-		return false;
-	*text += length;
-	return true;
-}
+/* ---- pointers and sequences ---- */
 
 static uintptr_t read_base(const char **text)
 {
@@ -394,7 +427,7 @@ static void run_operation(char letter, const char **text, unsigned int index)
 	else if (letter == 'f')
 		do_free(pointer);
 	else if (letter == 's')
-		do_sbrk(read_number(text));
+		do_sbrk(text);
 	else if (letter == 'x')
 		fail_call(read_number(text));
 	else if (letter == 'v')

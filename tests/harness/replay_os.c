@@ -236,13 +236,10 @@ char *current_break(void)
 	return known_break ? known_break : heap_start;
 }
 
-/* The program's own sbrk(): not logged, never failing. Returns the old break. */
-char *foreign_sbrk(size_t delta)
+/* The program's own sbrk(): not logged, never failing. */
+void foreign_sbrk(intptr_t delta)
 {
-	char *old = current_break();
-
-	known_break = raw_brk(old + delta);
-	return old;
+	known_break = raw_brk(current_break() + delta);
 }
 
 /* The nth system call from now will fail. */

@@ -90,6 +90,7 @@ class Player:
     results  the model address that each operation returned (0: none)
     owners   payload of each live block -> number of the operation that returned it
     steps    the model's Step of each operation, None for one that is no call
+    own      bytes at the break that are the program's own, to give back (B2)
     ended    the last operation was a misuse that aborts (B4)
     """
 
@@ -98,6 +99,7 @@ class Player:
         self.results = []
         self.owners = {}
         self.steps = []
+        self.own = 0
         self.ended = False
         self._calls_made = 0
         self._failing = set()
@@ -131,20 +133,32 @@ class Player:
         if letter in "mcrf":
             return self._call(letter, *operation[1:])
         if letter == "s":
-            old = self.model.foreign_sbrk(operation[1])
-            return f"s {address_text(old)} {address_text(self.model.brk)}"
+            return self._sbrk(operation[1])
         if letter == "x":
             self._failing.add(self._calls_made + operation[1] - 1)
         return ""
 
+    def _sbrk(self, delta):
+        """The program moves the break up, or down as far as it is the program's own."""
+        before = f"s {address_text(self.model.brk)}"
+        if delta < -self.own:
+            before = "too much " + before
+        delta = max(delta, -self.own)
+        self.model.foreign_sbrk(delta)
+        self.own += delta
+        return f"{before} {address_text(self.model.brk)}"
+
     def _call(self, letter, first, *rest):
         pointer = self.address(first) if letter in "rf" else 0
         old = pointer if pointer in self.owners else 0
+        brk = self.model.brk
         step = self._step(letter, pointer, first, rest)
         self.steps[-1] = step
         if step.misuse:
             self.ended = True
             return "abort"
+        if self.model.brk != brk:
+            self.own = 0
         line = "".join(map(_system_call_text, step.syscalls))
         if letter == "f":
             line += f"= v {step.errno}"
@@ -187,7 +201,7 @@ class Player:
 
     def _header(self, payload):
         block = self.block(payload)
-        return f" {block.size}:{block.status}"
+        return f" {block.size}:{block.status}" if block else " gone"
 
     def last_lines(self, can_walk):
         """The driver's lines behind the operations."""
@@ -383,7 +397,10 @@ def _fail(_player, a, _b, _size):
     return "x", a % 3 + 1
 
 
-def _sbrk(_player, a, _b, _size):
+def _sbrk(player, a, b, _size):
+    """The program takes memory on the break, or gives back what it took last."""
+    if player.own and b % 3 == 0:
+        return "s", -(player.own if a % 2 else a % player.own + 1)
     return "s", _pick(FOREIGN, a)
 
 
