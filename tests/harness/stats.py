@@ -17,6 +17,8 @@ from .symbols import step_text
 CALL = re.compile(r"(os_malloc|os_calloc|os_realloc|os_free)\((.*)\)")
 SYSTEM_CALL = re.compile(r" *(\w+)\((.*?)\)(?: = (.*))?")
 ADDRESS = re.compile(r"(?:HeapStart|<mapped-addr (\d+)>) \+ 0x([0-9a-f]+)")
+
+
 @dataclass
 class Sys:
     """One system call: `args` as texts, `result` a model address, 0, -1 or None (unknown)."""
@@ -52,7 +54,7 @@ class Call:
 
 @dataclass
 class Live:
-    """A live block: the bytes asked for, and the number of the call that made or last resized it."""
+    """A live block: the bytes asked for, and the call that made or last resized it."""
 
     asked: int
     call: int
