@@ -1,26 +1,27 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * A request for a mapping is no search of the heap: the run of two free blocks
- * stays two (H1), block needs the first of them only and keeps the slack (X7),
- * and the second is still where it was.
+ * A request for a mapping is no search of the heap: the run of three free blocks
+ * stays three (H1), block needs the first of them only and keeps the slack (X7).
+ * The next search on the heap merges the other two where they are.
  */
 #include "snippet.h"
 
 int main(void)
 {
 	void *block = xmalloc(200);
-	void *run[2], *guard, *mapping;
+	void *run[3], *guard, *mapping, *both;
 
-	run[0] = xmalloc(96);
-	run[1] = xmalloc(96);
+	for (int i = 0; i < 3; i++)
+		run[i] = xmalloc(96);
 	guard = xmalloc(16);
-	xfree(run[0]);
-	xfree(run[1]);
+	for (int i = 0; i < 3; i++)
+		xfree(run[i]);
 	mapping = xmalloc(200000);
 	CHECK(xrealloc(block, 312) == block, "the block did not stay in place (X7)");
 	CHECK(usable(block) == 328, "the run was merged without a search (H1)");
-	CHECK(xmalloc(96) == run[1], "the second free block moved (H1)");
-	xfree(run[1]);
+	both = xmalloc(2 * 96 + HEADER);
+	CHECK(both == run[1], "the rest of the run was not merged by a search (H1)");
+	xfree(both);
 	xfree(mapping);
 	xfree(block);
 	xfree(guard);
