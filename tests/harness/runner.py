@@ -128,9 +128,19 @@ class Watch:
                 selector.register(file, selectors.EVENT_READ)
             try:
                 self.read_all(selector)
+                if self.stopped == "timeout":
+                    self.end_program(selector)
             finally:
                 self.process.kill()
                 self.process.wait()
+            self.deadline = time.monotonic() + AFTERWARDS
+            self.read_all(selector)
+
+    def end_program(self, selector):
+        """Kill the program, so that its tracer writes down the call in which it hangs."""
+        first = re.match(rb"[0-9]+", self.trace)
+        if first and parent(int(first.group())) == self.process.pid:
+            os.kill(int(first.group()), signal.SIGKILL)
             self.deadline = time.monotonic() + AFTERWARDS
             self.read_all(selector)
 
@@ -143,7 +153,7 @@ class Watch:
                 return
             for key, _ in selector.select(left):
                 self.read_some(selector, key.fileobj)
-            if self.stopped and self.process.returncode is None:
+            if self.stopped in ("size", "pids") and self.process.returncode is None:
                 return
 
     def read_some(self, selector, file):
@@ -153,7 +163,7 @@ class Watch:
             selector.unregister(file)
             if file is self.channel:
                 self.deadline = min(self.deadline, time.monotonic() + AFTERWARDS)
-                self.stopped = self.stopped or "end"
+                self.stop("end")
         elif file is self.channel:
             self.take_trace(data)
         else:
@@ -179,6 +189,15 @@ class Watch:
         self.checked = end
 
 
+def parent(pid):
+    """The process that started `pid`, 0 if there is no such process."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return int(file.read().rpartition(b")")[2].split()[1])
+    except OSError:
+        return 0
+
+
 def judge(watch, timeout):
     """The Run that a finished Watch saw."""
     stdout, stderr = (bytes(kept) for kept in watch.output.values())
@@ -188,6 +207,8 @@ def judge(watch, timeout):
     if not text:
         return without_trace(stdout, stderr, watch.stopped)
     trace = tracing.parse(text)
+    if watch.stopped == "timeout":
+        trace.signal = None      # the one that the harness sent
     status, code = ended(trace, watch.stopped)
     fault = unfit(trace, watch, timeout)
     return Run(trace, stdout, stderr, status, code, fault or crash(trace), not fault)
@@ -204,13 +225,13 @@ def without_trace(stdout, stderr, stopped):
 
 def ended(trace, stopped):
     """The status and code of a Run that has a trace."""
+    if stopped == "timeout":
+        return "timeout", 0
     if trace.exit_status is not None:
         return "exited", trace.exit_status
     if trace.signal is not None:
         return "killed", signal_number(trace.signal)
-    if stopped in ("timeout", "end"):
-        return ("timeout" if stopped == "timeout" else "tracer"), 0
-    return "killed", int(signal.SIGKILL)
+    return ("tracer", 0) if stopped == "end" else ("killed", int(signal.SIGKILL))
 
 
 def signal_number(name):
@@ -231,12 +252,13 @@ def unfit(trace, watch, timeout):
     if trace.problem:
         return f"the trace is damaged: {trace.problem}"
     if trace.started:
-        return f"started a {trace.started}{inside(trace)}: only a program of one thread is compared"
+        where = f" inside {trace.started_in}" if trace.started_in else ""
+        return f"started a {trace.started}{where}: only a program of one thread is compared"
     if trace.replaced:
         return f"ran another program in its place (exec){inside(trace)}"
     if watch.stopped == "size":
         return f"made a trace over {watch.trace_most / (1 << 20):g} MB{inside(trace)}"
-    if watch.stopped == "timeout" and not trace.ended:
+    if watch.stopped == "timeout":
         return f"hung: did not end within {timeout:g} s{inside(trace)}"
     if not trace.ended:
         return f"the tracer was killed or failed{inside(trace)}"

@@ -58,7 +58,7 @@ MAIN = re.compile(rf"main\((){END}")
 RESUMED = re.compile(rf"<\.\.\. (\w+) resumed> \) += (<void>|{NUMBER})")
 EXITED = re.compile(r"\+\+\+ exited \(status ([0-9]+)\) \+\+\+")
 KILLED = re.compile(r"\+\+\+ killed by (\S+) \+\+\+")
-SIGNAL = re.compile(r"--- SIG\w+ \([\w .,/:-]+\) ---")
+SIGNAL = re.compile(r"--- SIG\w+ \([\w .,/:()-]+\) ---")
 EXEC = re.compile(r"--- Called exec\(\) ---")
 
 
@@ -96,6 +96,7 @@ class Trace:
     signal: str | None = None
     problem: str = ""       # the first line that no ltrace prints, or another damage; "" if none
     started: str = ""       # "process" or "thread" once the program started one
+    started_in: str = ""    # the function of the API in which it did, "" if in none
     replaced: bool = False  # whether it ran another program in its place (exec)
     main_seen: bool = False
     outside_main: str = ""  # the first function of the API called before or after main
@@ -196,6 +197,7 @@ class Parser:
         if call.result is None or call.result > 0:
             thread = call.name == "clone" and call.args and call.args[0] & CLONE_THREAD
             self.trace.started = "thread" if thread else "process"
+            self.trace.started_in = self.call.name if self.call else ""
 
     def is_event(self, call):
         """Whether a system call outside the API belongs to the story."""
