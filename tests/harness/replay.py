@@ -59,7 +59,7 @@ def build(library=None, out=BUILD):
     program = out / "replay"
     fresh = out / f"replay.{os.getpid()}"
     _run(["cc", "-O2", "-std=gnu11", "-I", str(ROOT / "utils"), *map(str, SOURCES),
-          "-o", str(fresh), "-L", str(library), "-losmem"])
+          "-o", str(fresh), "-L", str(library), "-losmem", "-Wl,-z,now"])
     fresh.replace(program)
     return program, library
 

@@ -18,7 +18,7 @@
 #pragma weak osmem_walk
 
 /* Of a long block only these parts are filled and verified. */
-#define FRONT_WORDS	0x8000UL
+#define FRONT_WORDS	0x1000UL
 #define BACK_WORDS	0x200UL
 
 struct block {
@@ -64,7 +64,7 @@ static void put_wrong(const char *what, const void *where)
 
 static uint64_t word_at(uint64_t seed, size_t index)
 {
-	return (seed * 0x9e3779b97f4a7c15UL) ^ (index * 0xd1b54a32d192ed03UL);
+	return seed * 0x9e3779b97f4a7c15UL + index * 0xd1b54a32d192ed03UL;
 }
 
 /* Where the filled part at the back of a block of so many words begins. */
