@@ -184,7 +184,10 @@ def judge_style(grade, sources, utils):
         what = style.COSTS[kind][0] + ("s" if count > 1 else "")
         grade.lost_style.append((cost, f"{count} {what}",
                                  [finding for finding in own if finding.kind == kind]))
-    grade.style = style.points(own)
+    left = style.points(own)
+    grade.style = style.earned(left, grade.correctness)
+    if grade.style < left:
+        grade.lost_style.append((left - grade.style, "no more than the correctness points", []))
 
 
 def judge(grade, submission, verbose, workspace):
@@ -194,7 +197,8 @@ def judge(grade, submission, verbose, workspace):
     utils = workspace / "utils"
     shutil.copytree(ROOT / "utils", utils, ignore=shutil.ignore_patterns("*.o", "*.d"))
     os.chmod(workspace, 0o755)
-    os.chmod(workspace / "objects", 0o777)
+    if os.geteuid() == 0:
+        os.chown(workspace / "objects", pwd.getpwnam("nobody").pw_uid, -1)
     sources = take_sources(submission, workspace / "src")
     build(sources, utils, workspace / "objects", workspace / "library")
     document = trace(workspace / "library", verbose, workspace)
@@ -202,9 +206,6 @@ def judge(grade, submission, verbose, workspace):
     grade.lost_tests = [(test["points"], test["name"], test["reason"])
                         for test in document["tests"] if not test["passed"]]
     judge_style(grade, sources, utils)
-    if not grade.correctness and grade.style:
-        grade.lost_style.append((grade.style, "nothing works: no style points", []))
-        grade.style = 0.0
 
 
 def grade_one(submission, verbose=False):

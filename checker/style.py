@@ -36,3 +36,11 @@ def points(findings):
     """Style points that are left, 0 to 10, to a hundredth."""
     lost = sum(cost for _kind, _count, cost in deductions(findings))
     return max(0.0, round(POINTS - lost, 2))
+
+
+def earned(points_left, correctness):
+    """Style points that count: never more than the correctness points.
+
+    The style of code that does next to nothing is worth next to nothing.
+    """
+    return min(points_left, float(correctness))

@@ -72,7 +72,7 @@ def submission(folder, **files):
 
 def style_of(source):
     """The Grade after only style was judged; its directory is open to the user nobody."""
-    grade = grader.Grade("one")
+    grade = grader.Grade("one", correctness=90)
     with tempfile.TemporaryDirectory() as scratch:
         os.chmod(scratch, 0o755)
         path = Path(scratch) / "osmem.c"
@@ -203,7 +203,6 @@ def test_ugly_code_loses_style_points_by_name():
 def test_style_without_checkpatch_is_not_measured(monkeypatch):
     monkeypatch.setenv("CHECKPATCH", "/nowhere/checkpatch.pl")
     grade = style_of(STUB)
-    grade.correctness = 90
     assert grade.style is None
     assert "/nowhere/checkpatch.pl, which cannot be read" in grade.not_measured
     assert "Total: 90/100 (without style)" in grader.report(grade)
@@ -219,6 +218,10 @@ def test_each_kind_costs_what_the_table_says_up_to_its_cap(kind):
 def test_style_points_end_at_zero():
     assert style.points([]) == 10
     assert style.points(sum((findings(kind, 1000) for kind in style.COSTS), [])) == 0
+
+
+def test_style_is_not_worth_more_than_correctness():
+    assert [style.earned(9.5, correctness) for correctness in (0, 3, 90)] == [0, 3, 9.5]
 
 
 def test_two_compilers_on_one_line_count_once():
