@@ -31,4 +31,18 @@ struct block_meta {
 	struct block_meta *next;	/* live: right neighbour or NULL; free: links of fit.h */
 };
 
+/*
+ * For programs: says where and why, and exits, when what must not fail has
+ * failed. Wants <errno.h>, <stdio.h> and <stdlib.h>. The library itself never
+ * gives up on a failed system call (B1).
+ */
+#define DIE(failed, what) \
+	do { \
+		if (failed) { \
+			fprintf(stderr, "%s:%d: ", __FILE__, __LINE__); \
+			perror(what); \
+			exit(errno ? errno : EXIT_FAILURE); \
+		} \
+	} while (0)
+
 #endif
