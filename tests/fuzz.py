@@ -5,13 +5,15 @@
 Sequences come from a seed and a chunk number alone: the same --seed runs the same ones, whatever
 -j is. A divergence is shrunk, shown with the command that replays it, and ends the run.
 
-Exit status: 0 no divergence, 1 a divergence, 2 cannot run.
+Exit status: 0 no divergence, 1 a divergence, 2 cannot run, 130 interrupted.
 """
 
 import argparse
+import itertools
 import multiprocessing
 import os
 import random
+import signal
 import sys
 import time
 from pathlib import Path
@@ -43,7 +45,8 @@ def make(rng, number):
 
 
 def start_worker(program, library, seed):
-    """Give this process a driver of its own."""
+    """Give this process a driver of its own; Ctrl-C is the parent's business."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     worker["replay"] = replay.Replay(program, library)
     worker["seed"] = seed
 
@@ -124,24 +127,30 @@ def hunt(arguments, built):
     """Run chunks in parallel; the operations of the first divergence, or None."""
     progress = Progress()
     settings = (*built, arguments.seed)
-    with multiprocessing.Pool(arguments.jobs, start_worker, settings) as pool:
-        running = []
-        source = chunks(arguments, progress)
-        while True:
-            for number in source:
-                running.append(pool.apply_async(run_chunk, (number,)))
-                if len(running) >= 2 * arguments.jobs:
-                    break
-            if not running:
-                break
-            count, calls, diverged = running.pop(0).get()
-            progress.add(count, calls)
-            if diverged:
-                progress.end()
-                return diverged
+    try:
+        with multiprocessing.Pool(arguments.jobs, start_worker, settings) as pool:
+            diverged = run_chunks(pool, chunks(arguments, progress), arguments.jobs, progress)
+    except KeyboardInterrupt:
+        print(f"\ninterrupted, no divergence so far: {progress.line()}, seed {arguments.seed}")
+        raise
     progress.end()
-    print(f"no divergence: {progress.line()}, seed {arguments.seed}")
-    return None
+    if not diverged:
+        print(f"no divergence: {progress.line()}, seed {arguments.seed}")
+    return diverged
+
+
+def run_chunks(pool, source, jobs, progress):
+    """Keep the pool busy with the chunks of source; what diverged first, or None."""
+    running = []
+    while True:
+        for number in itertools.islice(source, 2 * jobs - len(running)):
+            running.append(pool.apply_async(run_chunk, (number,)))
+        if not running:
+            return None
+        count, calls, diverged = running.pop(0).get()
+        progress.add(count, calls)
+        if diverged:
+            return diverged
 
 
 def report(built, operations):
@@ -200,10 +209,16 @@ def main(argv=None):
         built = replay.build(arguments.library)
         if arguments.replay is not None:
             return 0 if show(built, arguments.replay) else 1
+        replay.Replay(*built).close()       # what no driver can do, no worker has to try
         diverged = hunt(arguments, built)
         if diverged:
             report(built, diverged)
         return 1 if diverged else 0
+    except replay.Divergence as divergence:
+        print(divergence)
+        return 1
+    except KeyboardInterrupt:
+        return 130
     except (replay.ReplayError, ValueError) as error:
         print(f"fuzz.py: {error}", file=sys.stderr)
         return 2

@@ -286,6 +286,13 @@ def test_fuzz_shrinks_and_shows_a_divergence(capsys, wrong):
     assert "again     python3 tests/fuzz.py --replay" in done.out
 
 
+def test_fuzz_reports_a_break_touched_too_early(capsys, wrong):
+    _, library = wrong("EARLY")
+    done = run_fuzz(capsys, "--library", str(library), "--sequences", "200")
+    assert done.status == 1
+    assert "Y2" in done.out
+
+
 def test_fuzz_counts_what_it_ran(capsys, built):
     done = run_fuzz(capsys, "--library", str(built[1]), "--sequences", "200", "-j", "1",
                     "--seed", "1")
