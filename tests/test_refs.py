@@ -16,7 +16,7 @@ import pytest
 from harness import build, oracle, rules, symbols
 from harness.build import HarnessError
 from harness.mistakes import MISTAKES
-from harness.model import Model
+from harness.model import ALLOC, FREE, Model
 
 TESTS = Path(__file__).resolve().parent
 SUITE = json.loads((TESTS / "suite.json").read_text(encoding="utf-8"))
@@ -148,10 +148,100 @@ def test_a_reference_can_be_read_back(recorded):
         assert events == [symbols.step_text(step) for step in steps] + [("exit(0)",)]
 
 
-@pytest.mark.parametrize("text", ["  brk(0) = HeapStart + 0x0\nexit(0)\n", "exit(0)", "\nexit(0)\n"])
+@pytest.mark.parametrize("text", ["  = NULL\nexit(0)\n", "exit(0)", "\nexit(0)\n"])
 def test_what_is_no_reference_is_refused(text):
     with pytest.raises(ValueError):
         symbols.parse_reference(text)
+
+
+# ---- programs see wrong contents, which no trace shows ----------------------------------------
+
+class CallocIsNotZero(oracle.Session):
+    """H6"""
+
+    def move_contents(self, step):
+        step.zeroed.clear()
+        super().move_contents(step)
+
+
+class CallocZeroesWholeWordsOnly(oracle.Session):
+    """H6"""
+
+    def move_contents(self, step):
+        step.zeroed[:] = [(payload, count // 8 * 8) for payload, count in step.zeroed]
+        super().move_contents(step)
+
+
+class CopiesTooLittle(oracle.Session):
+    """X9"""
+
+    def move_contents(self, step):
+        step.copies[:] = [(target, source, count - 8) for target, source, count in step.copies]
+        super().move_contents(step)
+
+
+class LinksFreedBlocksThroughPayload(oracle.Session):
+    """G6"""
+
+    def move_contents(self, step):
+        super().move_contents(step)
+        if "R1" in step.rules:
+            freed = step.args[0]
+            self.send(oracle.FILL, self.real(freed), 8, 0)
+
+
+class KeepsCanaryBehindRequest(oracle.Session):
+    """G5"""
+
+    def move_contents(self, step):
+        super().move_contents(step)
+        for block in [*self.model.heap, *self.model.maps.values()]:
+            if block.status != FREE:
+                self.send(oracle.FILL, self.real(block.end - 8), 8, 0xCA)
+
+
+class SizeCountsHeader(oracle.Session):
+    """G2"""
+
+    def write_headers(self):
+        super().write_headers()
+        for address, (size, status) in self.headers.items():
+            self.send(oracle.HEADER_ORDER, self.real(address), size + 32, status)
+
+
+class MappingsSayAlloc(oracle.Session):
+    """G3"""
+
+    def write_headers(self):
+        super().write_headers()
+        for address, (size, status) in self.headers.items():
+            self.send(oracle.HEADER_ORDER, self.real(address), size, min(status, ALLOC))
+
+
+class HeaderOfFreedBlockIsStale(oracle.Session):
+    """G1"""
+
+    def write_headers(self):
+        super().write_headers()
+        for address, (size, status) in self.headers.items():
+            if status == FREE:
+                self.send(oracle.HEADER_ORDER, self.real(address), size, ALLOC)
+
+
+@pytest.fixture(scope="module")
+def stand_in(tmp_path_factory):
+    """The folder with the oracle's stand-in library."""
+    place = tmp_path_factory.mktemp("stand-in")
+    oracle.build_stand_in(place)
+    return place
+
+
+@pytest.mark.parametrize("tampered", oracle.Session.__subclasses__(), ids=lambda one: one.__name__)
+def test_wrong_contents_fail_a_program_listed_for_the_rule(stand_in, tampered):
+    programs = [build.build_program(oracle.SNIPPETS / f"{name}.c", stand_in)
+                for name in programs_for(tampered.__doc__)]
+    said = [oracle.run(program, stand_in, tampered)[2] for program in programs]
+    assert re.search(r"/test-[a-z0-9-]+\.c:\d+: \S", "".join(said))
 
 
 # ---- the oracle refuses what would make a wrong reference --------------------------------------

@@ -29,8 +29,8 @@ MAP, UNMAP, HEADER_ORDER, COPY, FILL, RETURN = range(6)
 CALLS = {MALLOC: ("os_malloc", 1), CALLOC: ("os_calloc", 2),
          REALLOC: ("os_realloc", 2), FREE_CALL: ("os_free", 1)}
 TAKES_POINTER = ("os_realloc", "os_free")
-RUBBISH = 0xA5                          # what a search leaves in free payloads: G6 allows any change
-SILENCE = 10.0                          # seconds without a call after which a snippet counts as hung
+RUBBISH = 0xA5          # what a search leaves in free payloads: G6 allows any change
+SILENCE = 10.0          # seconds without a call after which a snippet counts as hung
 
 # What a snippet may import. Everything else could allocate, print through a buffer or move the
 # break behind the model's back.
@@ -169,7 +169,7 @@ def build_snippet(c_file, directory, out_dir):
     return program
 
 
-def run(program, directory):
+def run(program, directory, session_class=Session):
     """Run a built snippet on the oracle: (steps, exit status as Popen has it, stderr text)."""
     ours, theirs = socket.socketpair()
     ours.settimeout(SILENCE)
@@ -179,7 +179,7 @@ def run(program, directory):
                                    stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr)
         theirs.close()
         try:
-            session = Session(ours)
+            session = session_class(ours)
             session.serve()
             status = process.wait(SILENCE)
         except (socket.timeout, subprocess.TimeoutExpired):
@@ -216,8 +216,8 @@ def reference_text(name, recorded):
     steps, status, stderr = recorded
     if status != 0 or stderr:
         said = stderr.strip() or "nothing on stderr"
-        raise HarnessError(f"{name} fails on the model itself ({symbols.end_text(status)}: {said}); "
-                           "correct the snippet")
+        raise HarnessError(f"{name} fails on the model itself ({symbols.end_text(status)}: "
+                           f"{said}); correct the snippet")
     if not steps:
         raise HarnessError(f"{name} calls no os_* function; there is nothing to compare")
     return symbols.reference(steps, status)
