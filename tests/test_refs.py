@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The suite's data agree with each other and with the contract.
 
 Programs, suite.json, references and docs/rules.md name the same tests; the committed references are
@@ -123,12 +124,12 @@ def test_the_committed_reference_is_what_the_model_says(recorded, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_program_frees_everything(recorded, name):
+def test_a_program_frees_everything_or_says_why_not(recorded, name):
     model = Model()
     for step in recorded[name][0]:
         model.step(step.name, step.args)
     live = [block for block in [*model.heap, *model.maps.values()] if block.status]
-    assert not live, f"{name} leaves blocks behind"
+    assert not live or SUITE["tests"][name].get("memory"), f"{name} leaves blocks behind"
 
 
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
@@ -268,6 +269,14 @@ def test_no_reference_is_made_when(tmp_path, body, complaint):
         oracle.reference_text("wrong", oracle.record(source))
 
 
+def test_a_program_that_hangs_gets_no_reference(tmp_path, monkeypatch):
+    monkeypatch.setattr(oracle, "SILENCE", 0.3)
+    source = tmp_path / "hangs.c"
+    source.write_text('#include "osmem.h"\nint main(void) { os_free(0); for (;;) ; }\n')
+    with pytest.raises(HarnessError, match="hangs hangs"):
+        oracle.record(source)
+
+
 def test_a_name_without_a_snippet_is_refused():
     with pytest.raises(HarnessError, match="test-no-such-thing"):
         oracle.update_references(["test-no-such-thing"])
@@ -286,7 +295,7 @@ def test_updating_references_changes_nothing_and_mends_a_damaged_one(tmp_path, m
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"{name}.ref: new"
     assert lines[2] == f"{name}.ref: changed"
-    assert lines[4] == "1 references, 0 changed"
+    assert lines[4] == "references: 1, changed: 0"
 
 
 def test_recording_works_from_any_directory(tmp_path, monkeypatch):

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """References from the model alone: a snippet runs on a stand-in library that asks the Model.
 
 The stand-in (oracle.c) has no policy. For every os_* call the model here decides, and the stand-in
@@ -242,7 +243,7 @@ def update_references(names=None):
                     if path.stem not in texts]
     for change in filter(None, changes):
         print(change)
-    print(f"{len(chosen)} references, {len(list(filter(None, changes)))} changed")
+    print(f"references: {len(chosen)}, changed: {len(list(filter(None, changes)))}")
 
 
 def write_if_changed(path, text):

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Symbolic text of the model's steps: the format that references and normalised traces share.
 
 One event is a call line, the system calls made inside it (indented), and an indented result line.
