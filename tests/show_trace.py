@@ -112,7 +112,7 @@ def mapping_lines(model):
 
 def line_of(title, value, remark=""):
     """One line of numbers."""
-    return f"{title:16}{value:>9,}  {remark}".rstrip()
+    return f"{title:14}{value:>11,}  {remark}".rstrip()
 
 
 def counted(title, counts):

@@ -340,7 +340,18 @@ def test_the_break_moved_by_the_program_itself_is_followed():
     beyond = event("os_malloc(131032)\n  brk(HeapStart + 0x400f8) = HeapStart + 0x400f8\n"
                    "  = HeapStart + 0x20120")        # B2: 0x20100 + 131032 + 32
     assert stats.compare_with_model([FIRST, moved, beyond], None, PAGE).difference is None
-    assert stats.numbers([FIRST, moved, beyond])["largest_heap"] == 0x400f8
+    # the 0x100 bytes in between are the program's own: not held, not drawn
+    assert stats.numbers([FIRST, moved, beyond])["largest_heap"] == 0x400f8 - 0x100
+    drawn = stats.heap_state(stats.follow([FIRST, moved, beyond])).heap
+    assert [(b.addr, b.size, b.status) for b in drawn] == [
+        (0, 8, 1), (0x28, 131000, 0), (0x20100, 131032, 1)]
+
+
+@pytest.mark.parametrize("end", ["exit(0)", "killed(SIGABRT)", "<no end>"])
+def test_any_end_of_a_trace_is_understood(end):
+    events = [FIRST, ("os_free(HeapStart + 0x20)",), (end,)]
+    assert stats.numbers(events)["calls"] == 2
+    assert stats.numbers(events)["leaks"] == [{"call": 1, "name": "os_malloc", "payload": 8}]
 
 
 def test_what_the_model_cannot_follow_stops_it():

@@ -67,17 +67,24 @@ class Tally:
     call: int = 0                               # number of the last call that was followed
     live: dict = field(default_factory=dict)    # payload address -> Live
     maps: dict = field(default_factory=dict)    # address of a mapping -> its length
-    heap: int = 0                               # bytes from HeapStart to the break
+    brk: int = 0                                # the break
+    foreign: list = field(default_factory=list)  # (begin, end) where the program itself moved it
     payload: int = 0
     most_payload: int = -1
     most_at: int = 0                            # the first call with the most payload live
     most_mapped: int = 0
 
+    @property
+    def heap(self):
+        """Bytes from HeapStart to the break, without those that the program took by itself."""
+        return self.brk - sum(end - begin for begin, end in self.foreign)
+
     def numbers(self):
         """What is held, and what it is made of, as plain data."""
-        held = self.heap + sum(self.maps.values())
+        mapped = sum(self.maps.values())
+        held = self.heap + mapped
         headers = HEADER * len(self.live)
-        return {"call": self.call, "held": held, "heap": self.heap, "mapped": held - self.heap,
+        return {"call": self.call, "held": held, "heap": self.heap, "mapped": mapped,
                 "blocks": len(self.live), "payload": self.payload, "headers": headers,
                 "free_and_slack": held - headers - self.payload}
 
@@ -96,8 +103,10 @@ def parse_value(text):
 
 
 def parse_sys(line):
-    """One system call line, indented or not. `exit(0)` reads as one called exit."""
+    """One system call line, indented or not. How a program ended reads as a call of that name."""
     match = SYSTEM_CALL.fullmatch(line)
+    if not match:
+        return Sys(line, [], None)
     result = match[3] or ""
     return Sys(match[1], match[2].split(", "), -1 if result[:2] == "-1" else parse_value(result))
 
@@ -120,7 +129,7 @@ def parse_call(event):
 def count_sys(tally, call):
     """Follow the break and the mappings."""
     if call.name == "brk" and call.result not in (-1, None):
-        tally.heap = call.result
+        tally.brk = call.result
     elif call.name == "mmap" and call.result not in (-1, None):
         tally.maps[call.result] = int(call.args[1])
         tally.most_mapped = max(tally.most_mapped, sum(tally.maps.values()))
@@ -131,8 +140,11 @@ def count_sys(tally, call):
 def count_foreign(tally, event):
     """A system call of the program itself: of those, only moves of the break are followed."""
     call = parse_sys(event[0])
+    before = tally.brk
     if call.name == "brk":
         count_sys(tally, call)
+    if tally.brk > before:
+        tally.foreign.append((before, tally.brk))
 
 
 def count_call(tally, call):
@@ -199,28 +211,31 @@ def heap_state(tally):
     """A Model in the state that the trace shows, to be drawn.
 
     A trace does not tell where free blocks meet: all that lies between two live blocks is one free
-    block, or slack of the left one if no block fits in there (S1).
+    block, or slack of the left one if no block fits in there (S1). Foreign memory is left out.
     """
     model = Model()
-    model.brk = tally.heap
-    for payload, live in sorted(tally.live.items()):
+    model.brk = tally.brk
+    taken = [(begin, end, None) for begin, end in tally.foreign]
+    for payload, live in tally.live.items():
         block = Block(payload - HEADER, aligned(live.asked), ALLOC)
         if payload < MAP_STRIDE:
-            fill_gap(model.heap, block.addr)
-            model.heap.append(block)
+            taken.append((block.addr, block.end, block))
         else:
             model.maps[payload // MAP_STRIDE] = Block(block.addr, block.size, MAPPED)
-    fill_gap(model.heap, tally.heap)
+    position = 0
+    for begin, end, block in [*sorted(taken, key=lambda piece: piece[:2]), (tally.brk, 0, None)]:
+        fill_gap(model.heap, position, begin)
+        model.heap += [block] if block else []
+        position = end
     return model
 
 
-def fill_gap(heap, until):
-    """Append what lies between the last block of `heap` and the address `until`."""
-    begin = heap[-1].end if heap else 0
-    if until - begin >= MIN_SPLIT:
-        heap.append(Block(begin, until - begin - HEADER, FREE))
-    elif heap and until > begin:
-        heap[-1].size += until - begin
+def fill_gap(heap, begin, end):
+    """Append the free block that lies between two addresses, or give the slack to the last one."""
+    if end - begin >= MIN_SPLIT:
+        heap.append(Block(begin, end - begin - HEADER, FREE))
+    elif heap and heap[-1].end == begin:
+        heap[-1].size += end - begin
 
 
 @dataclass
