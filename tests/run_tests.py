@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
 """Run the traced test suite: `python3 tests/run_tests.py --help` lists what it can do."""
 
 import sys

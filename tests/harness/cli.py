@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The command line of tests/run_tests.py: options in, calls of the other modules, exit status out.
 
 Exit status: 0 all passed, 1 something failed (with -m: memory errors too, although they cost no
@@ -86,13 +87,21 @@ def main(argv):
 def choose(args):
     """Do what the options ask for; returns the exit status."""
     if args.doctor:
-        from . import doctor
-        return doctor.main()
+        return show_doctor()
     if args.update_refs:
         return update(args)
     tests = suite.load_suite(args.suite or suite.DEFAULT_ROOT)
     chosen = suite.select(tests, args.names)
     return show_list(chosen) if args.list else run(args, tests, chosen)
+
+
+def show_doctor():
+    """--doctor: what was looked at, what was found, and the remedy where it is bad."""
+    from .doctor import doctor
+    findings = doctor()
+    for name, good, detail, remedy in findings:
+        print(f"{'ok ' if good else 'BAD'}  {name}: {detail}" + (f"; {remedy}" if remedy else ""))
+    return 0 if all(good for _, good, _, _ in findings) else NOT_RUN
 
 
 def show_list(tests):
@@ -151,9 +160,9 @@ def explain_failures(args, outcomes):
         print(explain.comparison(outcome) if args.diff else
               explain.explain(outcome, again(args, outcome.test.name)))
     if failed[full:]:
-        print(f"\n{len(failed) - full} more failed; to have one explained, run it by name:")
+        print(f"{len(failed) - full} more failed; to have one explained, run it by name:")
     for outcome in failed[full:]:
-        print(f"\n{outcome.test.name}: {outcome.reason}\n  {again(args, outcome.test.name)}")
+        print(f"  {outcome.test.name}: {outcome.reason}\n    {again(args, outcome.test.name)}")
 
 
 def again(args, name):

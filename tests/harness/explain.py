@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Why a test failed, for the person who wrote the library: calls, rules, pictures, the diff."""
 
 import difflib
@@ -6,7 +7,7 @@ import textwrap
 from itertools import zip_longest
 
 from . import heapmap, rules
-from .grade import RESULT, nested
+from .grade import RESULT, nested, own_check
 from .hints import hints
 from .history import make, model_after, step_at
 from .model import FREE, MAP_STRIDE
@@ -14,8 +15,10 @@ from .report import indented, printable
 from .stats import parse_address
 
 WIDTH = 96              # characters of a line of explanation
+MOST_BESIDE = 110       # characters of two events side by side
 CONTEXT = 3             # lines of diff around a difference
 MOST_DIFF = 40          # lines of diff that are shown
+MOST_WIDTH = 200        # characters of such a line
 MOST_STDERR = 10        # lines of the program's stderr that are shown
 LOOK_AHEAD = 200        # events that are compared in a diff, behind the first difference
 
@@ -39,10 +42,11 @@ def about_difference(outcome):
     """Parts of the explanation that a differing event gives rise to."""
     focus = focus_index(outcome.difference)
     step = step_at(outcome.expected, focus)
-    return [where(outcome.difference, focus, outcome.expected),
+    found = hints(outcome.difference, outcome.expected, step.rules if step else [])
+    return [where(outcome, focus),
             beside(outcome.difference),
-            likely(outcome, step),
-            in_words(rules_at_stake(outcome)) if step else "",
+            likely(found),
+            in_words(rules_at_stake(outcome, found)),
             pictures(outcome, focus) if step else "",
             "Difference (- reference, + program):\n" + indented(unified(outcome), "  ")]
 
@@ -53,50 +57,76 @@ def focus_index(difference):
     return difference.index if difference.same_call() else max(difference.index - 1, 0)
 
 
-def where(difference, focus, expected):
+def where(outcome, focus):
     """Which call the explanation is about."""
+    difference = outcome.difference
     if focus == difference.index:
         return f"First call that differs: event {difference.event}, {difference.call}"
-    return (f"Up to event {focus + 1}, {expected[focus][0]}, all calls and results agree.\n"
-            f"Then the reference has {difference.call or 'no more events'}, but the program "
-            f"{'stopped' if difference.stopped_early() else 'did something else'}: it looked at "
-            "the memory it had got, or the library did something outside the calls.")
+    lines = [f"Up to event {focus + 1}, {outcome.expected[focus][0]}, everything agrees.",
+             f"Then the reference has {difference.call or 'no more events'}, "
+             f"but {what_came(outcome)}."]
+    return "\n".join(textwrap.fill(line, WIDTH) for line in lines)
+
+
+def what_came(outcome):
+    """What the program came to in place of the reference's next event, in words."""
+    if own_check(outcome.run):
+        return "there the program stopped by itself, because it found what is named above"
+    if not outcome.difference.actual:
+        return "there the trace ends"
+    return f"the program came to {printable(outcome.difference.actual[0])}: it had looked at the " \
+        "memory that it got, or the library did something outside the calls"
 
 
 def beside(difference):
     """Expected and actual lines, side by side if they fit, else one above the other."""
-    expected = list(difference.expected) or ["(nothing: the reference has ended)"]
-    actual = [printable(line) for line in difference.actual] or ["(nothing: the program has ended)"]
-    room = max(map(len, ["Expected", *expected]))
-    if room + max(map(len, actual)) + 5 > WIDTH:
-        return "\n".join(["Expected:", indented(expected, "  "), "Actual:", indented(actual, "  ")])
-    rows = [(False, "Expected", "Actual")]
-    rows += [(left != right, left, right)
-             for left, right in zip_longest(expected, actual, fillvalue="")]
-    return "\n".join(f"{'!' if differs else ' '} {left.ljust(room)} | {right}".rstrip()
-                     for differs, left, right in rows)
+    left = list(difference.expected) or ["(nothing: the reference has ended)"]
+    right = [printable(line) for line in difference.actual] or ["(nothing: the program has ended)"]
+    room = max(map(len, ["Expected", *left]))
+    if room + max(map(len, right)) + 5 > MOST_BESIDE:
+        return "\n".join(["Expected:", indented(left, "  "), "Actual:", indented(right, "  ")])
+    rows = [(" ", "Expected", "Actual")]
+    rows += [(" " if one == other else "!", one, other) for one, other in paired(left, right)]
+    return "\n".join(f"{mark} {one.ljust(room)} | {other}".rstrip() for mark, one, other in rows)
 
 
-def likely(outcome, step):
-    """Hints on the mistake behind the difference, "" if none is certain."""
-    found = hints(outcome.difference, outcome.expected, step.rules if step else [])
-    return "\n".join(textwrap.fill(hint, WIDTH) for hint in found)
+def paired(expected, actual):
+    """Lines of two events in pairs; both results stand in the last pair."""
+    ends = [[lines.pop()] if lines[-1].startswith(RESULT) else []
+            for lines in (expected, actual)]
+    return [*zip_longest(expected, actual, fillvalue=""), *zip_longest(*ends, fillvalue="")]
 
 
-def rules_at_stake(outcome):
-    """Numbers of the contract rules that decide the call that differs, and of those that the
-    program broke in a way the reference cannot show. [] if no event differs."""
+def likely(found):
+    """The hints, as what they are: one mistake, or several that look alike here."""
+    if not found:
+        return ""
+    head = "Likely mistake:" if len(found) == 1 else "Likely mistake, one of these:"
+    return "\n".join([head, *(hanging(f"{rule}: {what}") for rule, what in found)])
+
+
+def hanging(text):
+    """A paragraph with all lines but the first one further in."""
+    return textwrap.fill(text, WIDTH, initial_indent="  ", subsequent_indent="      ")
+
+
+def cited(text):
+    """Numbers of contract rules that a text names, in its order."""
+    known = rules.all_rules()
+    return [number for number in re.findall(r"\b[A-Z]\d+\b", text) if number in known]
+
+
+def rules_at_stake(outcome, found=()):
+    """Numbers of the contract rules that decide the call that differs: those that hints `found` and
+    the program's own check name, those of the call, those about what was done besides."""
     difference = outcome.difference
     if difference is None:
         return []
     step = step_at(outcome.expected, focus_index(difference))
-    numbers = list(step.rules) if step else []
-    actual = nested(difference.actual) if difference.same_call() else list(difference.actual)
-    if any(line.strip().startswith("mremap(") for line in actual):
-        numbers.append("M2")
-    if len(actual) > len(nested(difference.expected)) and difference.same_call():
+    numbers = [rule for rule, _ in found] + cited(outcome.reason) + (step.rules if step else [])
+    if difference.same_call() and len(nested(difference.actual)) > len(nested(difference.expected)):
         numbers.append("Y1")
-    if any(line.startswith("brk(") for line in actual):
+    if any(line.startswith("brk(") for line in difference.actual):
         numbers.append("Y2")
     return list(dict.fromkeys(numbers))
 
@@ -105,8 +135,7 @@ def in_words(numbers):
     """The sentences of contract rules."""
     if not numbers:
         return ""
-    lines = [textwrap.fill(f"{number}: {rules.text(number)}", WIDTH, initial_indent="  ",
-                           subsequent_indent="      ") for number in numbers]
+    lines = [hanging(f"{number}: {rules.text(number)}") for number in numbers]
     return "The rules of docs/contract.md that decide this call:\n" + "\n".join(lines)
 
 
@@ -185,7 +214,7 @@ def moved(line, by):
 
 def said(stderr):
     """What the program printed on stderr, safe for a terminal and short."""
-    lines = [printable(line)[:WIDTH] for line in stderr.split(b"\n") if line]
+    lines = [printable(line)[:MOST_WIDTH] for line in stderr.split(b"\n") if line]
     if not lines:
         return ""
     if len(lines) > MOST_STDERR:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Results for other programs: --json and --junit files.
 
 The JSON document:

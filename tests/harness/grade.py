@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """From one test to one result: run the program, compare its events with the reference."""
 
 import re

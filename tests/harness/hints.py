@@ -1,10 +1,14 @@
-"""Recognise typical mistakes from the first call that differs. A hint is given only if it is true.
+# SPDX-License-Identifier: BSD-3-Clause
+"""Recognise typical mistakes from the first call that differs.
+
+A hint is given only if what the library did is exactly what that mistake leads to.
 
 Two sources: tables of features of the two events (SIGNS), and wrong allocators that reproduce
 the program's trace exactly (mistakes.py).
 """
 
 import re
+from typing import NamedTuple
 
 from .grade import RESULT, nested
 from .history import make
@@ -12,6 +16,7 @@ from .mistakes import MISTAKES
 from .model import BrokenModel
 from .symbols import step_text
 
+QUESTION = "  brk(0)"
 ALLOWED = ("brk", "mmap", "munmap")
 MMAP = re.compile(r"mmap\(NULL, (\d+), (.*)\) = ")
 MOST = 2        # hints printed for one failure
@@ -38,61 +43,79 @@ def mappings(event):
     return [(int(match[1]), match[2]) for match in found if match]
 
 
-def remaps(expected, actual, rules):
+class Case(NamedTuple):
+    """What a sign is looked for in: the two events that differ, and what led to them."""
+
+    expected: tuple     # lines of the reference's event
+    actual: tuple       # lines of the program's event
+    rules: list         # numbers of the rules that decide this call
+    begun: bool         # whether an earlier call began the heap (F1)
+
+
+def remaps(case):
     """mremap was called."""
-    return "mremap" in names(actual)
+    return "mremap" in names(case.actual)
 
 
-def calls_others(expected, actual, rules):
+def calls_others(case):
     """A system call that is no allocator's business."""
-    return bool(set(names(actual)) - {*ALLOWED, "mremap"})
+    return bool(set(names(case.actual)) - {*ALLOWED, "mremap"})
 
 
-def asks_break_again(expected, actual, rules):
-    """brk(0) inside a call where the contract has none."""
-    asked = [sum(line.startswith("  brk(0)") for line in event) for event in (expected, actual)]
-    return asked[1] > max(asked[0], int("F1" in rules))
+def asks_break_again(case):
+    """brk(0) after the call that began the heap, or twice in it."""
+    asked = sum(line.startswith(QUESTION) for line in case.actual)
+    return asked > (0 if case.begun else 1)
 
 
-def other_order(expected, actual, rules):
-    """The same system calls, but in another order."""
-    ours, theirs = nested(expected), nested(actual)
-    return ours != theirs and sorted(names(expected)) == sorted(names(actual)) \
-        and names(expected) != names(actual)
-
-
-def first_payload_elsewhere(expected, actual, rules):
-    """The system calls of F1 are right, the first payload is at another offset."""
-    return "F1" in rules and nested(expected) == nested(actual) \
-        and result_of(actual).startswith("HeapStart")
-
-
-def lowers_break(expected, actual, rules):
+def lowers_break(case):
     """os_free moves the break."""
-    return expected[0].startswith("os_free(") and "brk" in names(actual)
+    return case.expected[0].startswith("os_free(") and "brk" in names(case.actual)
 
 
-def serves_zero(expected, actual, rules):
+def keeps_mapping(case):
+    """A block's mapping is not given back, although the call returned."""
+    return "munmap" in names(case.expected) and "munmap" not in names(case.actual) \
+        and nested(case.expected)[:-1] == nested(case.actual) and result_of(case.actual) != ""
+
+
+def serves_zero(case):
     """A request for nothing got something."""
-    something = nested(actual) or result_of(actual) not in ("", "NULL", "<void>")
-    return "W4" in rules and bool(something)
+    something = nested(case.actual) or result_of(case.actual) not in ("", "NULL", "<void>")
+    return "W4" in case.rules and bool(something)
 
 
-def revives_free_block(expected, actual, rules):
+def revives_free_block(case):
     """os_realloc of a free block returned memory."""
-    return "X2" in rules and result_of(actual) not in ("", "NULL")
+    return "X2" in case.rules and result_of(case.actual) not in ("", "NULL")
 
 
-def maps_unaligned(expected, actual, rules):
+def other_order(case):
+    """The same system calls, but in another order."""
+    ours, theirs = names(case.expected), names(case.actual)
+    return ours != theirs and sorted(ours) == sorted(theirs)
+
+
+def first_payload_elsewhere(case):
+    """The system calls of F1 are right, the first payload is at another offset."""
+    return "F1" in case.rules and nested(case.expected) == nested(case.actual) \
+        and result_of(case.actual).startswith("HeapStart")
+
+
+def mapping_pairs(case):
+    """((length, flags) expected, (length, flags) made) of each mmap."""
+    return list(zip(mappings(case.expected), mappings(case.actual)))
+
+
+def maps_unaligned(case):
     """The mapping is short by what rounding to 8 adds."""
-    pairs = list(zip(mappings(expected), mappings(actual)))
-    return any(0 < ours[0] - theirs[0] < 8 for ours, theirs in pairs)
+    return any(0 < ours[0] - theirs[0] < 8 for ours, theirs in mapping_pairs(case))
 
 
-def maps_otherwise(expected, actual, rules):
+def maps_otherwise(case):
     """The length is right; protection, flags or descriptor are not."""
-    pairs = list(zip(mappings(expected), mappings(actual)))
-    return any(ours[0] == theirs[0] and ours[1] != theirs[1] for ours, theirs in pairs)
+    return any(ours[0] == theirs[0] and ours[1] != theirs[1]
+               for ours, theirs in mapping_pairs(case))
 
 
 SIGNS = (
@@ -101,21 +124,23 @@ SIGNS = (
      "such as stdio or the C library's malloc"),
     (asks_break_again, "F3", "asks for the break again with brk(0); sbrk remembers it, a raw brk "
      "does not"),
+    (keeps_mapping, "R2", "does not give the block's mapping back"),
     (lowers_break, "R1", "moves the break when it frees a block"),
     (serves_zero, "W4", "does something for a request of nothing"),
     (revives_free_block, "X2", "hands out a free block again because os_realloc was called on it"),
     (other_order, "Y1", "makes the right system calls in the wrong order"),
     (first_payload_elsewhere, "G4", "does not begin the heap with one 32-byte header exactly at "
-     "the break (is the header's size right? is the break aligned or padded?)"),
+     "the break: is the header's size right, is the break aligned or padded?"),
     (maps_unaligned, "M1", "does not round the length of a mapping up to a multiple of 8"),
     (maps_otherwise, "M1", "maps with another protection or other flags"),
 )
 
 
-def from_signs(difference, rules):
+def from_signs(difference, events, rules):
     """(rule, what) of every sign that the two events show."""
-    return [(rule, what) for sign, rule, what in SIGNS
-            if sign(difference.expected, difference.actual, rules)]
+    begun = any(line.startswith(QUESTION) for event in events[:difference.index] for line in event)
+    case = Case(difference.expected, difference.actual, rules, begun)
+    return [(rule, what) for sign, rule, what in SIGNS if sign(case)]
 
 
 def reproduces(mistake, events, difference):
@@ -139,11 +164,11 @@ def from_mistakes(difference, events):
 
 
 def hints(difference, events, rules):
-    """Sentences about what went wrong, [] when nothing certain can be said.
+    """(rule, what the library seems to do) pairs, [] when nothing certain can be said.
 
     `events` are the reference's, `rules` the numbers of the rules that decide the call.
     """
     if not difference.same_call():
         return []
-    found = from_signs(difference, rules) or from_mistakes(difference, events)
-    return [f"An allocator that {what} does exactly this ({rule})." for rule, what in found[:MOST]]
+    found = from_signs(difference, events, rules) or from_mistakes(difference, events)
+    return [(rule, f"the library {what}") for rule, what in found[:MOST]]

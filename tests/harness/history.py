@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """A reference's calls replayed through the contract's model, to see the heap at any call."""
 
 from .model import MAP_STRIDE, Model

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The memory checks of `-m`: leaks from the trace, invalid accesses from valgrind.
 
 Leaks: a block that is live at exit, and which call made it; a mapping that no block owns. They are
@@ -16,7 +17,7 @@ from xml.etree import ElementTree
 
 from . import build
 from .report import printable
-from .stats import follow, parse_calls
+from .stats import follow, parse_call
 from .symbols import address
 
 REPORT_MOST = 4 << 20       # bytes of valgrind's report that are read
@@ -36,9 +37,9 @@ def check(outcome, program, library, timeout):
         outcome.remarks.append("not checked: the run is not complete")
         return
     if outcome.test.memory:
-        outcome.remarks.append(f"blocks may live at exit: {outcome.test.memory}")
-    else:
-        outcome.memory += shortened(leaks(outcome.actual))
+        outcome.remarks.append(f"not checked: the program {outcome.test.memory}")
+        return
+    outcome.memory += shortened(leaks(outcome.actual))
     if available():
         outcome.memory += shortened(invalid_accesses(program, library, timeout * SLOWER))
 
@@ -56,7 +57,7 @@ def leaks(events):
     lines = [f"{live.asked} bytes at {address(payload)} are never freed: "
              f"call {live.call}, {texts[live.call - 1]}"
              for payload, live in sorted(tally.live.items(), key=lambda item: item[1].call)]
-    owned = [payload for payload in tally.live]
+    owned = list(tally.live)
     for start, length in sorted(tally.maps.items()):
         if not any(start <= payload < start + length for payload in owned):
             lines.append(f"{length} bytes at {address(start)} are never unmapped although their "
@@ -66,7 +67,7 @@ def leaks(events):
 
 def call_texts(events):
     """The text of every os_* call, in order; number n of stats is member n - 1."""
-    return [event[0] for event in events if parse_calls([event])]
+    return [event[0] for event in events if parse_call(event)]
 
 
 def invalid_accesses(program, library, timeout):
@@ -89,11 +90,11 @@ def run_valgrind(program, place, report, timeout):
                f"--xml-fd={report.fileno()}", "--child-silent-after-fork=yes", "--num-callers=8",
                program]
     identity = {"user": USER, "group": GROUP, "extra_groups": []} if os.geteuid() == 0 else {}
-    environment = {"LD_LIBRARY_PATH": place, "PATH": os.environ.get("PATH", os.defpath)}
-    process = subprocess.Popen(command, cwd=os.path.join(place, "empty"), env=environment,
-                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                               stderr=subprocess.DEVNULL, pass_fds=[report.fileno()],
-                               start_new_session=True, **identity)
+    nothing = subprocess.DEVNULL
+    process = subprocess.Popen(
+        command, stdin=nothing, stdout=nothing, stderr=nothing, pass_fds=[report.fileno()],
+        env={"LD_LIBRARY_PATH": place, "PATH": os.environ.get("PATH", os.defpath)}, cwd=place,
+        start_new_session=True, **identity)
     try:
         process.wait(timeout)
         return True

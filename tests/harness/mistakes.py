@@ -1,9 +1,10 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Typical wrong allocators: the contract's model with one mistake each.
 
 When a program first differs from its reference, every mistake here is replayed; those that show
 exactly the trace that was seen, up to and including the call that differs, explain it. So a
-new mistake is one more subclass of Mistake: its docstring completes the sentence "An allocator
-that ... does exactly this", `rule` is the contract rule that it breaks.
+new mistake is one more subclass of Mistake: its docstring completes the sentence "the library
+...", `rule` is the contract rule that it breaks.
 """
 
 from .model import ALLOC, FREE, HEADER, MIN_SPLIT, PAGE, T, Model, aligned

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What the user sees while tests run: one line a test in suite order, a progress line, the total.
 
 Colour and the progress line appear only on a terminal; NO_COLOR and TERM=dumb are respected.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The suite as data: which programs there are, their points and groups, their references.
 
 A suite is a directory with `suite.json`, `snippets/NAME.c` and `ref/NAME.ref`. The order of
@@ -25,7 +26,7 @@ class Test:
     ref_file: Path
     points: int
     group: str
-    memory: str = ""    # the reason why blocks live at exit are no leak, "" if they are one
+    memory: str = ""    # why the memory checks leave it out ("reads freed ..."), "" if they do not
 
 
 def load_suite(root=DEFAULT_ROOT):
