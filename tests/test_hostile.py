@@ -7,6 +7,8 @@ Every case says what the harness must report, and after each of them nothing is 
 import concurrent.futures
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -179,7 +181,7 @@ def test_a_killed_tracer_takes_the_program_with_it(attack):
     """Whoever did it: the run says so, and the program does not outlive its tracer."""
     results = []
     thread = threading.Thread(
-        target=lambda: results.append(attack("os_malloc(7);\nfor (;;)\nusleep(9);", timeout=60)))
+        target=lambda: results.append(attack("os_malloc(7);\nfor (;;)\npause();", timeout=60)))
     thread.start()
     tracer = None
     while tracer is None and thread.is_alive():
@@ -190,6 +192,20 @@ def test_a_killed_tracer_takes_the_program_with_it(attack):
     assert (results[0].status, results[0].comparable) == ("tracer", False)
     assert results[0].reason.startswith("the tracer was killed or failed")
     honest()
+
+
+def test_a_killed_harness_takes_everything_with_it():
+    name = f"hostile-alone-{os.getpid()}"
+    path = program("os_malloc(7);\nfor (;;)\npause();", SYSTEM, name)
+    harness = subprocess.Popen(
+        [sys.executable, "-c", "import sys; sys.path.insert(0, sys.argv[1])\n"
+         "from harness import runner; runner.run_traced(*sys.argv[2:], timeout=60)",
+         str(Path(__file__).parent), path, library()])
+    while not any(has_loaded(pid) for tracer in children(harness.pid) for pid in children(tracer)):
+        assert harness.poll() is None
+    harness.kill()
+    harness.wait()
+    assert wait_until_gone(name) == []
 
 
 def children(pid):
@@ -299,7 +315,7 @@ def test_descriptors_may_be_closed(attack):
 
 
 def test_memory_has_an_end(attack):
-    result = attack("void *p = mmap(0, 5ul << 30, PROT_READ | PROT_WRITE, MAP_PRIVATE | "
+    result = attack("void *p = mmap(0, 3ul << 30, PROT_READ | PROT_WRITE, MAP_PRIVATE | "
                     "MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);\nreturn p == MAP_FAILED ? 9 : 1;")
     assert result.code == 9
 

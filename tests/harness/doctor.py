@@ -23,8 +23,9 @@ def doctor():
     """[(what was looked at, whether it is good, what was found, the remedy or '')] in order."""
     checks = [
         ("python", python_version), ("compiler", compiler), ("make", make), ("nm", binutils),
-        ("ltrace", ltrace), ("/proc", proc), ("unprivileged user", user), ("ptrace", tracing),
-        ("trace channel", channel), ("valgrind (optional)", valgrind),
+        ("ltrace", ltrace), ("/proc", proc), ("unprivileged user", user),
+        ("temporary directory", temporary), ("ptrace", tracing), ("trace channel", channel),
+        ("valgrind (optional)", valgrind),
     ]
     return [(name, *outcome(check)) for name, check in checks]
 
@@ -105,6 +106,17 @@ def user():
         return False, f"there is no user {runner.USER}", f"useradd --system {runner.USER}"
     good = entry.pw_uid != 0
     return good, f"programs run as {runner.USER} (uid {entry.pw_uid})", "" if good else "mend it"
+
+
+def temporary():
+    """Programs may be run from the temporary directory, by everybody."""
+    place = pathlib.Path(tempfile.gettempdir()).resolve()
+    remedy = "set TMPDIR to a directory that everybody may enter and run programs from"
+    closed = [str(above) for above in (place, *place.parents) if not above.stat().st_mode & 0o001]
+    if os.geteuid() == 0 and closed:
+        return False, f"{closed[0]} is closed to {runner.USER}", remedy
+    good = not os.statvfs(place).f_flag & os.ST_NOEXEC
+    return good, str(place) if good else f"{place} is mounted noexec", "" if good else remedy
 
 
 def valgrind():

@@ -38,7 +38,7 @@
 /* The error of a kernel that does not have the system call. */
 #define NO_SUCH_CALL 38
 
-#define ADDRESS_SPACE (4ul << 30)
+#define ADDRESS_SPACE (2ul << 30)
 #define FILE_SIZE (16ul << 20)
 #define FIRST_OTHER_FD 3
 #define LAST_FD 1024
@@ -82,6 +82,17 @@ static void limit(__rlimit_resource_t what, rlim_t most)
 	now.rlim_max = most;
 	if (setrlimit(what, &now) != 0)
 		give_up("setrlimit");
+}
+
+/* Should memory run out all the same, the program goes first, not the harness. */
+static void go_first(void)
+{
+	static const char worst[] = "1000";
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, worst, sizeof(worst) - 1) < 0)
+		give_up("/proc/self/oom_score_adj");
+	close(fd);
 }
 
 static void close_descriptors_on_exec(void)
@@ -183,6 +194,7 @@ long ptrace(enum __ptrace_request request, ...)
 
 __attribute__((constructor)) static void guard(void)
 {
+	go_first();
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || prctl(PR_SET_DUMPABLE, 0) != 0)
 		give_up("prctl");
 	close_descriptors_on_exec();

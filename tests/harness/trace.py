@@ -48,17 +48,18 @@ FLAG_BITS = (
     (0x80000, "MAP_SYNC"), (0x100000, "MAP_FIXED_NOREPLACE"),
 )
 
-NUMBER = r"(?:-?[0-9]+|0x[0-9a-f]+)"
+NUMBER = r"(?:0|-?[1-9][0-9]{0,19}|0x[0-9a-f]{1,16})"
 ARGS = rf"((?:{NUMBER}(?:, {NUMBER})*)?)"
 END = rf"(?:\) += (<void>|{NUMBER})| <(?:unfinished|no return) \.\.\.>)"
-LINE = re.compile(r"([0-9]+) (.*)")
+LINE = re.compile(r"([0-9]{1,10}) (.*)")
 SYSTEM_CALL = re.compile(rf"SYS_(\w+)\({ARGS}{END}")
 API_CALL = re.compile(rf"(os_\w+)@libosmem\.so\({ARGS}{END}")
 MAIN = re.compile(rf"main\((){END}")
 RESUMED = re.compile(rf"<\.\.\. (\w+) resumed> \) += (<void>|{NUMBER})")
-EXITED = re.compile(r"\+\+\+ exited \(status ([0-9]+)\) \+\+\+")
+EXITED = re.compile(r"\+\+\+ exited \(status ([0-9]{1,3})\) \+\+\+")
 KILLED = re.compile(r"\+\+\+ killed by (\S+) \+\+\+")
-SIGNAL = re.compile(r"--- SIG\w+ \([\w .,/:()-]+\) ---")
+SIGNAL = re.compile(r"--- (?:SIG\w+|UNKNOWN_SIGNAL) \([\w .,/:()-]+\) ---")
+BREAKPOINT = re.compile(r"unexpected breakpoint at 0x[0-9a-f]+")
 EXEC = re.compile(r"--- Called exec\(\) ---")
 
 
@@ -269,7 +270,7 @@ class Parser:
         self.trace.signal = name
 
     def take_signal(self):
-        """A signal arrived: says nothing that the program's end does not."""
+        """A signal or a foreign int3: says nothing that the program's end does not."""
 
     def take_exec(self):
         """The process goes on as another program."""
@@ -278,7 +279,7 @@ class Parser:
     KINDS = (
         (SYSTEM_CALL, take_system_call), (API_CALL, take_api_call), (RESUMED, take_resumed),
         (MAIN, take_main), (EXITED, take_exit), (KILLED, take_kill), (SIGNAL, take_signal),
-        (EXEC, take_exec),
+        (BREAKPOINT, take_signal), (EXEC, take_exec),
     )
 
     def done(self):
