@@ -30,10 +30,13 @@ worker = {}             # this process's driver and settings, set by start_worke
 def make(rng, number):
     """(operations, the player that played them, its lines) of a new random sequence."""
     profile = rng.choice(list(sequences.PROFILES))
-    length = rng.randrange(200, 500) if number % LONG_EVERY == 0 else rng.randrange(4, 50)
+    if number % LONG_EVERY == 0:
+        length, wave = rng.randrange(200, 600), rng.randrange(50, 300)
+    else:
+        length, wave = rng.randrange(4, 50), None
     player = sequences.Player()
     operations, lines = [], []
-    for action in sequences.random_actions(rng, profile, length):
+    for action in sequences.random_actions(rng, profile, length, wave):
         operation = sequences.operation_for(player, profile, action)
         if operation is None:
             continue

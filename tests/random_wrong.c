@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * Wrong libraries for test_random.py: the right one, whose functions go by the
- * names right_os_*, with one mistake added. -DMISTAKE=NAME chooses it.
+ * Wrong libraries for test_random.py: these functions call the right ones and
+ * add one mistake, which -DMISTAKE=NAME chooses. The test renames wrong_X to X,
+ * and the X that is called and defined in the library to right_X.
  */
 #include <errno.h>
 #include <signal.h>
@@ -12,6 +13,10 @@
 
 #include "block_meta.h"
 #include "osmem.h"
+
+#ifndef MISTAKE
+#define MISTAKE	0
+#endif
 
 enum {
 	FREED_BYTES = 1,	/* os_free() writes into the payload (G6) */
@@ -28,70 +33,70 @@ enum {
 	TALKS,			/* os_free() reports in two lines (B4) */
 };
 
-void *right_os_malloc(size_t size);
-void *right_os_calloc(size_t nmemb, size_t size);
-void *right_os_realloc(void *ptr, size_t size);
-void right_os_free(void *ptr);
+static bool has(int mistake)
+{
+	return mistake == MISTAKE;
+}
 
 __attribute__((constructor)) static void begin(void)
 {
-	if (MISTAKE == EARLY)
+	if (has(EARLY))
 		sbrk(0);
 }
 
 static void spoil(char *before)
 {
-	if (MISTAKE == NEIGHBOUR && before)
+	if (has(NEIGHBOUR) && before)
 		before[7] ^= 1;
-	if (MISTAKE == STATUS && before)
+	if (has(STATUS) && before)
 		((struct block_meta *)before)[-1].status = STATUS_MAPPED;
-	if (MISTAKE == ERRNO)
+	if (has(ERRNO))
 		errno = EAGAIN;
-	if (MISTAKE == QUERY)
+	if (has(QUERY))
 		brk(NULL);
-	if (MISTAKE == FOREIGN)
+	if (has(FOREIGN))
 		((char *)sbrk(0))[-1] ^= 1;
 }
 
-void *os_malloc(size_t size)
+void *wrong_os_malloc(size_t size)
 {
 	static char *before;
-	char *result = right_os_malloc(size);
+	char *result = os_malloc(size);
 
 	spoil(before);
 	before = result;
 	return result;
 }
 
-void *os_calloc(size_t nmemb, size_t size)
+void *wrong_os_calloc(size_t nmemb, size_t size)
 {
-	char *result = right_os_calloc(nmemb, size);
+	char *result = os_calloc(nmemb, size);
 
-	if (MISTAKE == NOT_ZERO && result)
+	if (has(NOT_ZERO) && result)
 		result[nmemb * size - 1] = 1;
 	return result;
 }
 
-void *os_realloc(void *ptr, size_t size)
+void *wrong_os_realloc(void *ptr, size_t size)
 {
-	char *result = right_os_realloc(ptr, size);
+	char *result = os_realloc(ptr, size);
 
-	if (MISTAKE == COPY && result)
+	if (has(COPY) && result)
 		result[7] ^= 1;
-	if (MISTAKE == CRASH)
+	if (has(CRASH))
 		raise(SIGSEGV);
 	return result;
 }
 
-void os_free(void *ptr)
+void wrong_os_free(void *ptr)
 {
 	bool odd = (uintptr_t)ptr % 8;
 
-	if (MISTAKE == QUIET && odd)
+	if (has(QUIET) && odd)
 		return;
-	if (MISTAKE == TALKS && odd && write(STDERR_FILENO, "misuse\n", 7) < 0)
+	if (has(TALKS) && odd && write(STDERR_FILENO, "misuse\n", 7) < 0)
 		return;
-	right_os_free(ptr);
-	if (MISTAKE == FREED_BYTES && ptr)
+	os_free(ptr);
+	if (has(FREED_BYTES) && ptr)
 		memset(ptr, 0, 8);
 }

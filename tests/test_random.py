@@ -88,7 +88,7 @@ def test_long_sequences(driver):
     for _ in range(LONG_SEQUENCES):
         profile = rng.choice(["churn", "edges", "break", "failures", "foreign"])
         actions = [(kind, a | b << 16)
-                   for kind, a, b in sequences.random_actions(rng, profile, 500)]
+                   for kind, a, b in sequences.random_actions(rng, profile, 500, 125)]
         replay.check(driver, operations_of(profile, actions))
 
 
@@ -215,14 +215,18 @@ def wrong(built, tmp_path_factory):
     """A function: name of a mistake -> (driver, directory) of a library with it."""
     out = tmp_path_factory.mktemp("wrong")
     names = ("os_malloc", "os_calloc", "os_realloc", "os_free")
-    subprocess.run(["objcopy", *(f"--redefine-sym={name}=right_{name}" for name in names),
-                    built[1] / "libosmem.a", out / "right.a"], check=True)
+    renamed = [f"--redefine-sym={pair}" for name in names
+               for pair in (f"{name}=right_{name}", f"wrong_{name}={name}")]
+    subprocess.run(["objcopy", *renamed, built[1] / "libosmem.a", out / "right.a"], check=True)
 
     def build(mistake):
         library = out / mistake
         library.mkdir(exist_ok=True)
-        subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-I", ROOT / "utils",
-                        f"-DMISTAKE={mistake}", ROOT / "tests/random_wrong.c", out / "right.a",
+        subprocess.run(["cc", "-fPIC", "-O1", "-I", ROOT / "utils", f"-DMISTAKE={mistake}",
+                        "-c", ROOT / "tests/random_wrong.c", "-o", library / "wrong.o"],
+                       check=True)
+        subprocess.run(["objcopy", *renamed, library / "wrong.o"], check=True)
+        subprocess.run(["cc", "-shared", library / "wrong.o", out / "right.a",
                         "-o", library / "libosmem.so"], check=True)
         return replay.build(library, library)
     return build

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Runs sequences of calls on the real library and holds every answer against the model's.
 
 replay.c runs a sequence in a process of its own and writes down what it observes; Player (see

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Sequences of calls as text: reading, writing, playing on the model, making, shrinking.
 
 A sequence is one line, `m 100; c 3 40; r 0 500; f 1`; replay.c lists its operations. In Python an
@@ -410,10 +411,19 @@ MAKERS = {"malloc": _malloc, "calloc": _calloc, "free": _free, "realloc": _reall
           "bad-free": _bad_free, "fail": _fail, "sbrk": _sbrk}
 
 
-def random_actions(rng, profile, length):
-    """So many random actions of a profile; rng: a random.Random."""
+def random_actions(rng, profile, length, wave=None):
+    """So many random actions of a profile; rng: a random.Random.
+
+    wave  for so many actions the heap is made to grow, for as many to shrink, and so on
+    """
     kinds = kinds_of(profile)
-    return [(rng.choice(kinds), rng.getrandbits(16), rng.getrandbits(16)) for _ in range(length)]
+    actions = []
+    for number in range(length):
+        kind = rng.choice(kinds)
+        if wave and kind in ("malloc", "free") and rng.random() < 0.5:
+            kind = "free" if number // wave % 2 else "malloc"
+        actions.append((kind, rng.getrandbits(16), rng.getrandbits(16)))
+    return actions
 
 
 # ---- shrinking ------------------------------------------------------------------------------
