@@ -48,7 +48,8 @@ def library_with(extra):
 def program(body, extra="", name="program"):
     """The path of a program: `body` is what main(argc, argv) does; `extra` comes before it."""
     text = f"{DECLARATIONS}{extra}\nint main(int argc, char **argv)\n{{\n{body}\nreturn 0;\n}}\n"
-    return compiled(name, text, f"-L{os.path.dirname(library())}", "-losmem", "-pthread")
+    return compiled(name, text, f"-L{os.path.dirname(library())}", *build.LINK_FLAGS,
+                    "-pthread")
 
 
 def run(body, extra="", lib=None, name="program", **options):

@@ -146,6 +146,16 @@ def test_calls_after_main_are_not_taken_for_the_programs(attack):
     assert result.reason == "os_free was called before main or after it"
 
 
+def test_functions_of_the_c_library_are_not_replaced(attack):
+    """Not the ones with which a test program checks and reports, and not the way into main."""
+    fakes = ("long write(int fd, void *p, unsigned long n) { return n; }\n"
+             "int memcmp(void *a, void *b, unsigned long n) { return 0; }\n"
+             "int __libc_start_main(void) { _exit(0); }\n")
+    result = attack('write(1, "seen", 4);\nreturn memcmp(argv[0], "x", argc) ? 9 : 0;',
+                    lib=library(fakes + NOTHING))
+    assert (result.stdout, result.code, result.reason) == (b"seen", 9, "")
+
+
 def test_what_a_constructor_does_is_seen(attack):
     """Y2: with the break, and what would be needed to change the program's code."""
     lib = library_with(SYSTEM + CONSTRUCTOR % (

@@ -19,6 +19,9 @@ GUARD = HERE / "guard.c"
 
 API = ("os_malloc", "os_calloc", "os_realloc", "os_free")
 PROGRAM_FLAGS = ("-std=gnu11", "-O1", "-g", "-Wall")
+# The C library comes first, and nothing is bound late: a library under test cannot put functions of
+# its own in the place of those of the C library that a test program calls.
+LINK_FLAGS = ("-Wl,--no-as-needed,-z,relro,-z,now", "-lc", "-losmem")
 GUARD_FLAGS = ("-std=gnu11", "-O2", "-Wall", "-shared", "-fPIC")
 
 
@@ -126,16 +129,16 @@ def check_library(lib_dir):
 
 
 def build_program(c_file, lib_dir, out_dir=BUILD):
-    """The path of the program made from one C file, compiled when it or a header is newer.
+    """The path of the program made from a C file, compiled when it, a header or this file is newer.
 
     The library is only linked by name: a program need not be built again for another library.
     """
     c_file = pathlib.Path(c_file)
     headers = [*c_file.parent.glob("*.h"), *UTILS.glob("*.h")]
     target = os.path.join(out_dir, c_file.stem)
-    if outdated(target, [c_file, *headers]):
+    if outdated(target, [c_file, pathlib.Path(__file__), *headers]):
         compile_to(target, [*PROGRAM_FLAGS, f"-I{UTILS}", f"-I{c_file.parent}", str(c_file),
-                            f"-L{lib_dir}", "-losmem"],
+                            f"-L{lib_dir}", *LINK_FLAGS],
                    c_file.name, f"mend {c_file}")
     return target
 

@@ -133,7 +133,7 @@ def probe_run():
     include = f"-I{build.UTILS}"
     library = place / "libosmem.so"
     for target, name, flags in ((library, "probe_library.c", ("-shared", "-fPIC")),
-                                (place / "probe", "probe.c", (f"-L{place}", "-losmem"))):
+                                (place / "probe", "probe.c", (f"-L{place}", *build.LINK_FLAGS))):
         source = build.HERE / name
         if build.outdated(target, (source,)):
             build.compile_to(str(target), [*build.PROGRAM_FLAGS, include, str(source), *flags],
