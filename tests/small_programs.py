@@ -4,8 +4,10 @@
 The library is the probe's by default, so that these tests say nothing about src/.
 """
 
+import atexit
 import functools
 import os
+import shutil
 import tempfile
 
 from harness import build, runner, trace
@@ -16,16 +18,18 @@ PROBE_LIBRARY = (build.HERE / "probe_library.c").read_text(encoding="ascii")
 
 @functools.lru_cache(maxsize=None)
 def scratch():
-    """A directory for the whole test session; removed when Python ends."""
-    place = tempfile.TemporaryDirectory(prefix="osmem-test-")
-    scratch.keep = place
-    return place.name
+    """A directory for the whole test session, open to programs; removed when Python ends."""
+    place = tempfile.mkdtemp(prefix="osmem-test-")
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
+    os.chmod(place, 0o755)
+    return place
 
 
 @functools.lru_cache(maxsize=None)
 def compiled(name, source, *flags):
     """The path of the file `name`, in a directory of its own, made from C text."""
     place = tempfile.mkdtemp(dir=scratch())
+    os.chmod(place, 0o755)
     c_file = os.path.join(place, "source.c")
     with open(c_file, "w", encoding="utf-8") as file:
         file.write(source)

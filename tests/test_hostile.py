@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from harness import runner, trace
-from small_programs import compiled, library, library_with, lines, program, run
+from small_programs import compiled, library, library_with, lines, program, run, scratch
 
 SYSTEM = """\
 #define _GNU_SOURCE
@@ -118,19 +118,11 @@ def test_forged_lines_in_a_library_name_do_not_reach_the_trace(attack):
                       "-Wl,-soname," + soname.replace("\\n", "\n"))
     result = attack('void *l = dlopen(argv[1], RTLD_NOW);\nif (!l)\nreturn 1;\n'
                     'void *(*f)(size_t) = dlsym(l, "os_malloc");\nf(5);\n' + ONE_CALL,
-                    args=(readable(second),))
+                    args=(second,))
     assert result.code == 0
     assert result.trace.problem == ""
     calls = [event.args for event in result.trace.events if isinstance(event, trace.Call)]
     assert calls == [[1000]]
-
-
-def readable(path):
-    """`path` after letting everybody read it and come to it."""
-    os.chmod(path, 0o755)
-    for place in Path(path).parents[:2]:
-        place.chmod(0o755)
-    return path
 
 
 def test_calls_before_main_are_not_taken_for_the_programs(attack):
@@ -210,7 +202,7 @@ def test_a_killed_harness_takes_everything_with_it():
     harness = subprocess.Popen(
         [sys.executable, "-c", "import sys; sys.path.insert(0, sys.argv[1])\n"
          "from harness import runner; runner.run_traced(*sys.argv[2:], timeout=60)",
-         str(Path(__file__).parent), path, library()])
+         str(Path(__file__).parent), path, library()], env={**os.environ, "TMPDIR": scratch()})
     while not any(has_loaded(pid) for tracer in children(harness.pid) for pid in children(tracer)):
         assert harness.poll() is None
     harness.kill()
