@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Everything that `make check` checks, in stages; a stage that fails does not keep others back.
 
-Every failed thing is named with the command that runs just that one again. The last line is
+Every failed thing is named by the command that runs just that one again. The last line is
 `N passed, N failed` over all of it: the build, the linters, the pytest tests, the traced
 programs. Exit status: 0 nothing failed, 1 otherwise.
 """
 
 import json
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -20,19 +21,22 @@ import tree
 ROOT = tree.ROOT
 
 # outcome: 'passed', 'failed' or 'skipped'; again: the command that runs just this one
-Result = namedtuple("Result", "name outcome again")
+Result = namedtuple("Result", "outcome again why", defaults=[""])
 
 
 def build(_scratch):
     """The library, both forms."""
     done = subprocess.run(["make", "-C", str(ROOT / "src")], check=False)
-    return [Result("build of the library", "failed" if done.returncode else "passed", "make build")]
+    return [Result("failed" if done.returncode else "passed", "make build")]
 
 
 def linters(_scratch):
     """Every linter over the whole repository."""
-    return [Result(f"lint: {name}", lint.run(name), f"make lint LINT={name}")
-            for name in lint.LINTERS]
+    results = []
+    for name in lint.LINTERS:
+        outcome, why = lint.run(name)
+        results.append(Result(outcome, f"make lint LINT={name}", why))
+    return results
 
 
 def pytest(scratch):
@@ -41,9 +45,7 @@ def pytest(scratch):
     done = subprocess.run([sys.executable, "-m", "pytest", "-q", f"--junitxml={report}"],
                           cwd=ROOT, check=False)
     results = pytest_results(report.read_text()) if report.exists() else []
-    if done.returncode and not any(result.outcome == "failed" for result in results):
-        results.append(Result(f"pytest (exit status {done.returncode})", "failed", "make test"))
-    return results
+    return results + unexplained(done.returncode, results, "make test")
 
 
 def pytest_results(xml):
@@ -59,12 +61,13 @@ def pytest_result(case):
     test = case.get("name")
     if known:
         test = "::".join(["/".join(parts[:known]) + ".py", *parts[known:], test])
-    outcome = "passed"
+    again = f"{sys.executable} -m pytest {shlex.quote(test)}"
     if case.find("failure") is not None or case.find("error") is not None:
-        outcome = "failed"
-    elif case.find("skipped") is not None:
-        outcome = "skipped"
-    return Result(test, outcome, f"make test TEST='{test}'")
+        return Result("failed", again)
+    skipped = case.find("skipped")
+    if skipped is not None:
+        return Result("skipped", again, skipped.get("message", ""))
+    return Result("passed", again)
 
 
 def traced(scratch):
@@ -72,12 +75,17 @@ def traced(scratch):
     report = scratch / "traced.json"
     done = subprocess.run([sys.executable, str(ROOT / "tests/run_tests.py"), "--json", str(report)],
                           check=False)
-    if not report.exists():
-        name = f"traced programs (exit status {done.returncode})"
-        return [Result(name, "failed", "python3 tests/run_tests.py")]
-    return [Result(test["name"], "passed" if test["passed"] else "failed",
-                   f"python3 tests/run_tests.py {test['name']}")
-            for test in json.loads(report.read_text())["tests"]]
+    tests = json.loads(report.read_text())["tests"] if report.exists() else []
+    results = [Result("passed" if test["passed"] else "failed",
+                      f"python3 tests/run_tests.py {test['name']}") for test in tests]
+    return results + unexplained(done.returncode, results, "python3 tests/run_tests.py")
+
+
+def unexplained(status, results, again):
+    """One more failure, as a list, when a stage's exit status says so and its results do not."""
+    if not status or any(result.outcome == "failed" for result in results):
+        return []
+    return [Result("failed", again, f"exit status {status}")]
 
 
 def guarded(stage, scratch):
@@ -86,16 +94,14 @@ def guarded(stage, scratch):
         return stage(scratch)
     except Exception as error:      # whatever it is, the next stage still runs
         print(f"{stage.__name__}: {error!r}", file=sys.stderr)
-        return [Result(f"{stage.__name__}: {error!r}", "failed", "make check")]
+        return [Result("failed", "make check", f"{stage.__name__}: {error!r}")]
 
 
 def summary(results):
-    """The closing lines: what failed and what was left out, how to run it again, the counts."""
-    lines = []
-    for outcome in ("failed", "skipped"):
-        for result in results:
-            if result.outcome == outcome:
-                lines.append(f"{outcome}: {result.name}    again: {result.again}")
+    """The closing lines: the command for everything that failed or was skipped, the counts."""
+    lines = [f"{result.outcome}: {result.again}" + f"   ({result.why})" * bool(result.why)
+             for outcome in ("skipped", "failed")
+             for result in results if result.outcome == outcome]
     count = {outcome: sum(result.outcome == outcome for result in results)
              for outcome in ("passed", "failed", "skipped")}
     skipped = f", {count['skipped']} skipped" if count["skipped"] else ""

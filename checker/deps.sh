@@ -18,6 +18,7 @@ has() { command -v "$1" >/dev/null; }
 missing() {
     has gcc || echo gcc                         # compiles everything
     [[ -e /usr/include/stdio.h ]] || echo libc6-dev     # the C library's headers
+    has g++ || echo g++                         # the public headers are for C++ programs as well
     has clang || echo clang                     # second opinion of the compiler lint
     has make || echo make                       # the Makefiles
     has ltrace || echo ltrace                   # the traced suite: every call and system call

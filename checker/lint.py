@@ -164,16 +164,19 @@ def relative(path):
 
 
 def run(name):
-    """Run one linter over the repository and report it; 'passed', 'failed' or 'skipped'."""
+    """Run one linter over the repository and print what it finds.
+
+    Returns 'passed', 'failed' or 'skipped', and why it was skipped.
+    """
     try:
         found = LINTERS[name]()
     except NotMeasured as reason:
         print(f"{name:<12} not measured: {reason}", flush=True)
-        return "skipped"
+        return "skipped", str(reason)
     print(f"{name:<12} {f'{len(found)} found' if found else 'clean'}", flush=True)
     for finding in found:
         print(f"  {relative(finding.file)}:{finding.line}: {finding.kind}: {finding.text}")
-    return "failed" if found else "passed"
+    return "failed" if found else "passed", ""
 
 
 def main(names):
@@ -182,7 +185,7 @@ def main(names):
     if unknown:
         print(f"lint: no linter {unknown[0]}; there are {', '.join(LINTERS)}", file=sys.stderr)
         return 2
-    outcomes = [run(name) for name in names or LINTERS]
+    outcomes = [run(name)[0] for name in names or LINTERS]
     return 1 if "failed" in outcomes else 0
 
 

@@ -243,15 +243,27 @@ def test_pragmas_that_hide_warnings_are_found(tmp_path):
 
 def test_check_counts_everything_and_names_what_failed():
     xml = ('<testsuites><testsuite><testcase classname="tests.test_checker" name="test_a"/>'
-           '<testcase classname="tests.test_checker.TestB" name="test_b"><failure/></testcase>'
+           '<testcase classname="tests.test_checker.TestB" name="test_b[0 1]"><failure/></testcase>'
            '<testcase classname="" name="tests.test_gone"><error/></testcase>'
-           '<testcase classname="tests.test_checker" name="test_c"><skipped/></testcase>'
+           '<testcase classname="tests.test_checker" name="test_c">'
+           '<skipped message="no tool"/></testcase>'
            '</testsuite></testsuites>')
     lines = check.summary(check.pytest_results(xml))
-    assert lines[0].startswith("failed: tests/test_checker.py::TestB::test_b ")
-    assert lines[0].endswith("make test TEST='tests/test_checker.py::TestB::test_b'")
-    assert lines[-2].startswith("skipped: tests/test_checker.py::test_c ")
-    assert lines[-1] == "1 passed, 2 failed, 1 skipped"
+    pytest_again = f"{sys.executable} -m pytest"
+    assert lines == [
+        f"skipped: {pytest_again} tests/test_checker.py::test_c   (no tool)",
+        f"failed: {pytest_again} 'tests/test_checker.py::TestB::test_b[0 1]'",
+        f"failed: {pytest_again} tests.test_gone",
+        "1 passed, 2 failed, 1 skipped"]
+
+
+def test_an_exit_status_without_a_failure_is_one():
+    passed = check.Result("passed", "make it")
+    failed = check.Result("failed", "make it")
+    assert check.unexplained(0, [passed], "again") == []
+    assert check.unexplained(2, [passed, failed], "again") == []
+    assert check.unexplained(2, [passed], "again") == [
+        check.Result("failed", "again", "exit status 2")]
 
 
 def test_a_stage_that_breaks_down_is_one_failure(tmp_path, capsys):
