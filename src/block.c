@@ -4,18 +4,11 @@
 
 #include <errno.h>
 
-#include "check.h"
 #include "os.h"
 
 struct heap heap;
 
 static struct region regions[REGIONS_MAX];
-
-void block_verify(const struct block_meta *b)
-{
-	if (unlikely(!block_is_sealed(b)))
-		check_fail("overwritten header", block_payload(b));
-}
 
 /* The last region that starts at or below address; heap.tail is not NULL. */
 static struct region *region_below(uintptr_t address)

@@ -29,6 +29,7 @@
 
 #include <stdbool.h>
 
+#include "check.h"
 #include "config.h"
 
 struct region {
@@ -42,6 +43,7 @@ struct heap {
 	uintptr_t base;			/* where the first region starts */
 	uint64_t secret;		/* key of the seals */
 	bool queried;			/* the one brk(0) of F1 has been made */
+	bool watched;			/* valgrind wants to be told (config.h) */
 };
 
 extern struct heap heap;
@@ -101,7 +103,11 @@ static inline bool block_is_sealed(const struct block_meta *b)
 }
 
 /* Reports and aborts if b's header was overwritten. */
-void block_verify(const struct block_meta *b);
+static inline void block_verify(const struct block_meta *b)
+{
+	if (unlikely(!block_is_sealed(b)))
+		check_fail("overwritten header", block_payload(b));
+}
 
 /* The region that holds the byte at address, NULL when none does. */
 struct region *block_region(uintptr_t address);

@@ -9,15 +9,10 @@
 
 #define STDERR	2
 
-static const char *running = "osmem";
-
-void check_enter(const char *api)
-{
-	running = api;
-}
+const char *check_api = "osmem";
 
 void check_fail(const char *what, const void *address)
 {
-	dprintf_(STDERR, "osmem: %s(): %s %p\n", running, what, address);
+	dprintf_(STDERR, "osmem: %s(): %s %p\n", check_api, what, address);
 	abort();
 }

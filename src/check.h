@@ -8,11 +8,8 @@
 #ifndef CHECK_H
 #define CHECK_H
 
-/*
- * Remembers which API function is running, for the report. The caller holds
- * the library's lock.
- */
-void check_enter(const char *api);
+/* The API function that is running, for the report; set under the library's lock. */
+extern const char *check_api;
 
 /* Writes "osmem: <api>(): <what> <address>" and aborts. */
 _Noreturn void check_fail(const char *what, const void *address);

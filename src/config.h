@@ -48,24 +48,27 @@ _Static_assert((EXACT_BINS & (EXACT_BINS - 1)) == 0, "range bins start at a powe
 
 /*
  * valgrind sees payloads come and go when its headers were there at build
- * time; without them these vanish. payload_* speak of the program's bytes,
- * header_* of the library's.
+ * time; without them, or outside valgrind, these do nothing. payload_* speak
+ * of the program's bytes, header_* of the library's. heap.watched is block.h's.
  */
 #if __has_include(<valgrind/memcheck.h>)
 #include <valgrind/memcheck.h>
-#define payload_alloc(p, n, zero)	VALGRIND_MALLOCLIKE_BLOCK(p, n, 0, zero)
-#define payload_free(p)			VALGRIND_FREELIKE_BLOCK(p, 0)
-#define payload_resize(p, from, to)	VALGRIND_RESIZEINPLACE_BLOCK(p, from, to, 0)
-#define payload_hide(p, n)		VALGRIND_MAKE_MEM_NOACCESS(p, n)
-#define header_show(p)			VALGRIND_MAKE_MEM_DEFINED(p, HEADER)
-#define header_hide(p)			VALGRIND_MAKE_MEM_NOACCESS(p, HEADER)
+#define WATCHED	RUNNING_ON_VALGRIND
 #else
-#define payload_alloc(p, n, zero)	((void)0)
-#define payload_free(p)			((void)0)
-#define payload_resize(p, from, to)	((void)0)
-#define payload_hide(p, n)		((void)0)
-#define header_show(p)			((void)0)
-#define header_hide(p)			((void)0)
+#define WATCHED	0
+#define VALGRIND_MALLOCLIKE_BLOCK(p, n, redzone, zero)	((void)0)
+#define VALGRIND_FREELIKE_BLOCK(p, redzone)		((void)0)
+#define VALGRIND_RESIZEINPLACE_BLOCK(p, from, to, redzone)	((void)0)
+#define VALGRIND_MAKE_MEM_NOACCESS(p, n)		((void)0)
+#define VALGRIND_MAKE_MEM_DEFINED(p, n)			((void)0)
 #endif
+
+#define tell(request)			do { if (unlikely(heap.watched)) request; } while (0)
+#define payload_alloc(p, n, zero)	tell(VALGRIND_MALLOCLIKE_BLOCK(p, n, 0, zero))
+#define payload_free(p)			tell(VALGRIND_FREELIKE_BLOCK(p, 0))
+#define payload_resize(p, from, to)	tell(VALGRIND_RESIZEINPLACE_BLOCK(p, from, to, 0))
+#define payload_hide(p, n)		tell(VALGRIND_MAKE_MEM_NOACCESS(p, n))
+#define header_show(p)			tell(VALGRIND_MAKE_MEM_DEFINED(p, HEADER))
+#define header_hide(p)			tell(VALGRIND_MAKE_MEM_NOACCESS(p, HEADER))
 
 #endif

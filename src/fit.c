@@ -2,13 +2,14 @@
 
 #include "fit.h"
 
-#include "check.h"
-
-#define RANGE_SHIFT	(31 - __builtin_clz(EXACT_BINS))	/* log2 of EXACT_BINS */
-#define STEP_SHIFT	(31 - __builtin_clz(RANGE_STEPS))	/* log2 of RANGE_STEPS */
-#define BINS		(EXACT_BINS + (33 - RANGE_SHIFT) * RANGE_STEPS)
+#define EXACT_LOG	(31 - __builtin_clz(EXACT_BINS))
+#define STEP_LOG	(31 - __builtin_clz(RANGE_STEPS))
+#define BINS		(EXACT_BINS + (33 - EXACT_LOG) * RANGE_STEPS)
+#define CELLS		64	/* of a bin: as many as a word has bits */
+#define CELL_LOG	6
 #define WORD_BITS	64
 #define WORDS		((BINS + WORD_BITS - 1) / WORD_BITS)
+#define LINK_BITS	32
 
 /* A free block's next field: children while indexed, list links while waiting. */
 struct __attribute__((may_alias)) links {
@@ -17,10 +18,13 @@ struct __attribute__((may_alias)) links {
 
 enum { BEFORE, BEHIND };	/* places of the list links */
 
-static uint32_t roots[BINS];	/* links; 0: an empty bin */
-static unsigned char tops[BINS];	/* the key bit on which the root's children differ */
+static uint32_t roots[BINS][CELLS];	/* links; 0: an empty cell */
+static uint64_t cells[BINS];	/* bit c: cell c of the bin is not empty */
 static uint64_t filled[WORDS];	/* bit b: bin b is not empty */
 static uint32_t waiting;	/* the list's first block */
+
+/* log2 of the units that a cell of an exact bin spans: 64 cells span the heap. */
+static unsigned int span_log = 8;
 
 _Static_assert(sizeof(struct links) == sizeof(struct block_meta *), "links fit in next");
 
@@ -49,29 +53,22 @@ static struct links *link_follow(uint32_t link)
 	return links_of(link_block(link));
 }
 
-/* Bins */
+/* Bins and cells */
 
-static unsigned int bin_of(size_t size)
+static unsigned int log_of(uint64_t n)
 {
-	size_t units = size / ALIGNMENT;
-	unsigned int log;
-
-	if (units < EXACT_BINS)
-		return (unsigned int)units;
-	log = WORD_BITS - 1 - (unsigned int)__builtin_clzl(units);
-	return EXACT_BINS + (log - RANGE_SHIFT) * RANGE_STEPS +
-	       ((unsigned int)(units >> (log - STEP_SHIFT)) & (RANGE_STEPS - 1));
+	return WORD_BITS - 1 - (unsigned int)__builtin_clzl(n);
 }
 
-/* The smallest size, in units, that a bin holds. */
-static uint64_t bin_first(unsigned int bin)
+static unsigned int bin_of(uint64_t units)
 {
-	unsigned int range = bin - EXACT_BINS;
+	unsigned int log;
 
-	if (bin < EXACT_BINS)
-		return bin;
-	return (uint64_t)(RANGE_STEPS + range % RANGE_STEPS)
-	       << (RANGE_SHIFT - STEP_SHIFT + range / RANGE_STEPS);
+	if (likely(units < EXACT_BINS))
+		return (unsigned int)units;
+	log = log_of(units);
+	return EXACT_BINS + (log - EXACT_LOG) * RANGE_STEPS +
+	       ((unsigned int)(units >> (log - STEP_LOG)) & (RANGE_STEPS - 1));
 }
 
 /* The first bin from start on that is not empty, BINS when there is none. */
@@ -90,12 +87,37 @@ static unsigned int bin_filled(unsigned int start)
 	return word * WORD_BITS + (unsigned int)__builtin_ctzl(bits);
 }
 
-static uint64_t key_in(unsigned int bin, const struct block_meta *b)
+/* What the index orders blocks by: size, then address. */
+static uint64_t key_of(const struct block_meta *b)
 {
-	return (b->size / ALIGNMENT - bin_first(bin)) << 32 | link_to(b);
+	return b->size / ALIGNMENT << LINK_BITS | link_to(b);
 }
 
-/* The tree of one bin */
+/* Where in the index a key belongs. */
+struct place {
+	unsigned int bin;
+	unsigned int cell;
+	int top;	/* the key's bit that decides at the cell's root, then the next lower */
+};
+
+static struct place place_of(uint64_t key)
+{
+	uint64_t units = key >> LINK_BITS;
+	struct place place = { .bin = bin_of(units) };
+	unsigned int log;
+
+	if (likely(units < EXACT_BINS)) {
+		place.cell = (unsigned int)key >> span_log;
+		place.top = (int)span_log - 1;
+	} else {
+		log = log_of(units) - STEP_LOG - CELL_LOG;
+		place.cell = (unsigned int)(units >> log) & (CELLS - 1);
+		place.top = (int)(LINK_BITS + log) - 1;
+	}
+	return place;
+}
+
+/* The tree of one cell */
 
 /* Which child the key takes below a node that decides on this bit. */
 static unsigned int branch(uint64_t key, int bit)
@@ -106,145 +128,179 @@ static unsigned int branch(uint64_t key, int bit)
 /* Takes some leaf out of the tree at *slot, which is not empty, and returns it. */
 static uint32_t tree_pluck(uint32_t *slot)
 {
+	struct links *node = link_follow(*slot);
 	uint32_t leaf;
 
-	for (;;) {
-		struct links *node = link_follow(*slot);
-
-		if (node->to[0])
-			slot = &node->to[0];
-		else if (node->to[1])
-			slot = &node->to[1];
-		else
-			break;
+	while (node->to[0] | node->to[1]) {
+		slot = &node->to[!node->to[0]];
+		node = link_follow(*slot);
 	}
 	leaf = *slot;
 	*slot = 0;
 	return leaf;
 }
 
-/* Adds levels at the root until the key's highest bit has one. */
-static void tree_raise(unsigned int bin, uint64_t key)
+static void tree_insert(uint32_t *slot, int bit, struct block_meta *b)
 {
-	while (key >> tops[bin] >> 1) {
-		uint32_t leaf = tree_pluck(&roots[bin]);
-		struct links *root = link_follow(leaf);
+	uint64_t key = key_of(b);
 
-		root->to[0] = roots[bin];
-		root->to[1] = 0;
-		roots[bin] = leaf;
-		tops[bin]++;
-	}
-}
-
-static void tree_insert(unsigned int bin, struct block_meta *b)
-{
-	uint64_t key = key_in(bin, b);
-	uint32_t *slot = &roots[bin];
-	int bit;
-
-	if (*slot)
-		tree_raise(bin, key);
-	else
-		tops[bin] = (unsigned char)(WORD_BITS - 1 - __builtin_clzl(key));
-	for (bit = tops[bin]; *slot; bit--)
+	for (; *slot; bit--)
 		slot = &link_follow(*slot)->to[branch(key, bit)];
-	*slot = link_to(b);
+	*slot = (uint32_t)key;
 	*links_of(b) = (struct links){ { 0, 0 } };
 }
 
-static void tree_remove(unsigned int bin, struct block_meta *b)
+static void tree_remove(uint32_t *slot, int bit, struct block_meta *b)
 {
-	uint64_t key = key_in(bin, b);
-	uint32_t link = link_to(b);
-	uint32_t *slot = &roots[bin];
+	uint64_t key = key_of(b);
 	uint32_t leaf;
 
-	for (int bit = tops[bin]; *slot != link; bit--) {
+	for (; *slot != (uint32_t)key; bit--) {
 		if (unlikely(!*slot))
 			check_fail("overwritten header", block_payload(b));
 		slot = &link_follow(*slot)->to[branch(key, bit)];
 	}
 	leaf = tree_pluck(slot);
-	if (leaf == link)
+	if (leaf == (uint32_t)key)
 		return;
 	*links_of(link_block(leaf)) = *links_of(b);
 	*slot = leaf;
 }
 
-/* The block with the least key from bound on, NULL when there is none. */
-static struct block_meta *tree_at_least(unsigned int bin, uint64_t bound)
+/* The block with the least key in the tree at link, which is not empty. */
+static struct block_meta *tree_least(uint32_t link)
+{
+	struct block_meta *best = link_block(link);
+	uint64_t least = key_of(best);
+
+	/* What is below to[0] is less than what is below to[1], but not than the node. */
+	for (struct links *node = links_of(best); node->to[0] | node->to[1];) {
+		struct block_meta *b = link_block(node->to[!node->to[0]]);
+		uint64_t key = key_of(b);
+
+		if (key < least) {
+			least = key;
+			best = b;
+		}
+		node = links_of(b);
+	}
+	return best;
+}
+
+/* The block with the least key from bound on in the tree at link, NULL when there is none. */
+static struct block_meta *tree_at_least(uint32_t link, int bit, uint64_t bound)
 {
 	struct block_meta *best = NULL;
 	uint64_t least = UINT64_MAX;
-	uint32_t larger = 0;	/* deepest subtree of keys that are all above bound */
-	uint32_t link = roots[bin];
-	bool on_path = true;
+	uint32_t larger = 0;	/* the deepest subtree off the path, all keys above bound */
 
-	if (bound >> tops[bin] >> 1)
-		return NULL;
-	for (int bit = tops[bin]; link; bit--) {
+	for (; link; bit--) {
 		struct block_meta *b = link_block(link);
-		struct links *node = links_of(b);
-		uint64_t key = key_in(bin, b);
+		uint64_t key = key_of(b);
+		unsigned int way = branch(bound, bit);
 
 		if (key >= bound && key < least) {
 			least = key;
 			best = b;
 		}
-		if (!on_path) {
-			link = node->to[!node->to[0]];
-		} else if (branch(bound, bit)) {
-			link = node->to[1];
-		} else {
-			larger = node->to[1] ? node->to[1] : larger;
-			link = node->to[0];
-		}
-		if (!link && on_path) {
-			on_path = false;
-			link = larger;
-		}
+		if (!way && links_of(b)->to[1])
+			larger = links_of(b)->to[1];
+		link = links_of(b)->to[way];
+	}
+	if (larger) {
+		struct block_meta *b = tree_least(larger);
+
+		best = key_of(b) < least ? b : best;
 	}
 	return best;
 }
 
+/* Two trees under a new root, whose bit is clear in all keys of the left one. */
+static uint32_t tree_join(uint32_t left, uint32_t right)
+{
+	uint32_t root;
+
+	if (!left && !right)
+		return 0;
+	root = tree_pluck(left ? &left : &right);
+	*link_follow(root) = (struct links){ { left, right } };
+	return root;
+}
+
 /* The index */
 
-static void index_insert(struct block_meta *b)
+/* The heap has outgrown the exact bins' cells: joins every two into one. */
+static void index_widen(void)
 {
-	unsigned int bin = bin_of(b->size);
+	for (unsigned int bin = 0; bin < EXACT_BINS; bin++) {
+		if (!cells[bin])
+			continue;
+		cells[bin] = 0;
+		for (unsigned int cell = 0; cell < CELLS; cell++) {
+			uint32_t *pair = &roots[bin][2 * cell % CELLS];
 
+			roots[bin][cell] = cell < CELLS / 2 ? tree_join(pair[0], pair[1]) : 0;
+			cells[bin] |= (uint64_t)!!roots[bin][cell] << cell;
+		}
+	}
+	span_log++;
+}
+
+void fit_index(struct block_meta *b)
+{
+	struct place place;
+
+	while (unlikely(link_to(b) >> span_log >= CELLS))
+		index_widen();
+	b->status = STATUS_FREE;
 	b->seal = 0;
 	block_seal(b);
-	tree_insert(bin, b);
-	filled[bin / WORD_BITS] |= 1UL << bin % WORD_BITS;
+	place = place_of(key_of(b));
+	tree_insert(&roots[place.bin][place.cell], place.top, b);
+	cells[place.bin] |= 1UL << place.cell;
+	filled[place.bin / WORD_BITS] |= 1UL << place.bin % WORD_BITS;
 }
 
 static void index_remove(struct block_meta *b)
 {
-	unsigned int bin = bin_of(b->size);
+	struct place place = place_of(key_of(b));
+	uint32_t *root = &roots[place.bin][place.cell];
 
-	tree_remove(bin, b);
-	if (!roots[bin])
-		filled[bin / WORD_BITS] &= ~(1UL << bin % WORD_BITS);
+	tree_remove(root, place.top, b);
+	if (*root)
+		return;
+	cells[place.bin] &= ~(1UL << place.cell);
+	if (!cells[place.bin])
+		filled[place.bin / WORD_BITS] &= ~(1UL << place.bin % WORD_BITS);
 }
 
 static struct block_meta *index_find(size_t size)
 {
-	unsigned int bin = bin_of(size);
-	uint64_t bound = (size / ALIGNMENT - bin_first(bin)) << 32;
-	struct block_meta *b = roots[bin] ? tree_at_least(bin, bound) : NULL;
+	uint64_t bound = size / ALIGNMENT << LINK_BITS;
+	struct place place = place_of(bound);
+	uint64_t there = cells[place.bin] >> place.cell;
+	struct block_meta *b;
 
-	if (b)
-		return b;
-	bin = bin_filled(bin + 1);
-	return bin < BINS ? tree_at_least(bin, 0) : NULL;
+	if (there & 1) {
+		b = tree_at_least(roots[place.bin][place.cell], place.top, bound);
+		if (b)
+			return b;
+	}
+	/* Whatever lies in a later cell or bin is large enough: the least will do. */
+	if (there > 1) {
+		place.cell += (unsigned int)__builtin_ctzl(there & ~1UL);
+		return tree_least(roots[place.bin][place.cell]);
+	}
+	place.bin = bin_filled(place.bin + 1);
+	if (place.bin == BINS)
+		return NULL;
+	return tree_least(roots[place.bin][__builtin_ctzl(cells[place.bin])]);
 }
 
 bool fit_indexed(size_t size)
 {
 	/* A bin above the size's own holds nothing smaller: no need to look inside. */
-	return bin_filled(bin_of(size) + 1) < BINS || index_find(size);
+	return bin_filled(bin_of(size / ALIGNMENT) + 1) < BINS || index_find(size);
 }
 
 struct block_meta *fit_take(size_t size)
@@ -299,19 +355,23 @@ void fit_drop(struct block_meta *b)
 static void settle(struct block_meta *b)
 {
 	struct block_meta *other;
+	bool merged = false;
 
 	fit_drop(b);
 	for (other = b->prev; other && block_is_free(other); other = b->prev) {
 		fit_drop(other);
 		block_swallow(other, b);
 		b = other;
+		merged = true;
 	}
 	for (other = block_right(b); other && block_is_free(other); other = block_right(b)) {
 		fit_drop(other);
 		block_swallow(b, other);
+		merged = true;
 	}
-	block_tie(b);
-	index_insert(b);
+	if (merged)
+		block_tie(b);
+	fit_index(b);
 }
 
 void fit_settle(void)
@@ -373,55 +433,73 @@ bool fit_would(size_t size, size_t *last)
 
 /* Audit */
 
-/* Counts the blocks below link into *count; every one must be in bin and agree with path. */
-static const char *tree_check(unsigned int bin, uint32_t link, int bit, uint64_t path,
-			      size_t *count)
-{
-	struct block_meta *b;
-	const char *fault;
-
-	if (!link)
-		return NULL;
-	b = link_block(link);
-	if (!block_is_sealed(b) || !block_is_free(b) || block_is_waiting(b) ||
-	    bin_of(b->size) != bin || (bit < WORD_BITS - 1 && (key_in(bin, b) ^ path) >> (bit + 1)))
-		return "fit 2: bin or path of an indexed block";
-	++*count;
-	fault = tree_check(bin, links_of(b)->to[0], bit - 1, path, count);
-	if (!fault)
-		fault = tree_check(bin, links_of(b)->to[1], bit - 1,
-				   path | (bit >= 0 ? 1UL << bit : 0), count);
-	return fault;
-}
+/* What an audit has found: how many free blocks, by walking heap and index. */
+struct census {
+	size_t on_heap[2];	/* that are indexed, that wait */
+	size_t in_index;
+};
 
 static int count_free(const struct block_meta *b, void *arg)
 {
-	size_t *counts = arg;
+	struct census *census = arg;
 
 	if (!block_is_free(b))
 		return 0;
-	counts[block_is_waiting(b)]++;
-	return b->prev && block_is_free(b->prev) && !block_is_waiting(b) &&
-	       !block_is_waiting(b->prev);
+	census->on_heap[block_is_waiting(b)]++;
+	return free_left(b) && !block_is_waiting(b) && !block_is_waiting(b->prev);
+}
+
+/* Counts the blocks below link; each must agree with path above bit, and be an indexed one. */
+static bool tree_agrees(uint32_t link, int bit, uint64_t path, struct census *census)
+{
+	struct block_meta *b;
+	uint64_t key;
+
+	if (!link)
+		return true;
+	b = link_block(link);
+	key = key_of(b);
+	census->in_index++;
+	if (!block_is_sealed(b) || !block_is_free(b) || block_is_waiting(b) ||
+	    (key ^ path) >> (bit + 1))
+		return false;
+	return tree_agrees(links_of(b)->to[0], bit - 1, path, census) &&
+	       tree_agrees(links_of(b)->to[1], bit - 1, path | (bit < 0 ? 0 : 1UL << bit), census);
+}
+
+/* Looks at the cells that have a bit: a root without one is missed by the census. */
+static const char *bin_fault(unsigned int bin, struct census *census)
+{
+	for (uint64_t left = cells[bin]; left; left &= left - 1) {
+		unsigned int cell = (unsigned int)__builtin_ctzl(left);
+		uint32_t root = roots[bin][cell];
+		uint64_t key = root ? key_of(link_block(root)) : 0;
+		struct place place = place_of(key);
+
+		if (!root)
+			return "fit 3: bitmaps";
+		/* All keys of a cell agree above its topmost deciding bit. */
+		if (place.bin != bin || place.cell != cell ||
+		    !tree_agrees(root, place.top, key & ~0UL << (place.top + 1), census))
+			return "fit 2: bin, cell or path of an indexed block";
+	}
+	return !cells[bin] == !(filled[bin / WORD_BITS] >> bin % WORD_BITS & 1) ? NULL :
+		"fit 3: bitmaps";
 }
 
 const char *fit_check(void)
 {
-	size_t there[2] = { 0, 0 };	/* indexed, waiting: by walking the heap */
-	size_t indexed = 0;
+	struct census census = { .in_index = 0 };
 	const char *fault = NULL;
 
-	if (block_walk(count_free, there))
+	if (block_walk(count_free, &census))
 		return "fit 4: adjacent indexed blocks";
-	for (unsigned int bin = 0; bin < BINS && !fault; bin++) {
-		fault = tree_check(bin, roots[bin], tops[bin], 0, &indexed);
-		if (!fault && !roots[bin] != !(filled[bin / WORD_BITS] >> bin % WORD_BITS & 1))
-			fault = "fit 3: bitmap";
-	}
+	for (unsigned int bin = 0; bin < BINS && !fault; bin++)
+		fault = bin_fault(bin, &census);
 	for (uint32_t link = waiting; link && !fault; link = link_follow(link)->to[BEHIND])
-		if (!block_is_waiting(link_block(link)) || there[1]-- == 0)
+		if (!block_is_waiting(link_block(link)) || census.on_heap[1]-- == 0)
 			fault = "fit 1: waiting list";
-	if (!fault && (indexed != there[0] || there[1]))
+	if (!fault && (census.in_index != census.on_heap[0] || census.on_heap[1]))
 		fault = "fit 1: a free block neither waits nor is indexed";
 	return fault;
 }

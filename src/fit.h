@@ -10,16 +10,15 @@
  * indexes the result. Between searches every two adjacent free blocks include
  * a waiting one.
  *
- * The index finds the best fit, the lowest address among equals (H2). A bin
- * holds one size up to 4 KiB, an eighth of a doubling above; a bitmap names
- * the bins that are not empty. Inside a bin the blocks form a binary digital
- * search tree (Knuth, TAOCP vol. 3, 6.3; the tree bins of Lea's dlmalloc are
- * one) over the key
- *
- *     (size in units - the bin's first size) << 32 | link
- *
- * Each node is a block: no node is inserted or rotated, so two links do. A path
- * is never longer than the key's varying bits, log2 of the heap's extent.
+ * The index orders blocks by a key: size in units of 8, then address as a link.
+ * A bin holds one size up to 4 KiB, an eighth of a doubling above. Each has 64
+ * cells: an exact bin's by address, doubled when the heap outgrows them; a
+ * range's by size. Bitmaps name the bins and cells that are not empty. The
+ * blocks of a cell form a binary digital search tree (Knuth, TAOCP vol. 3, 6.3;
+ * the tree bins of Lea's dlmalloc are one): a node is a block, and below it the
+ * next bit of the key decides, so that two links do, and no rotation. A path
+ * is never longer than the key's bits below the cell. The least key from a
+ * bound on is the best fit, at the lowest address among equals (H2).
  *
  * Both links, 32-bit numbers of 8-byte units from the heap's base, 0 for none,
  * lie in the header's next field; the payload is never written (G6). A waiting
@@ -28,8 +27,8 @@
  * Invariants, which fit_check() names:
  *
  *  1. Every free block is either waiting or in the index, once.
- *  2. An indexed block is in the bin of its size, on the path of its key.
- *  3. A bit of the bitmap is set exactly when its bin is not empty.
+ *  2. An indexed block is in the bin and cell of its key, on the key's path.
+ *  3. A bit of a bitmap is set exactly when its bin or cell is not empty.
  *  4. No two adjacent free blocks are both indexed.
  *
  * All functions want the library's lock. Sizes are usable bytes, multiples of 8.
@@ -44,6 +43,9 @@
 
 /* Marks b free, to be merged and indexed by the next fit_settle(). Seals it. */
 void fit_wait(struct block_meta *b);
+
+/* Indexes b, free from now on, which has no free neighbour. Seals it. */
+void fit_index(struct block_meta *b);
 
 /* Takes the free block b out of the list or of the index. Verifies its header. */
 void fit_drop(struct block_meta *b);

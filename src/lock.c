@@ -3,43 +3,42 @@
 #include "lock.h"
 
 #include <pthread.h>
-#include <stdbool.h>
-
-#include "os.h"
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 
-/*
- * Whether lock_take() locked. Only its holder looks: a second thread cannot
- * start while the first is between lock_take() and lock_give().
- */
-static bool locked;
+bool lock_held;
 
-void lock_take(void)
+void lock_take_shared(void)
 {
-	if (os_single_threaded())
-		return;
 	pthread_mutex_lock(&mutex);
-	locked = true;
+	lock_held = true;
 }
 
-void lock_give(void)
+void lock_give_shared(void)
 {
-	if (!locked)
-		return;
-	locked = false;
+	lock_held = false;
 	pthread_mutex_unlock(&mutex);
+}
+
+static void lock_before_fork(void)
+{
+	lock_take();
+}
+
+static void lock_after_fork(void)
+{
+	lock_give();
 }
 
 /* In the child the mutex is held by a thread that is no more: make a new one. */
 static void lock_renew(void)
 {
-	locked = false;
+	lock_held = false;
 	pthread_mutex_init(&mutex, NULL);
 }
 
 /* glibc keeps the first handlers in static memory: this allocates nothing (Y2). */
 __attribute__((constructor)) static void lock_survive_fork(void)
 {
-	pthread_atfork(lock_take, lock_give, lock_renew);
+	pthread_atfork(lock_before_fork, lock_after_fork, lock_renew);
 }

@@ -9,7 +9,30 @@
 #ifndef LOCK_H
 #define LOCK_H
 
-void lock_take(void);
-void lock_give(void);
+#include <stdbool.h>
+
+#include "config.h"
+#include "os.h"
+
+/*
+ * Whether lock_take() locked. Only its holder looks: a second thread cannot
+ * start while the first is between lock_take() and lock_give().
+ */
+extern bool lock_held;
+
+void lock_take_shared(void);
+void lock_give_shared(void);
+
+static inline void lock_take(void)
+{
+	if (unlikely(!os_single_threaded()))
+		lock_take_shared();
+}
+
+static inline void lock_give(void)
+{
+	if (unlikely(lock_held))
+		lock_give_shared();
+}
 
 #endif

@@ -2,7 +2,6 @@
 
 #include "map.h"
 
-#include "check.h"
 #include "os.h"
 
 #define PAGE_SHIFT	12	/* the least page size there is; a larger one only adds levels */

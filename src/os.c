@@ -6,7 +6,6 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
-#include <sys/single_threaded.h>
 #include <unistd.h>
 
 size_t os_page_size(void)
@@ -27,11 +26,6 @@ uint64_t os_secret(void)
 	if (random)
 		memcpy(words, random, sizeof(words));
 	return (words[0] ^ 0x9e3779b97f4a7c15) * (words[1] | 1) ^ words[0] >> 32;
-}
-
-bool os_single_threaded(void)
-{
-	return __libc_single_threaded;
 }
 
 bool os_break_query(void)

@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/single_threaded.h>
 
 /* Bytes in a page, from the auxiliary vector: no system call. */
 size_t os_page_size(void);
@@ -26,7 +27,10 @@ size_t os_page_size(void);
 uint64_t os_secret(void);
 
 /* Whether no second thread has ever been started. */
-bool os_single_threaded(void);
+static inline bool os_single_threaded(void)
+{
+	return __libc_single_threaded;
+}
 
 /* Asks the kernel for the break: brk(0), the one of F1. False: it has none. */
 bool os_break_query(void);

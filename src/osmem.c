@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "block.h"
-#include "check.h"
 #include "fit.h"
 #include "lock.h"
 #include "map.h"
@@ -23,9 +22,11 @@
 static void enter(const char *api)
 {
 	lock_take();
-	check_enter(api);
-	if (unlikely(!heap.secret))
-		heap.secret = os_secret() | 1;
+	check_api = api;
+	if (likely(heap.secret))
+		return;
+	heap.secret = os_secret() | 1;
+	heap.watched = WATCHED;
 }
 
 /* A(n), the usable bytes of a request (G2). Wants size <= SIZE_LIMIT. */
@@ -53,11 +54,24 @@ static bool splits(const struct block_meta *b, size_t usable)
 	return b->size - usable >= SPLIT_MIN;
 }
 
-/* Shortens b, which is live or becomes live, to usable bytes if it splits. */
-static void trim(struct block_meta *b, size_t usable)
+/* Shortens b, which is live, to usable bytes if it splits. */
+static void shorten(struct block_meta *b, size_t usable)
+{
+	if (!splits(b, usable))
+		return;
+	payload_resize(block_payload(b), b->size, usable);
+	fit_wait(block_split(b, usable));
+	block_make_live(b);
+}
+
+/*
+ * Makes the best fit b a live block of usable bytes or a little more. Right
+ * after a search the rest has no free neighbour: it need not wait for the next.
+ */
+static void occupy(struct block_meta *b, size_t usable)
 {
 	if (splits(b, usable))
-		fit_wait(block_split(b, usable));
+		fit_index(block_split(b, usable));
 	block_make_live(b);
 }
 
@@ -101,7 +115,7 @@ static struct block_meta *place(size_t usable, bool last_taken)
 	if (fit_would(usable, &last)) {
 		fit_settle();
 		b = fit_take(usable);
-		trim(b, usable);
+		occupy(b, usable);
 		return b;
 	}
 	if (last && !last_taken && block_at_break(heap.last))
@@ -257,9 +271,7 @@ static struct block_meta *resize(struct block_meta *b, size_t size)
 			return move_on_heap(b, usable, run.takes_last);
 		absorb(b, usable);
 	}
-	if (splits(b, usable))
-		payload_resize(block_payload(b), b->size, usable);
-	trim(b, usable);
+	shorten(b, usable);
 	return b;
 }
 

@@ -7,6 +7,8 @@
  * every system call.
  */
 
+#define _GNU_SOURCE
+
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
@@ -22,6 +24,7 @@
 #define PAGE		4096
 #define MIN_SPLIT	(HEADER + 8)
 
+/* Which mistake is made. */
 enum mistake {
 	NONE, GROWS_BY_PAGES, NO_PREALLOCATION, MERGES_AT_FREE, NEVER_MERGES, FIRST_FIT,
 	THRESHOLD_WITHOUT_HEADER, SPLITS_TOO_SMALL, MAPS_PAGES, NEVER_UNMAPS, USES_MREMAP,
@@ -263,7 +266,7 @@ void os_free(void *ptr)
 	while (WRONG(HANGS))
 		;
 	if (WRONG(READS_BELOW_STACK))
-		(void)*((volatile char *)__builtin_frame_address(0) - PAGE);
+		__asm__ volatile("" : : "r" (*((char *)__builtin_frame_address(0) - PAGE)));
 	if (ptr)
 		release((struct block_meta *)ptr - 1);
 }

@@ -125,9 +125,7 @@ def update(args):
 def run(args, tests, chosen):
     """Run the chosen tests and print everything about them; returns the exit status."""
     from . import report, session
-    if args.json or args.junit:
-        from . import export
-        export.check_writable(args.json, args.junit)
+    prepare(args)
     begin = time.monotonic()
     width = max(len(test.name) for test in tests)
     reporter = report.Reporter(sys.stdout, chosen, width, trace_text if args.verbose else None)
@@ -137,9 +135,23 @@ def run(args, tests, chosen):
         reporter.erase_progress()
     seconds = time.monotonic() - begin
     print("\n" + report.total_line(outcomes, tests))
+    if args.memory:
+        from . import memcheck
+        print(memcheck.summary(outcomes))
     explain_failures(args, outcomes)
     write_files(args, outcomes, seconds)
     return 0 if all(outcome.clean for outcome in outcomes) else FAILED
+
+
+def prepare(args):
+    """What can be said before any test runs: files that cannot be written, missing valgrind."""
+    if args.json or args.junit:
+        from . import export
+        export.check_writable(args.json, args.junit)
+    if args.memory:
+        from . import memcheck
+        if not memcheck.available():
+            print("memory: valgrind is missing, so only leaks are found; apt-get install valgrind")
 
 
 def trace_text(outcome):

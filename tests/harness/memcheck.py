@@ -114,26 +114,41 @@ def end_group(process):
 
 
 def errors(report):
-    """A line for each error in valgrind's XML report."""
+    """A line for each error in valgrind's XML report, equal ones once."""
     try:
         root = ElementTree.fromstring(report)
     except ElementTree.ParseError:
         return ["valgrind's report is damaged"] if report else ["valgrind could not run it"]
-    return [error_line(error) for error in root.iter("error")]
+    return list(dict.fromkeys(error_line(error) for error in root.iter("error")))
 
 
 def error_line(error):
     """`Invalid write of size 1 in main (test-x.c:12): Address ... 0 bytes after a block ...`"""
     what = error.findtext("what") or error.findtext("xwhat/text") or "error"
     more = error.findtext("auxwhat") or error.findtext("xauxwhat/text") or ""
-    return printable(f"{what} in {first_frame(error)}" + (f": {more}" if more else ""))
+    return printable(f"{what} in {place(error)}" + (f": {more}" if more else ""))
 
 
-def first_frame(error):
-    """The first line of an error's stack that has a source line, or else the first one."""
+def place(error):
+    """Where an error happened: its first stack line, and the program's own line if another."""
     frames = error.findall("stack/frame")
-    known = [frame for frame in frames if frame.findtext("line")]
-    frame = (known or frames or [error])[0]
+    known = [frame for frame in frames if frame.findtext("line")] or frames
+    if not known:
+        return "unknown code"
+    lines = [frame_line(known[0]), frame_line(known[-1])]
+    return ", called from ".join(dict.fromkeys(lines))
+
+
+def frame_line(frame):
+    """`main (test-x.c:12)`, as much of it as is known."""
     name = frame.findtext("fn") or "unknown code"
     line = frame.findtext("line")
     return f"{name} ({frame.findtext('file')}:{line})" if line else name
+
+
+def summary(outcomes):
+    """The closing line of -m."""
+    count = sum(bool(outcome.memory) for outcome in outcomes)
+    left_out = sum(bool(outcome.remarks) for outcome in outcomes)
+    line = f"Memory: errors in {count} of {len(outcomes)} tests (they cost no points)"
+    return line + (f", {left_out} not checked" if left_out else "")

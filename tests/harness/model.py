@@ -167,7 +167,7 @@ class Model:
     def _call(self, name, args, work):
         """Run one function; B1: a refused system call leaves every block as it was."""
         step = self._now = Step(name, args)
-        heap = [replace(b) for b in self.heap]
+        heap = [Block(b.addr, b.size, b.status) for b in self.heap]
         maps = {number: replace(b) for number, b in self.maps.items()}
         regions = list(self.regions)
         try:
