@@ -1,0 +1,350 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The command line of run_tests.py: what it prints, what it writes, how it ends."""
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import time
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+import trial
+from trial import PART, library, part_suite, run, run_part
+
+LINE = re.compile(r"(test-\S+) +\.{24} (passed|failed) \.\.\.([ \d]{3}\d)")
+ESCAPE = "\x1b"
+
+
+def results(output):
+    """[(name, word, points)] of all result lines in what run_tests.py printed."""
+    matches = [LINE.fullmatch(line) for line in output.splitlines()]
+    return [(match[1], match[2], int(match[3])) for match in matches if match]
+
+
+def refused(done, *parts):
+    """Check that a run ended with status 2 and one line that has all these parts."""
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == ""
+    assert re.fullmatch(r"run_tests: [^\n]+; [^\n]+\n", done.stderr), done.stderr
+    assert all(part in done.stderr for part in parts), done.stderr
+
+
+# ---- lines, totals, exit status -------------------------------------------------------------
+
+def test_all_passed():
+    done = run_part("NONE")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert results(done.stdout) == [(name, "passed", points) for name, points in PART.items()]
+    assert done.stdout.endswith("\n\nTotal: 20/20\n")
+
+
+def test_exact_lines():
+    lines = run_part("NONE").stdout.splitlines()
+    assert lines[0] == "test-malloc-first-use-preallocates ........................ passed ...   1"
+    assert lines[3] == "test-realloc-mapping-resizes       ........................ passed ...  12"
+
+
+def test_one_failed():
+    done = run_part("MAPS_PAGES")
+    assert done.returncode == 1
+    failed = [name for name, word, _ in results(done.stdout) if word == "failed"]
+    assert failed == ["test-realloc-mapping-resizes", "test-free-unmaps"]
+    assert f"{'test-free-unmaps':34} ........................ failed ...   0\n" in done.stdout
+    assert "\n\nTotal: 5/20\n" in done.stdout
+
+
+def test_committed_suite_has_90_points():
+    lines = run("--list").stdout.splitlines()
+    assert sum(int(line.split()[1]) for line in lines) == 90
+    assert len(lines) >= 60
+
+
+def test_part_says_that_it_is_one():
+    assert run_part("NONE", "free-*").stdout.endswith("\nTotal: 4/4 (2 of 6 tests)\n")
+
+
+def test_suite_order_although_later_ones_end_first(tmp_path):
+    suite = trial.make_suite(tmp_path / "suite", {})
+    for number, pause in enumerate((300, 0, 100, 0)):
+        trial.add_program(suite, f"test-own-{number}", f"\tusleep({pause * 1000});")
+    done = run("--suite", suite, "--library", library(), "-j", 4, "own-3", "own-*")
+    assert [name for name, _, _ in results(done.stdout)] == [f"test-own-{n}" for n in range(4)]
+    assert done.returncode == 0
+
+
+# ---- names ----------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("names", [
+    ["test-free-null"], ["free-null"], ["free-null.c"], ["tests/snippets/test-free-null.c"],
+    ["free-nul?"], ["*-null", "free-null"], ["test-free-null.ref"],
+])
+def test_ways_to_name_a_test(names):
+    assert results(run_part("NONE", *names).stdout) == [("test-free-null", "passed", 1)]
+
+
+def test_named_tests_keep_suite_order():
+    done = run_part("NONE", "free-null", "malloc-grows-free-last")
+    assert [name for name, _, _ in results(done.stdout)] == ["test-malloc-grows-free-last",
+                                                             "test-free-null"]
+
+
+@pytest.mark.parametrize("name, near", [
+    ("free-nul", "test-free-null"), ("test-fre-null.c", "test-free-null"),
+    ("unmaps", "test-free-unmaps"), ("zzzzz", "--list"),
+])
+def test_unknown_name(name, near):
+    refused(run_part("NONE", "free-null", name), f"'{name}'", near)
+
+
+def test_list():
+    done = run("--suite", part_suite(), "--list", "free-*")
+    assert done.stdout == "test-free-null     1  free\ntest-free-unmaps   3  free\n"
+    assert done.returncode == 0
+
+
+# ---- options --------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("options", [
+    ["--bogus"], ["-j", "0"], ["-j", "many"], ["--timeout", "0"], ["--timeout", "nan"],
+    ["--timeout", "inf"], ["-v", "-d"], ["--json", "/nonexistent/out.json"], ["--junit", "/"],
+    ["--library", "/nonexistent"], ["--library", "/usr"], ["--suite", "/usr"], ["--json"],
+    ["--update-refs", "--suite", "/usr"],
+])
+def test_options_that_make_no_sense(options):
+    refused(run("free-null", *options))
+
+
+def test_help_names_all_options():
+    done = run("--help")
+    for option in ("-v", "-d", "-m", "-j", "--list", "--json", "--junit", "--timeout", "--library",
+                   "--suite", "--update-refs", "--doctor"):
+        assert option in done.stdout
+    assert done.returncode == 0
+
+
+def test_verbose_prints_each_trace():
+    lines = run_part("NONE", "-v", "free-null", "calloc-*").stdout
+    trace = (trial.TESTS / "ref/test-calloc-zeroes-reused-block.ref").read_text()
+    assert "".join(f"    {line}\n" for line in trace.splitlines()) in lines
+
+
+def test_diff_prints_the_comparison_only():
+    output = run_part("MAPS_PAGES", "-d", "free-unmaps").stdout
+    assert "\n-  mmap(NULL, 131072, " not in output
+    assert re.search(r"\n-  mmap\(NULL, 200040, .*\n\+  mmap\(NULL, 200704, ", output)
+    assert "rules" not in output and "heap before" not in output
+
+
+def test_doctor():
+    done = run("--doctor")
+    assert re.search("^ok +ltrace", done.stdout, re.MULTILINE)
+    assert done.returncode == (2 if "BAD" in done.stdout else 0)
+
+
+def test_update_refs_leaves_true_references_alone():
+    done = run("--update-refs", "free-null")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "changed: 0" in done.stdout
+
+
+def test_any_working_directory(tmp_path):
+    done = run("--library", os.path.relpath(library(), tmp_path), "free-null", cwd=tmp_path)
+    assert results(done.stdout) == [("test-free-null", "passed", 1)]
+    assert list(tmp_path.iterdir()) == []
+
+
+# ---- the harness cannot run -----------------------------------------------------------------
+
+def test_no_ltrace(tmp_path):
+    path = trial.path_without("ltrace", tmp_path / "bin")
+    refused(run_part("NONE", PATH=path), "ltrace", "apt-get install")
+
+
+def test_no_compiler(tmp_path):
+    suite = trial.make_suite(tmp_path, {"test-free-null": 1})
+    refused(run("--suite", suite, "--library", library(), CC="no-such-cc"), "no-such-cc")
+
+
+def test_missing_reference_is_found_before_anything_runs(tmp_path):
+    suite = trial.make_suite(tmp_path, {"test-free-null": 1, "test-free-unmaps": 1})
+    os.unlink(tmp_path / "ref/test-free-unmaps.ref")
+    refused(run("--suite", suite, "--library", library()), "test-free-unmaps", "--update-refs")
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"tests": {}}', '{"tests": {"test-free-null": {}}}'])
+def test_damaged_suite(tmp_path, text):
+    suite = trial.make_suite(tmp_path, {"test-free-null": 1})
+    (tmp_path / "suite.json").write_text(text)
+    refused(run("--suite", suite), "suite.json")
+
+
+def test_library_that_does_not_build(tmp_path):
+    (tmp_path / "Makefile").write_text("all:\n\t@echo 'x.c:1: error: broken' && false\n")
+    refused(run("--suite", part_suite(), "--library", tmp_path), "error: broken")
+
+
+# ---- programs that misbehave fail alone -----------------------------------------------------
+
+@pytest.mark.parametrize("body, reason", [
+    ("__builtin_trap();", "crashed with SIGILL"), ("for (;;)\n\t\t;", "hung"),
+    ("return 3;", "exit(3)"), ("if (fork() == 0)\n\t\tpause();", "started a process"),
+])
+def test_only_the_misbehaving_program_fails(tmp_path, body, reason):
+    suite = trial.make_suite(tmp_path, {"test-free-null": 1})
+    trial.add_program(suite, "test-own", f"\tos_free(NULL);\n\t{body}")
+    done = run("--suite", suite, "--library", library(), "--timeout", "2",
+               "--json", tmp_path / "out.json")
+    assert [word for _, word, _ in results(done.stdout)] == ["passed", "failed"]
+    assert reason in json.loads((tmp_path / "out.json").read_text())["tests"][1]["reason"]
+    assert done.returncode == 1
+
+
+# ---- files ----------------------------------------------------------------------------------
+
+def test_json(tmp_path):
+    path = tmp_path / "out.json"
+    run_part("GROWS_BY_PAGES", "--json", path)
+    document = json.loads(path.read_text())
+    assert (document["earned"], document["possible"]) == (18, 20)
+    assert (document["passed"], document["failed"]) == (5, 1)
+    assert [test["name"] for test in document["tests"]] == list(PART)
+    good, bad = document["tests"][:2]
+    assert good["first_difference"] is None and good["reason"] == "" and good["earned"] == 1
+    assert (bad["points"], bad["earned"], bad["passed"]) == (2, 0, False)
+    difference = bad["first_difference"]
+    assert difference["call"] == "os_malloc(50000)" and difference["event"] == 2
+    assert difference["expected"][1] == "  brk(HeapStart + 0x24a30) = HeapStart + 0x24a30"
+    assert difference["actual"][1] == "  brk(HeapStart + 0x25000) = HeapStart + 0x25000"
+    assert "H3" in difference["rules"]
+    assert bad["seconds"] > 0
+
+
+def test_junit_although_programs_print_binary(tmp_path):
+    path = tmp_path / "out.xml"
+    run_part("PRINTS_BINARY", "--junit", path)
+    root = ElementTree.fromstring(path.read_bytes())
+    assert root.get("tests") == "6"
+    assert len(root.findall("testcase")) == 6
+    assert int(root.get("failures")) == len(root.findall("testcase/failure")) == 6
+    said = root.find("testcase/system-err").text
+    assert said.startswith("\\x1b[31m\\x00\\x01<&>]]>\\xff")
+
+
+def test_junit_of_passed_tests(tmp_path):
+    path = tmp_path / "out.xml"
+    run_part("NONE", "--junit", path)
+    root = ElementTree.fromstring(path.read_bytes())
+    assert root.get("failures") == "0" and root.find("testcase/failure") is None
+    assert [case.get("name") for case in root] == list(PART)
+
+
+def test_terminal_is_safe_from_what_programs_print():
+    done = run_part("PRINTS_BINARY", "free-null")
+    assert "\\x1b[31m" in done.stdout
+    assert not re.search(r"[^\n\x20-\x7e]", done.stdout)
+
+
+# ---- terminal -------------------------------------------------------------------------------
+
+def on_terminal(*args, **environment):
+    """Everything that run_tests.py sends to a terminal."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(trial.command(*args), stdin=theirs, stdout=theirs, stderr=theirs,
+                               env={**os.environ, "TERM": "xterm", **environment})
+    os.close(theirs)
+    output = b""
+    while True:
+        try:
+            data = os.read(ours, 65536)
+        except OSError:             # EIO: nobody has the other end open any more
+            break
+        output += data
+    os.close(ours)
+    process.wait()
+    return output.decode()
+
+
+def shown(output):
+    """The lines that a terminal shows in the end: what was erased is gone."""
+    return [line.rpartition(f"\r{ESCAPE}[K")[2].strip("\r") for line in output.split("\n")]
+
+
+def terminal_run(**environment):
+    """What a run of PART on a good library sends to a terminal."""
+    return on_terminal("--suite", part_suite(), "--library", library(), **environment)
+
+
+def test_no_escape_without_a_terminal():
+    assert ESCAPE not in run_part("MAPS_PAGES", TERM="xterm").stdout
+
+
+def test_colour_and_progress_on_a_terminal():
+    output = terminal_run(NO_COLOR="")
+    assert f"{ESCAPE}[32mpassed{ESCAPE}[0m ...   1" in output
+    assert "[5/6] running" in output
+    assert not any("running" in line for line in shown(output))
+
+
+def test_no_color():
+    output = terminal_run(NO_COLOR="1")
+    assert f"{ESCAPE}[32m" not in output and f"{ESCAPE}[31m" not in output
+    assert [name for name, _, _ in results("\n".join(shown(output)))] == list(PART)
+
+
+def test_dumb_terminal():
+    assert ESCAPE not in terminal_run(TERM="dumb")
+
+
+# ---- interrupts -----------------------------------------------------------------------------
+
+def descendants(pid):
+    """All processes below one."""
+    children = Path(f"/proc/{pid}/task")
+    found = [int(child) for task in children.glob("*/children") for child in
+             task.read_text().split()]
+    return found + [below for child in found for below in descendants(child)]
+
+
+def wait_until(condition, what):
+    """Wait for something that comes soon; fail with `what` if it does not."""
+    for _ in range(400):
+        if condition():
+            return
+        time.sleep(0.05)
+    raise AssertionError(what)
+
+
+def gone(pid):
+    """Whether a process has ended (a zombie has)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def test_interrupt_kills_everything():
+    place = trial.scratch() / "temporary"
+    place.mkdir(mode=0o755)
+    process = subprocess.Popen(
+        trial.command("--suite", part_suite(), "--library", library("HANGS"), "--timeout", "60"),
+        env={**os.environ, "TMPDIR": str(place)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True)
+    wait_until(lambda: len(descendants(process.pid)) >= 2, "no program was started")
+    started = descendants(process.pid)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (130, "run_tests: interrupted\n")
+    wait_until(lambda: all(map(gone, started)), "a program survived")
+    assert list(place.iterdir()) == []
+
+
+def test_reader_that_goes_away():
+    line = " ".join(trial.command("--suite", part_suite(), "--library", library(), "-v"))
+    done = subprocess.run(["sh", "-c", f"{line} | head -n 1"], capture_output=True, text=True,
+                          check=False)
+    assert done.stdout.startswith("test-") and done.stderr == ""
