@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""README.md shows what really happens, and names what is really there."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def block(start):
+    """The first fenced block that begins with these words."""
+    return re.search(r"```c?\n(" + re.escape(start) + r".*?)```", README, re.S).group(1)
+
+
+def test_program_is_the_example():
+    """The C code is examples/first.c, but for its comments."""
+    example = (ROOT / "examples" / "first.c").read_text()
+    assert example.endswith(block("#include"))
+
+
+def test_trace_is_real(library, tmp_path):
+    """The trace and the picture are what show_trace.py prints for that program."""
+    program = tmp_path / "first"
+    subprocess.run(["gcc", f"-I{ROOT / 'utils'}", ROOT / "examples" / "first.c", f"-L{library}",
+                    "-losmem", "-o", program], check=True)
+    done = subprocess.run([sys.executable, ROOT / "tests" / "show_trace.py", "--all", program],
+                          capture_output=True, text=True, check=True)
+    assert done.stdout.startswith(block("trace:"))
+
+
+def test_named_paths_exist():
+    """Every path and every link of README.md leads somewhere."""
+    named = re.findall(r"\]\(([\w./-]+)\)", README) + re.findall(r"`([a-z]+/[\w./-]*)`", README)
+    assert len(named) > 10
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_named_programs_exist():
+    """Every traced program that README.md names is there."""
+    named = re.findall(r"\btest-[a-z0-9-]+", README)
+    named += ["test-" + name for name in re.findall(r"run_tests\.py -v ([a-z0-9-]+)", README)]
+    assert named
+    assert [name for name in named
+            if not (ROOT / "tests" / "snippets" / f"{name}.c").exists()] == []
+
+
+def test_number_of_rules():
+    """README.md counts the contract's rules right."""
+    contract = (ROOT / "docs" / "contract.md").read_text()
+    rules = re.findall(r"^- \*\*[A-Z]\d+\*\*", contract, re.M)
+    assert f"{len(rules)} numbered rules" in README
