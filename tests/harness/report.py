@@ -5,19 +5,24 @@ Colour and the progress line appear only on a terminal; NO_COLOR and TERM=dumb a
 """
 
 import os
-import re
 
 DOTS = "." * 24
 GREEN, RED, PLAIN = "\x1b[32m", "\x1b[31m", "\x1b[0m"
 ERASE_LINE = "\r\x1b[K"
-UNSAFE = re.compile(r"[^\t\n\x20-\x7e\xa0-\uffff]")
 
 
 def printable(data):
-    """Text of `data` (bytes or str) that cannot drive a terminal: control bytes as \\xNN."""
+    """Text of `data` (bytes or str) that cannot drive a terminal: control characters as \\xNN."""
     if isinstance(data, bytes):
         data = data.decode("utf-8", "backslashreplace")
-    return UNSAFE.sub(lambda found: f"\\x{ord(found.group()):02x}", data)
+    return "".join(map(shown, data))
+
+
+def shown(character):
+    """A character as it is, or its number if a terminal would do something else than show it."""
+    if character.isprintable() or character in "\t\n":
+        return character
+    return f"\\x{ord(character):02x}"
 
 
 def indented(text, by="    "):
