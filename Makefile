@@ -37,5 +37,5 @@ fuzz: deps ## random call sequences against the model: SECONDS=3600 for an hour
 clean: ## remove what builds left behind
 	$(MAKE) -C src clean
 	$(MAKE) -C examples clean
-	rm -rf tests/build .pytest_cache .hypothesis
-	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf */build .pytest_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} + -o -name '.checkpatch-camelcase*' -delete
