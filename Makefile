@@ -22,8 +22,8 @@ demo: deps ## run the example programs on os_*: traces, heap map, numbers
 check: deps ## everything: lint, pytest, the traced programs
 	@"$(PYTHON)" checker/check.py
 
-lint: deps ## all linters, or one: LINT=gcc
-	@"$(PYTHON)" checker/lint.py $(LINT)
+lint: deps ## all linters, or one: LINTER=gcc
+	@"$(PYTHON)" checker/lint.py $(LINTER)
 
 test: deps ## all pytest tests, or one: TEST=tests/test_layout.py
 	@"$(PYTHON)" -m pytest -q $(if $(TEST),'$(TEST)')
@@ -38,4 +38,4 @@ clean: ## remove what builds left behind
 	$(MAKE) -C src clean
 	$(MAKE) -C examples clean
 	rm -rf */build .pytest_cache .hypothesis
-	find . -name __pycache__ -prune -exec rm -rf {} + -o -name '.checkpatch-camelcase*' -delete
+	find . '(' -name __pycache__ -o -name '.checkpatch-camelcase*' ')' -prune -exec rm -rf {} +

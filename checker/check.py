@@ -35,7 +35,7 @@ def linters(_scratch):
     results = []
     for name in lint.LINTERS:
         outcome, why = lint.run(name)
-        results.append(Result(outcome, f"make lint LINT={name}", why))
+        results.append(Result(outcome, f"make lint LINTER={name}", why))
     return results
 
 

@@ -272,3 +272,12 @@ def test_a_stage_that_breaks_down_is_one_failure(tmp_path, capsys):
 
     assert [result.outcome for result in check.guarded(broken, tmp_path)] == ["failed"]
     assert "no disk" in capsys.readouterr().err
+
+
+def test_make_lint_runs_the_linter_that_is_named():
+    make = ["make", "--no-print-directory", "lint"]
+    done = subprocess.run([*make, "-s", "LINTER=pragmas"], cwd=ROOT, text=True,
+                          capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "pragmas      clean\n")
+    unset = subprocess.run([*make, "-n"], cwd=ROOT, text=True, capture_output=True, check=True)
+    assert unset.stdout.rstrip().endswith("checker/lint.py")
