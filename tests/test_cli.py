@@ -88,7 +88,7 @@ def test_ways_to_name_a_test(names):
 
 
 def test_named_tests_keep_suite_order():
-    done = run_part("NONE", "free-null", "malloc-grows-free-last")
+    done = run_part("NONE", "free-null", "-j", "1", "malloc-grows-free-last")
     assert [name for name, _, _ in results(done.stdout)] == ["test-malloc-grows-free-last",
                                                              "test-free-null"]
 
@@ -328,8 +328,11 @@ def gone(pid):
         return True
 
 
-def test_interrupt_kills_everything():
-    place = trial.scratch() / "temporary"
+@pytest.mark.parametrize("number, status, said", [
+    (signal.SIGINT, 130, "run_tests: interrupted\n"), (signal.SIGTERM, 143, ""),
+])
+def test_interrupt_kills_everything(number, status, said):
+    place = trial.scratch() / number.name
     place.mkdir(mode=0o755)
     process = subprocess.Popen(
         trial.command("--suite", part_suite(), "--library", library("HANGS"), "--timeout", "60"),
@@ -337,9 +340,9 @@ def test_interrupt_kills_everything():
         text=True)
     wait_until(lambda: len(descendants(process.pid)) >= 2, "no program was started")
     started = descendants(process.pid)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, errors = process.communicate(timeout=60)
-    assert (process.returncode, errors) == (130, "run_tests: interrupted\n")
+    assert (process.returncode, errors) == (status, said)
     wait_until(lambda: all(map(gone, started)), "a program survived")
     assert list(place.iterdir()) == []
 

@@ -77,6 +77,13 @@ def test_place(address, words):
     assert words in explain.place(address, model)
 
 
+def test_a_call_with_very_many_system_calls_is_cut():
+    actual = ("os_malloc(0)", *["  brk(0) = HeapStart + 0x0"] * 100000, "  = NULL")
+    text = explain.beside(grade.Difference(0, ("os_malloc(0)", "  = NULL"), actual))
+    assert len(text.splitlines()) == explain.MOST_ACTUAL + 3
+    assert "and 99990 more lines" in text
+
+
 def test_own_check_of_a_program():
     text = explained("WRONG_STATUS", "malloc-first-use-preallocates")
     assert "the program's own check failed: test-malloc-first-use-preallocates.c:" in text

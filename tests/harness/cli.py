@@ -2,12 +2,13 @@
 """The command line of tests/run_tests.py: options in, calls of the other modules, exit status out.
 
 Exit status: 0 all passed, 1 something failed (with -m: memory errors too, although they cost no
-points), 2 the harness could not run (one line on stderr), 130 interrupted.
+points), 2 the harness could not run (one line on stderr), 130 interrupted, 143 terminated.
 """
 
 import argparse
 import os
 import shlex
+import signal
 import sys
 import time
 
@@ -15,7 +16,7 @@ from . import suite
 from .build import HarnessError
 
 SCRIPT = suite.DEFAULT_ROOT / "run_tests.py"
-FAILED, NOT_RUN, INTERRUPTED = 1, 2, 130
+FAILED, NOT_RUN, INTERRUPTED, TERMINATED = 1, 2, 130, 143
 DEFAULT_TIMEOUT = 5.0       # seconds
 FULL_EXPLANATIONS = 3       # when whole groups fail; tests that were named are all explained
 
@@ -52,7 +53,7 @@ def options(argv):
     shown.add_argument("-d", "--diff", action="store_true",
                        help="of a failed test print the comparison only")
     add("-m", "--memory", action="store_true", help="check for leaks and invalid accesses as well")
-    add("-j", "--jobs", type=positive(int), default=os.cpu_count() or 1, metavar="N",
+    add("-j", "--jobs", type=positive(int), default=len(os.sched_getaffinity(0)), metavar="N",
         help="programs at a time (default: all cores)")
     add("--timeout", type=positive(float), default=DEFAULT_TIMEOUT, metavar="S",
         help="seconds that a program may take (default: %(default)g)")
@@ -65,12 +66,13 @@ def options(argv):
     add("--list", action="store_true", help="list the tests, their points and groups; run nothing")
     add("--update-refs", action="store_true", help="rewrite the references from the model")
     add("--doctor", action="store_true", help="check whether the harness can run here")
-    return parser.parse_args(argv)
+    return parser.parse_intermixed_args(argv)
 
 
 def main(argv):
     """Run the command line `argv`; returns the exit status."""
     sys.stdout.reconfigure(errors="backslashreplace")
+    signal.signal(signal.SIGTERM, terminated)
     try:
         return choose(options(argv))
     except HarnessError as error:
@@ -82,6 +84,11 @@ def main(argv):
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
+
+
+def terminated(_number, _frame):
+    """SIGTERM: end like an interrupt, with nothing left behind."""
+    sys.exit(TERMINATED)
 
 
 def choose(args):
@@ -117,8 +124,7 @@ def update(args):
     if args.suite:
         raise HarnessError("--update-refs rewrites this tree's own suite; leave out --suite")
     from . import oracle
-    oracle.update_references([test.name for test in suite.select(suite.load_suite(), args.names)]
-                             if args.names else None)
+    oracle.update_references(suite.expand(oracle.snippet_names(), args.names) or None)
     return 0
 
 
@@ -138,8 +144,8 @@ def run(args, tests, chosen):
     if args.memory:
         from . import memcheck
         print(memcheck.summary(outcomes))
-    explain_failures(args, outcomes)
     write_files(args, outcomes, seconds)
+    explain_failures(args, outcomes)
     return 0 if all(outcome.clean for outcome in outcomes) else FAILED
 
 

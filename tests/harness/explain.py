@@ -11,16 +11,18 @@ from .grade import RESULT, nested, own_check
 from .hints import hints
 from .history import make, model_after, step_at
 from .model import FREE, MAP_STRIDE
-from .report import indented, printable
+from .report import first_lines, indented, printable
 from .stats import parse_address
 
 WIDTH = 96              # characters of a line of explanation
 MOST_BESIDE = 110       # characters of two events side by side
 CONTEXT = 3             # lines of diff around a difference
+MOST_ACTUAL = 12        # lines of the program's event that are shown beside the reference's
 MOST_DIFF = 40          # lines of diff that are shown
 MOST_WIDTH = 200        # characters of such a line
 MOST_STDERR = 10        # lines of the program's stderr that are shown
 LOOK_AHEAD = 200        # events that are compared in a diff, behind the first difference
+MOST_COMPARED = 2000    # lines of each side that are compared in a diff
 
 
 def explain(outcome, again):
@@ -81,7 +83,7 @@ def what_came(outcome):
 def beside(difference):
     """Expected and actual lines, side by side if they fit, else one above the other."""
     left = list(difference.expected) or ["(nothing: the reference has ended)"]
-    right = [printable(line) for line in difference.actual] or ["(nothing: the program has ended)"]
+    right = first_lines(difference.actual, MOST_ACTUAL) or ["(nothing: the program has ended)"]
     room = max(map(len, ["Expected", *left]))
     if room + max(map(len, right)) + 5 > MOST_BESIDE:
         return "\n".join(["Expected:", indented(left, "  "), "Actual:", indented(right, "  ")])
@@ -196,13 +198,11 @@ def unified(outcome):
     begin = max(outcome.difference.index - CONTEXT, 0)
     end = outcome.difference.index + LOOK_AHEAD
     skipped = sum(len(event) for event in outcome.expected[:begin])
-    sides = [[line for event in events[begin:end] for line in event]
+    sides = [[line for event in events[begin:end] for line in event][:MOST_COMPARED]
              for events in (outcome.expected, outcome.actual)]
-    lines = [moved(printable(line), skipped)
+    lines = [moved(line, skipped)
              for line in difflib.unified_diff(*sides, n=CONTEXT, lineterm="")][2:]
-    if len(lines) > MOST_DIFF:
-        lines[MOST_DIFF:] = [f"... and {len(lines) - MOST_DIFF} more lines"]
-    return "\n".join(lines)
+    return "\n".join(first_lines(lines, MOST_DIFF))
 
 
 def moved(line, by):
@@ -214,9 +214,7 @@ def moved(line, by):
 
 def said(stderr):
     """What the program printed on stderr, safe for a terminal and short."""
-    lines = [printable(line)[:MOST_WIDTH] for line in stderr.split(b"\n") if line]
+    lines = [line[:MOST_WIDTH] for line in stderr.split(b"\n") if line]
     if not lines:
         return ""
-    if len(lines) > MOST_STDERR:
-        lines[MOST_STDERR:] = [f"... and {len(lines) - MOST_STDERR} more lines"]
-    return "The program printed on stderr:\n" + indented(lines, "  ")
+    return "The program printed on stderr:\n" + indented(first_lines(lines, MOST_STDERR), "  ")

@@ -10,7 +10,8 @@ The JSON document:
                     "event": int,          number of the event, from 1
                     "call": str,           the call as the reference has it ("" past its end)
                     "expected": [str],     lines of the reference's event, [] past its end
-                    "actual": [str],       lines of the program's event, [] past its end
+                    "actual": [str],       lines of the program's event, [] past its end; of a
+                                           very long one the first, and how many more there are
                     "rules": [str]},       numbers of the contract rules that decide this call
                 "memory": [str],           what -m found, [] without -m
                 "seconds": float}]}        time that this program ran
@@ -22,8 +23,9 @@ import re
 
 from .build import HarnessError
 from .explain import rules_at_stake, unified
-from .report import printable
+from .report import first_lines, printable
 
+MOST_LINES = 100
 NOT_XML = re.compile(r"[^\t\n\x20-\ud7ff\ue000-\ufffd]")
 
 
@@ -44,8 +46,8 @@ def difference_record(outcome):
     return {
         "event": difference.event,
         "call": difference.call,
-        "expected": [printable(line) for line in difference.expected],
-        "actual": [printable(line) for line in difference.actual],
+        "expected": list(difference.expected),
+        "actual": first_lines(difference.actual, MOST_LINES),
         "rules": rules_at_stake(outcome),
     }
 

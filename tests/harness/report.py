@@ -25,6 +25,13 @@ def shown(character):
     return f"\\x{ord(character):02x}"
 
 
+def first_lines(lines, most):
+    """Printable text of the first lines of many, and how many more there are."""
+    rest = len(lines) - most
+    more = [f"... and {rest} more lines"] if rest > 0 else []
+    return [printable(line) for line in lines[:most]] + more
+
+
 def indented(text, by="    "):
     """Every line of `text` (a string or a sequence of lines) with `by` in front."""
     lines = text.splitlines() if isinstance(text, str) else text

@@ -58,26 +58,24 @@ def test_from(root, name, entry):
 
 
 def select(tests, patterns):
-    """The tests that `patterns` name, in suite order; all of them without patterns.
+    """The tests that `patterns` name, in suite order; all of them without patterns."""
+    names = set(expand([test.name for test in tests], patterns))
+    return [test for test in tests if test.name in names or not patterns]
+
+
+def expand(names, patterns):
+    """Those of `names` that one of the patterns means, in the order of `names`.
 
     A pattern is a name with or without `test-` and `.c`, or a glob. HarnessError, with similar
     names, if one matches nothing.
     """
-    if not patterns:
-        return list(tests)
     wanted = set()
     for pattern in patterns:
-        found = matching(tests, pattern)
+        found = [name for name in names if fnmatch.fnmatchcase(bare(name), bare(pattern))]
         if not found:
-            raise HarnessError(unknown(tests, pattern))
+            raise HarnessError(unknown(names, pattern))
         wanted.update(found)
-    return [test for test in tests if test.name in wanted]
-
-
-def matching(tests, pattern):
-    """Names of the tests that one pattern means."""
-    stem = bare(pattern)
-    return [test.name for test in tests if fnmatch.fnmatchcase(bare(test.name), stem)]
+    return [name for name in names if name in wanted]
 
 
 def bare(name):
@@ -85,9 +83,9 @@ def bare(name):
     return name.rsplit("/", 1)[-1].removesuffix(".c").removesuffix(".ref").removeprefix("test-")
 
 
-def unknown(tests, pattern):
-    """The error for a pattern that matches no test, with names that look like it."""
-    stems = {bare(test.name): test.name for test in tests}
+def unknown(names, pattern):
+    """The error for a pattern that matches no name, with names that look like it."""
+    stems = {bare(name): name for name in names}
     near = difflib.get_close_matches(bare(pattern), stems, n=3, cutoff=0.5)
     near += [stem for stem in stems if bare(pattern) in stem and stem not in near][:3]
     advice = f"did you mean {', '.join(stems[stem] for stem in near)}?" if near else \
