@@ -13,7 +13,7 @@
 
 #include "block_meta.h"
 
-#define ARENA_BYTES 0x100000000ul	/* reserved, not committed: more heap than any program here uses */
+#define ARENA_BYTES 0x100000000ul	/* reserved, not committed: more heap than programs use */
 
 enum request { HELLO, MALLOC, CALLOC, REALLOC, FREE, MAPPED };
 enum order { MAP, UNMAP, HEADER, COPY, FILL, RETURN };

@@ -16,5 +16,5 @@ int main(void)
 	os_free(p);
 	left = os_realloc(left, 200);
 	os_free(p);
-	return left == NULL;
+	return !left;
 }

@@ -28,7 +28,7 @@ static inline void *announce(void *ptr)
 static inline int realloc_refused(void *ptr)
 {
 	errno = 0;
-	return os_realloc(ptr, 100) == NULL && errno == EINVAL ? 0 : 1;
+	return !os_realloc(ptr, 100) && errno == EINVAL ? 0 : 1;
 }
 
 #endif

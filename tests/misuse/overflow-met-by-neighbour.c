@@ -16,5 +16,5 @@ int main(void)
 	os_free(q);
 	r[-32] ^= 8;
 	p = os_realloc(p, 150);
-	return p == NULL;
+	return !p;
 }

@@ -13,7 +13,7 @@
 #define THREADS	8
 
 static struct table tables[THREADS];
-static _Atomic(uint64_t *) parcels[THREADS];
+static uint64_t *_Atomic parcels[THREADS];
 static long steps;
 
 /* Puts a new block into a mailbox and frees what was there, whoever made it. */
@@ -31,7 +31,7 @@ static void *work(void *arg)
 	struct table *table = arg;
 
 	for (long i = 0; i < steps; i++) {
-		uint64_t *parcel = os_malloc(16 + i % 100);
+		uint64_t *parcel = os_malloc(16 + (size_t)(i % 100));
 
 		if (!parcel)
 			complain("os_malloc() returned NULL");
