@@ -111,6 +111,16 @@ struct block_meta *block_first(void)
 	return b;
 }
 
+/*
+ * Seals a live block whose right neighbour may have changed. size and status
+ * are left alone: its owner may be reading them in another thread.
+ */
+static void seal_live(struct block_meta *b)
+{
+	b->next = block_right(b);
+	block_seal(b);
+}
+
 /* A block right behind the last one, which ends at the break. */
 static struct block_meta *append_here(size_t size)
 {
@@ -128,7 +138,7 @@ static struct block_meta *append_here(size_t size)
 	heap.last = b;
 	b->prev = left;
 	if (!block_is_free(left))
-		block_make_live(left);
+		seal_live(left);
 	return b;
 }
 
@@ -151,9 +161,8 @@ struct block_meta *block_append(size_t size)
 void block_make_live(struct block_meta *b)
 {
 	b->status = STATUS_ALLOC;
-	b->next = block_right(b);
 	b->seal = 0;
-	block_seal(b);
+	seal_live(b);
 }
 
 struct block_meta *block_split(struct block_meta *b, size_t size)

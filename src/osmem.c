@@ -309,6 +309,7 @@ void *os_calloc(size_t nmemb, size_t size)
 {
 	size_t total;
 	struct block_meta *b;
+	bool zero;
 
 	if (nmemb == 0 || size == 0)
 		return NULL;
@@ -316,13 +317,13 @@ void *os_calloc(size_t nmemb, size_t size)
 		total = SIZE_MAX;
 	enter("os_calloc");
 	b = create(total, os_page_size());
+	/* Read under the lock: afterwards another thread may write to this header (reseal it). */
+	zero = b && b->status == STATUS_ALLOC;
 	lock_give();
-	if (!b)
-		return NULL;
 	/* H6; a mapping is zero already. */
-	if (b->status == STATUS_ALLOC)
+	if (zero)
 		memset(block_payload(b), 0, total);
-	return block_payload(b);
+	return b ? block_payload(b) : NULL;
 }
 
 void *os_realloc(void *ptr, size_t size)
