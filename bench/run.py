@@ -1,0 +1,171 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Measure osmem beside glibc, jemalloc, mimalloc and tcmalloc; write tables, CSV and a plot.
+
+Usage: run.py [--quick] [--out FOLDER]
+
+The full run takes some minutes and writes to bench/results, which is committed; --quick takes
+seconds and writes to bench/build/quick. See bench/README.md for what is measured and how.
+"""
+
+import argparse
+import sys
+from collections import namedtuple
+from pathlib import Path
+
+import allocators
+import driver
+import instructions
+import machine
+import plot
+import tables
+
+# How much of everything. walk: (scale, steps) of the list walk, which is slow; repeats: processes.
+Extent = namedtuple("Extent", "churn states freeall walk steps rounds repeats scales out")
+
+FULL = Extent(churn=[100, 1000, 10000, 100000, 1000000], states=[10000, 100000], freeall=[1000000],
+              walk=[(100, 5000), (1000, 500), (10000, 50)], steps=50000, rounds=7, repeats=3,
+              scales=[1000, 10000, 100000], out=driver.HERE / "results")
+QUICK = Extent(churn=[100, 1000, 10000], states=[1000], freeall=[10000],
+               walk=[(100, 1000), (1000, 100)], steps=20000, rounds=5, repeats=1,
+               scales=[1000, 10000], out=driver.BUILD / "quick")
+
+STATES = ["equal", "distinct", "alternate", "hostile", "neighbours", "freeall"]
+MOST = {state.name: state.most for state in instructions.STATES}
+
+# Table heads; the order is that of columns and of colours in the plot.
+HEADS = {"osmem": "osmem", "glibc": "glibc", "jemalloc": "jemalloc", "mimalloc": "mimalloc",
+         "tcmalloc": "tcmalloc", "listwalk": "list walk", "nothing": "driver alone"}
+
+
+def plans(extent):
+    """What is to be measured, for each allocator beside glibc."""
+    churn = [driver.Plan("churn", blocks, 2 * blocks + 10000, extent.rounds, extent.steps)
+             for blocks in extent.churn]
+    states = [(state, blocks) for state in STATES
+              for blocks in extent.states + (extent.freeall if state == "freeall" else [])
+              if blocks <= MOST[state]]
+    return churn + [driver.Plan(state, blocks, 0, extent.rounds, extent.steps)
+                    for state, blocks in states]
+
+
+def measure_pairs(program, plan, libraries, repeats):
+    """One plan for each allocator, which shares its processes with glibc, in turn: [Time].
+
+    libraries: {name: library, or None for one that is part of the driver}.
+    """
+    own = {name: [] for name in libraries}
+    glibc = {name: [] for name in libraries}
+    for _ in range(repeats):
+        for name, library in libraries.items():
+            word = f"{name}={library}" if library else name
+            times = driver.measure(program, plan, ["glibc", word])
+            own[name] += times[name]
+            glibc[name] += times["glibc"]
+    beside = glibc["osmem"]
+    return [tables.summarise(*plan[:2], "osmem", own["osmem"], beside),
+            tables.summarise(*plan[:2], "glibc", beside, beside),
+            *(tables.summarise(*plan[:2], name, own[name], glibc[name])
+              for name in libraries if name != "osmem")]
+
+
+def measure_walk(extent):
+    """The churn on an allocator that walks its list, alone in its processes: [Time]."""
+    program = driver.build_driver_with_arena()
+    library = f"listwalk={driver.build_list_walk()}"
+    times = []
+    for blocks, steps in extent.walk:
+        plan = driver.Plan("churn", blocks, blocks, extent.rounds, steps)
+        rounds = driver.measure(program, plan, [library])["listwalk"]
+        times.append(tables.summarise(*plan[:2], "listwalk", rounds, None))
+    return times
+
+
+def measure_all(extent, program, libraries):
+    """Every Time, with a line on standard output for each plan."""
+    times = []
+    for plan in plans(extent):
+        others = dict(libraries, nothing=None) if plan.state == "churn" else libraries
+        found = measure_pairs(program, plan, others, extent.repeats)
+        print(f"{plan.state:<11}{plan.blocks:>10,}  " + "  ".join(
+            f"{time.allocator} {tables.cell(time)}" for time in found), flush=True)
+        times += found
+    return times + measure_walk(extent)
+
+
+def draw(times, names):
+    """The plot of the churn."""
+    series = {head: [(t.blocks, t.median) for t in times
+                     if t.state == "churn" and t.allocator == name]
+              for name, head in names.items() if name != "nothing"}
+    return plot.draw({head: points for head, points in series.items() if points},
+                     "One free and one allocation of 8 to 1,024 bytes at random",
+                     "live blocks", "nanoseconds")
+
+
+def report(times, counts, facts, missing, names):
+    """The page of results, Markdown."""
+    return "\n\n".join([
+        "<!-- Written by bench/run.py; not to be edited. -->\n# Results",
+        "What is measured, and how: [bench/README.md](../README.md). Nanoseconds per operation, in "
+        "parentheses relative to glibc on the same requests in the same process.",
+        "\n".join(f"**{line}**\n" for line in missing) or "No allocator is left out.",
+        tables.table(["measured on", ""], [[fact, value] for fact, value in facts], 2),
+        "## Churn", tables.churn_table(times, names),
+        "![nanoseconds per operation against live blocks](churn.svg)",
+        "How the cost grows:", tables.growth_table(times),
+        "## Other states", tables.states_table(times, {
+            name: head for name, head in names.items() if name not in ("nothing", "listwalk")}),
+        "## Instructions per operation of osmem",
+        "Mean / worst single operation, counted by callgrind; they repeat exactly.",
+        tables.instructions_table(counts)]) + "\n"
+
+
+def write(out, times, counts, facts, missing):
+    """Write the CSV files, the plot and the page; returns the page."""
+    present = {time.allocator for time in times}
+    names = {name: head for name, head in HEADS.items() if name in present}
+    page = report(times, counts, facts, missing, names)
+    out.mkdir(parents=True, exist_ok=True)
+    tables.times_csv(out / "times.csv", times)
+    tables.write_csv(out / "instructions.csv", ["state", "blocks", "mean", "worst"],
+                     [(state, blocks, f"{mean:.1f}", f"{worst:.1f}")
+                      for state, blocks, mean, worst in counts])
+    tables.write_csv(out / "machine.csv", ["fact", "value"], facts)
+    (out / "churn.svg").write_text(draw(times, names), encoding="utf-8")
+    (out / "README.md").write_text(page, encoding="utf-8")
+    return page
+
+
+def run(extent):
+    """Build, measure, write, print."""
+    program = driver.build_driver()
+    others, missing = allocators.find(program)
+    for line in missing:
+        print(f"bench: {line}", file=sys.stderr)
+    times = measure_all(extent, program, {"osmem": driver.build_library(), **others})
+    counts = instructions.measure(driver.build_driver_with_arena(), driver.build_library(),
+                                  extent.scales)
+    packages = [package for other in allocators.OTHERS if other.name in others
+                for package in other.packages]
+    page = write(extent.out, times, counts, machine.facts([*packages, "valgrind"]), missing)
+    print(f"\n{page}\nWritten to {extent.out}")
+
+
+def main():
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--quick", action="store_true", help="seconds instead of minutes")
+    parser.add_argument("--out", type=Path, help="where the results go")
+    options = parser.parse_args()
+    extent = QUICK if options.quick else FULL
+    try:
+        run(extent._replace(out=options.out or extent.out))
+    except driver.BenchError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
