@@ -8,7 +8,7 @@
  *	m N	os_malloc(N)			s N	the program's own sbrk(N), N < 0 too
  *	c K N	os_calloc(K, N)			x K	the K-th system call from now fails (B1)
  *	r P N	os_realloc(P, N)		v	verify all contents after every call
- *	f P	os_free(P)
+ *	f P	os_free(P)			w	write down the heap (below)
  *
  * P is BASE, BASE+N or BASE-N. BASE is the number of an earlier operation in the
  * sequence, counted from 0 (its result), or one of nil, heap, brk, stack, data,

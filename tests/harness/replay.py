@@ -12,7 +12,7 @@ from pathlib import Path
 
 from . import heapmap
 from .model import Model
-from .sequences import Player, operation_text, parse, text_of
+from .sequences import Player, operation_text, parse, renamed, text_of
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = [ROOT / "tests/harness" / name for name in ("replay.c", "replay_ops.c", "replay_os.c")]
@@ -214,8 +214,8 @@ def trace(replay, operations):
 
 def _shifted(operations):
     """The operations when one more stands before them."""
-    return [(o[0], (o[1][0] + 1, o[1][1]), *o[2:])
-            if o[0] in "rf" and isinstance(o[1][0], int) else o for o in operations]
+    numbers = range(1, len(operations) + 1)
+    return [renamed(operation, numbers) for operation in operations]
 
 
 def replay_text(replay, text):

@@ -407,6 +407,23 @@ static char *read_pointer(const char **text)
 	return (char *)address;
 }
 
+static int put_heap_block(const struct block_meta *header, void *unused)
+{
+	(void)unused;
+	if (!is_mapped((uintptr_t)header)) {
+		put_text(" ");
+		put_address(header + 1);
+		put_header(header->size, header->status);
+	}
+	return 0;
+}
+
+static void put_heap(void)
+{
+	put_text("heap");
+	osmem_walk(put_heap_block, NULL);
+}
+
 /* Runs the operation that the text begins with; its letter is consumed already. */
 static void run_operation(char letter, const char **text, unsigned int index)
 {
@@ -432,6 +449,8 @@ static void run_operation(char letter, const char **text, unsigned int index)
 		fail_call(read_number(text));
 	else if (letter == 'v')
 		verify_always = true;
+	else if (letter == 'w' && osmem_walk)
+		put_heap();
 	else
 		put_text("unknown operation");
 }
@@ -464,24 +483,6 @@ static void put_live(void)
 	put_text("\n");
 }
 
-static int put_heap_block(const struct block_meta *header, void *unused)
-{
-	(void)unused;
-	if (!is_mapped((uintptr_t)header)) {
-		put_text(" ");
-		put_address(header + 1);
-		put_header(header->size, header->status);
-	}
-	return 0;
-}
-
-static void put_heap(void)
-{
-	put_text("heap");
-	osmem_walk(put_heap_block, NULL);
-	put_text("\n");
-}
-
 void run_sequence(const char *text)
 {
 	unsigned int index = 0;
@@ -497,8 +498,10 @@ void run_sequence(const char *text)
 		put_text("\n");
 	}
 	put_live();
-	if (osmem_walk)
-		put_heap();
+	if (!osmem_walk)
+		return;
+	put_heap();
+	put_text("\n");
 }
 
 /* What the library can be asked besides the four functions. */

@@ -3,8 +3,8 @@
 
 A sequence is one line, `m 100; c 3 40; r 0 500; f 1`; replay.c lists its operations. In Python an
 operation is a tuple: ("m", 100), ("c", 3, 40), ("r", pointer, 500), ("f", pointer), ("s", 24),
-("x", 1), ("v",). A pointer is a pair (base, offset): base is the number of an earlier operation,
-whose result is meant, or one of PLACES.
+("x", 1), ("v",), ("w",). A pointer is a pair (base, offset): base is the number of an earlier
+operation, whose result is meant, or one of PLACES.
 """
 
 import re
@@ -18,7 +18,7 @@ MAPS_LIMIT = 1 << 30        # replay_os.c refuses every mapping longer than this
 PLACES = {"nil": 0, "heap": START, "brk": None, "stack": -1 << 56, "data": -2 << 56,
           "code": -3 << 56, "hole": -4 << 56, "top": -5 << 56}
 POINTER = re.compile(r"([a-z]+|\d+)([+-]\d+)?$")
-ARGUMENTS = {"m": 1, "c": 2, "r": 2, "f": 1, "s": 1, "x": 1, "v": 0}
+ARGUMENTS = {"m": 1, "c": 2, "r": 2, "f": 1, "s": 1, "x": 1, "v": 0, "w": 0}
 
 
 # ---- text -----------------------------------------------------------------------------------
@@ -61,6 +61,14 @@ def text_of(operations):
     return "; ".join(map(operation_text, operations))
 
 
+def renamed(operation, numbers):
+    """The operation with its pointer's base, if that is operation i, changed to numbers[i]."""
+    if operation[0] not in "rf" or not isinstance(operation[1][0], int):
+        return operation
+    base, offset = operation[1]
+    return (operation[0], (numbers[base], offset), *operation[2:])
+
+
 # ---- playing --------------------------------------------------------------------------------
 
 def address_text(address):
@@ -70,6 +78,10 @@ def address_text(address):
     if address >= MAP_STRIDE:
         return f"{address // MAP_STRIDE}+{address % MAP_STRIDE:x}"
     return f"h{address - START:x}"
+
+
+def _block_text(block):
+    return f" {address_text(block.addr + HEADER)} {block.size}:{block.status}"
 
 
 def _system_call_text(call):
@@ -137,7 +149,7 @@ class Player:
             return self._sbrk(operation[1])
         if letter == "x":
             self._failing.add(self._calls_made + operation[1] - 1)
-        return ""
+        return self._heap_line() if letter == "w" else ""
 
     def _sbrk(self, delta):
         """The program moves the break up, or down as far as it is the program's own."""
@@ -208,14 +220,17 @@ class Player:
         """The driver's lines behind the operations."""
         if self.ended:
             return []
-        heap = [f" {address_text(b.addr + HEADER)} {b.size}:{b.status}" for b in self.model.heap]
-        live = [part for part, b in zip(heap, self.model.heap) if b.status == ALLOC]
-        maps = [f" {address_text(b.addr + HEADER)} {b.size}:{b.status}"
-                for _, b in sorted(self.model.maps.items()) if b.addr + HEADER in self.owners]
+        live = [_block_text(b) for b in self.model.heap if b.status == ALLOC]
+        maps = [_block_text(b) for _, b in sorted(self.model.maps.items())
+                if b.addr + HEADER in self.owners]
         lines = ["live" + "".join(live + maps)]
         if can_walk:
-            lines.append("heap" + "".join(heap))
+            lines.append(self._heap_line())
         return lines
+
+    def _heap_line(self):
+        """All blocks of the heap."""
+        return "heap" + "".join(map(_block_text, self.model.heap))
 
 
 # ---- making ---------------------------------------------------------------------------------
