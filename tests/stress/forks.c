@@ -2,7 +2,8 @@
 
 /*
  * fork() while other threads allocate (B3): each child goes on with the
- * parent's blocks and its own lock, and so does the parent.
+ * parent's blocks and its own lock, starts a thread and forks once more, and
+ * the parent goes on, too.
  */
 
 #include <pthread.h>
@@ -13,6 +14,14 @@
 
 #define THREADS	4
 #define CHILD_STEPS	200
+#define GENERATIONS	2
+
+/* ThreadSanitizer allows no new threads in the child of a process that had several. */
+#ifdef __SANITIZE_THREAD__
+#define CHILD_HAS_THREAD	0
+#else
+#define CHILD_HAS_THREAD	1
+#endif
 
 static atomic_bool stop;
 
@@ -24,21 +33,53 @@ static void *work(void *arg)
 	return NULL;
 }
 
-static void fork_once(struct table *table)
+static pthread_t start(struct table *table)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, work, table))
+		complain("pthread_create() failed");
+	return thread;
+}
+
+static void join(pthread_t thread)
+{
+	if (pthread_join(thread, NULL))
+		complain("pthread_join() failed");
+}
+
+static void fork_once(struct table *table, int generations);
+
+_Noreturn static void be_child(struct table *table, int generations)
+{
+	static struct table other;
+	pthread_t thread = pthread_self();
+
+	/* A child that waits for a lock nobody holds is ended by this. */
+	alarm(20);
+	other = (struct table){ .state = next_random(table) | 1 };
+	if (CHILD_HAS_THREAD)
+		thread = start(&other);
+	table_run(table, CHILD_STEPS);
+	if (generations > 1)
+		fork_once(table, generations - 1);
+	stop = 1;
+	if (CHILD_HAS_THREAD)
+		join(thread);
+	table_clear(table);
+	audit();
+	_exit(0);
+}
+
+static void fork_once(struct table *table, int generations)
 {
 	pid_t child = fork();
 	int status;
 
 	if (child < 0)
 		complain("fork() failed");
-	if (child == 0) {
-		/* A child that waits for a lock nobody holds is ended by this. */
-		alarm(20);
-		table_run(table, CHILD_STEPS);
-		table_clear(table);
-		audit();
-		_exit(0);
-	}
+	if (child == 0)
+		be_child(table, generations);
 	if (waitpid(child, &status, 0) != child || status != 0)
 		complain("a child failed");
 	table_run(table, 10);
@@ -52,13 +93,12 @@ int main(int argc, char **argv)
 	for (int i = 0; i <= THREADS; i++)
 		tables[i].state = 88172645463325252 + (uint64_t)i;
 	for (int i = 0; i < THREADS; i++)
-		if (pthread_create(&threads[i], NULL, work, &tables[i]))
-			complain("pthread_create() failed");
+		threads[i] = start(&tables[i]);
 	for (long left = steps_wanted(argc, argv); left > 0; left--)
-		fork_once(&tables[THREADS]);
+		fork_once(&tables[THREADS], GENERATIONS);
 	stop = 1;
 	for (int i = 0; i < THREADS; i++)
-		pthread_join(threads[i], NULL);
+		join(threads[i]);
 	table_clear(&tables[THREADS]);
 	audit();
 	return 0;

@@ -10,6 +10,24 @@
 
 #include "stress.h"
 
+/* Blocks of which each has another way to the system when it grows. */
+enum { FULL, LEFT, HOLE, LAST, MAPPED, BLOCKS };
+
+static struct slot blocks[BLOCKS];
+
+static const struct {
+	int block;
+	size_t size;
+} resizes[] = {
+	{ LAST, 3000 },		/* X6 */
+	{ LEFT, 3000 },		/* X8: the hole is too small */
+	{ FULL, 200000 },	/* X5 */
+	{ MAPPED, 3000 },	/* X3 to the heap */
+	{ MAPPED, 200000 },	/* X3 to a mapping */
+};
+
+#define RESIZES	(sizeof(resizes) / sizeof(resizes[0]))
+
 /* Less than what the process has; not 0, which Linux does not take at its word for mmap. */
 #define NOTHING	1
 
@@ -30,6 +48,55 @@ static void expect_refusal(const void *result)
 		complain("memory was not refused with NULL and ENOMEM");
 	errno = 0;
 	audit();
+}
+
+static void refuse_new(size_t size)
+{
+	errno = 0;
+	expect_refusal(os_malloc(size));
+	expect_refusal(os_calloc(1, size));
+	expect_refusal(os_realloc(NULL, size));
+}
+
+static void verify_blocks(void)
+{
+	for (int i = 0; i < BLOCKS; i++)
+		slot_verify(&blocks[i], blocks[i].size);
+}
+
+/* F1's region is full, and a hole of 1000 bytes lies before the last block. */
+static void make_blocks(void)
+{
+	slot_make(&blocks[FULL], 131032, 0);
+	slot_make(&blocks[LEFT], 1000, 0);
+	slot_make(&blocks[HOLE], 1000, 0);
+	slot_make(&blocks[LAST], 1000, 0);
+	slot_make(&blocks[MAPPED], 200000, 0);
+	slot_drop(&blocks[HOLE]);
+}
+
+static void refuse_each(void)
+{
+	refuse_new(2000);
+	refuse_new(200000);
+	for (size_t i = 0; i < RESIZES; i++) {
+		expect_refusal(os_realloc(blocks[resizes[i].block].payload, resizes[i].size));
+		verify_blocks();
+	}
+	/* X8 was refused before it took the hole (B1). */
+	slot_make(&blocks[HOLE], 1000, 0);
+	if (blocks[HOLE].payload > blocks[LAST].payload)
+		complain("the hole was not left as it was");
+	verify_blocks();
+	slot_drop(&blocks[HOLE]);
+}
+
+static void grant_each(void)
+{
+	for (size_t i = 0; i < RESIZES; i++)
+		slot_resize(&blocks[resizes[i].block], resizes[i].size);
+	for (int i = 0; i < BLOCKS; i++)
+		slot_drop(&blocks[i]);
 }
 
 /* Tries to grow a block: it grows where there is room, or is as it was. */
@@ -71,9 +138,14 @@ int main(int argc, char **argv)
 	long rounds = steps_wanted(argc, argv);
 
 	limit_data(NOTHING);
-	errno = 0;
-	expect_refusal(os_malloc(10));
-	expect_refusal(os_realloc(NULL, 10));
+	refuse_new(10);
+	refuse_new(200000);
+	limit_data(RLIM_INFINITY);
+	make_blocks();
+	limit_data(NOTHING);
+	refuse_each();
+	limit_data(RLIM_INFINITY);
+	grant_each();
 	while (rounds-- > 0) {
 		limit_data(RLIM_INFINITY);
 		table_run(&table, 1000);
