@@ -5,7 +5,7 @@ import math
 from xml.sax.saxutils import escape
 
 WIDTH, HEIGHT = 760, 440
-LEFT, RIGHT, TOP, BOTTOM = 70, 130, 40, 55      # margins, pixels
+LEFT, RIGHT, TOP, BOTTOM = 90, 130, 40, 55      # margins, pixels
 COLOURS = ["#c62828", "#1565c0", "#2e7d32", "#ef6c00", "#6a1b9a", "#5d4037", "#546e7a"]
 LABEL_HEIGHT = 15
 

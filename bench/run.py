@@ -100,7 +100,7 @@ def draw(times, names):
               for name, head in names.items() if name != "nothing"}
     return plot.draw({head: points for head, points in series.items() if points},
                      "One free and one allocation of 8 to 1,024 bytes at random",
-                     "live blocks", "nanoseconds")
+                     "live blocks", "nanoseconds per operation")
 
 
 def report(times, counts, facts, missing, names):
@@ -143,9 +143,10 @@ def run(extent):
     others, missing = allocators.find(program)
     for line in missing:
         print(f"bench: {line}", file=sys.stderr)
-    times = measure_all(extent, program, {"osmem": driver.build_library(), **others})
-    counts = instructions.measure(driver.build_driver_with_arena(), driver.build_library(),
-                                  extent.scales)
+    library = driver.build_library()
+    print("counting instructions", flush=True)
+    counts = instructions.measure(driver.build_driver_with_arena(), library, extent.scales)
+    times = measure_all(extent, program, {"osmem": library, **others})
     packages = [package for other in allocators.OTHERS if other.name in others
                 for package in other.packages]
     page = write(extent.out, times, counts, machine.facts([*packages, "valgrind"]), missing)
