@@ -9,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+import threading
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -23,6 +24,11 @@ PROGRAM_FLAGS = ("-std=gnu11", "-O1", "-g", "-Wall")
 # its own in the place of those of the C library that a test program calls.
 LINK_FLAGS = ("-Wl,--no-as-needed,-z,relro,-z,now", "-lc", "-losmem")
 GUARD_FLAGS = ("-std=gnu11", "-O2", "-Wall", "-shared", "-fPIC")
+
+
+# Held while a program is copied and while a process is started: a child that is forked during the
+# copy holds the copy open for writing until it execs, and the kernel runs no such file (ETXTBSY).
+FORKING = threading.Lock()
 
 
 class HarnessError(Exception):
@@ -165,7 +171,8 @@ def stage(lib, programs):
     try:
         for source in (library_file(lib), *programs):
             target = os.path.join(place, os.path.basename(source))
-            shutil.copyfile(source, target)
+            with FORKING:
+                shutil.copyfile(source, target)
             os.chmod(target, 0o555)
         os.mkdir(os.path.join(place, "cwd.d"))
         os.chmod(os.path.join(place, "cwd.d"), 0o555)

@@ -91,10 +91,11 @@ def run_valgrind(program, place, report, timeout):
                program]
     identity = {"user": USER, "group": GROUP, "extra_groups": []} if os.geteuid() == 0 else {}
     nothing = subprocess.DEVNULL
-    process = subprocess.Popen(
-        command, stdin=nothing, stdout=nothing, stderr=nothing, pass_fds=[report.fileno()],
-        env={"LD_LIBRARY_PATH": place, "PATH": os.environ.get("PATH", os.defpath)}, cwd=place,
-        start_new_session=True, **identity)
+    with build.FORKING:
+        process = subprocess.Popen(
+            command, stdin=nothing, stdout=nothing, stderr=nothing, pass_fds=[report.fileno()],
+            env={"LD_LIBRARY_PATH": place, "PATH": os.environ.get("PATH", os.defpath)}, cwd=place,
+            start_new_session=True, **identity)
     try:
         process.wait(timeout)
         return True
