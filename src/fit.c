@@ -309,6 +309,7 @@ struct block_meta *fit_take(size_t size)
 
 	if (!b)
 		return NULL;
+	__builtin_prefetch((void *)block_end(b));
 	block_verify(b);
 	index_remove(b);
 	return b;
@@ -320,6 +321,9 @@ void fit_wait(struct block_meta *b)
 {
 	struct links *links = links_of(b);
 
+	/* The next search looks at both neighbours. */
+	__builtin_prefetch(b->prev);
+	__builtin_prefetch((void *)block_end(b));
 	b->status = STATUS_FREE;
 	b->seal = SEAL_WAITING;
 	block_seal(b);
