@@ -8,9 +8,11 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "block_meta.h"
 #include "stress.h"
 
 #define THREADS	8
+#define PILE	2000
 
 static struct table tables[THREADS];
 static uint64_t *_Atomic parcels[THREADS];
@@ -26,10 +28,42 @@ static void exchange(struct table *table, uint64_t *parcel)
 	os_free(received);
 }
 
+/* A program may look at a header at any time, also while others allocate (G1). */
+static void look_at_header(const void *payload, size_t wanted)
+{
+	const struct block_meta *b = (const struct block_meta *)payload - 1;
+
+	if (b->status != STATUS_ALLOC || b->size < wanted)
+		complain("a header is not true");
+}
+
+/* Blocks that are all kept for a while, so that the heap grows in every thread. */
+static void pile_up(void)
+{
+	void **last = NULL;
+
+	for (long i = 0; i < PILE; i++) {
+		void **block = i % 2 ? os_malloc(200) : os_calloc(1, 200);
+
+		if (!block)
+			complain("os_malloc() or os_calloc() returned NULL");
+		look_at_header(block, 200);
+		*block = last;
+		last = block;
+	}
+	while (last) {
+		void **block = last;
+
+		last = *block;
+		os_free(block);
+	}
+}
+
 static void *work(void *arg)
 {
 	struct table *table = arg;
 
+	pile_up();
 	for (long i = 0; i < steps; i++) {
 		uint64_t *parcel = os_malloc(16 + (size_t)(i % 100));
 
