@@ -28,8 +28,8 @@ lint: deps ## all linters, or one: LINTER=gcc
 test: deps ## all pytest tests, or one: TEST=tests/test_layout.py
 	@"$(PYTHON)" -m pytest -q $(if $(TEST),'$(TEST)')
 
-stress: deps ## threads, fork, memory limits, 20 times as long: STRESS=100 for more
-	@STRESS=$(STRESS) "$(PYTHON)" -m pytest -q tests/test_stress.py
+stress: deps ## threads, fork, refused memory, 20 times as long: STRESS=100 for more
+	@STRESS=$(STRESS) "$(PYTHON)" -m pytest -q tests/test_stress.py tests/test_failures.py
 
 fuzz: deps ## random call sequences against the model: SECONDS=3600 for an hour
 	@"$(PYTHON)" tests/fuzz.py --seconds $(SECONDS)
