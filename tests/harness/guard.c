@@ -64,6 +64,9 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+/* The process that this is loaded into: ltrace. */
+static pid_t tracer;
+
 static void give_up(const char *step)
 {
 	fprintf(stderr, "trace guard: %s: %s\n", step, strerror(errno));
@@ -161,9 +164,18 @@ static void set_program_environment(void)
 		give_up("setenv");
 }
 
+/* In a child: it is killed when its parent dies, and ends here if that has happened already. */
+static void die_with(pid_t parent)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent)
+		give_up("the tracer is gone");
+}
+
 /*
  * ltrace asks for the events of the programs it traces here. PTRACE_O_EXITKILL is added: a
- * program whose tracer is gone is killed, and so is every process and thread it started.
+ * program whose tracer is gone is killed, and so is every process and thread it started. Until
+ * ltrace has come to ask, the death of its parent does the same; the program is a child of ltrace
+ * with no code of its own then.
  */
 long ptrace(enum __ptrace_request request, ...)
 {
@@ -187,6 +199,8 @@ long ptrace(enum __ptrace_request request, ...)
 		errno = 0;
 		return (long)word;
 	}
+	if (request == PTRACE_TRACEME)
+		die_with(tracer);
 	if (request == PTRACE_SETOPTIONS)
 		data |= PTRACE_O_EXITKILL;
 	return syscall(SYS_ptrace, request, pid, address, data);
@@ -194,6 +208,7 @@ long ptrace(enum __ptrace_request request, ...)
 
 __attribute__((constructor)) static void guard(void)
 {
+	tracer = getpid();
 	go_first();
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || prctl(PR_SET_DUMPABLE, 0) != 0)
 		give_up("prctl");
@@ -202,5 +217,5 @@ __attribute__((constructor)) static void guard(void)
 	limit(RLIMIT_FSIZE, FILE_SIZE);
 	limit(RLIMIT_AS, ADDRESS_SPACE);
 	set_program_environment();
-	restrict_system_calls((unsigned int)getpid(), (unsigned int)getppid());
+	restrict_system_calls((unsigned int)tracer, (unsigned int)getppid());
 }
