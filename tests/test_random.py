@@ -92,6 +92,45 @@ def test_long_sequences(driver):
         replay.check(driver, operations_of(profile, actions))
 
 
+def crowd(rng, sizes):
+    """Operations that free blocks of these sizes, close together, and take all of them again.
+
+    The index gets them in random order, some while others leave it: every shape of its trees.
+    """
+    operations = []
+    for size in sizes:
+        operations += [("m", size), ("m", 8)]
+    holes = [("f", (2 * number, 0)) for number in range(len(sizes))]
+    rng.shuffle(holes)
+    wanted = rng.sample(sizes, len(sizes))
+    half = len(sizes) // 2
+    operations += holes[:half] + [("m", size) for size in wanted[:half // 2]]
+    return operations + holes[half:] + [("m", size) for size in wanted[half // 2:]]
+
+
+@pytest.mark.parametrize("sizes", [[8] * 40, [24] * 200, [1000] * 200, range(32000, 32400, 8),
+                                   [48000, 48032, 48008, 48024, 48016] * 8],
+                         ids=lambda sizes: f"{len(sizes)}-of-{sizes[0]}")
+def test_h2_many_holes_that_are_nearly_equal(driver, sizes):
+    rng = random.Random("crowd")
+    for _ in range(8):
+        replay.check(driver, crowd(rng, sizes))
+
+
+def test_h2_holes_stay_known_when_the_heap_outgrows_them(driver):
+    """Each round leaves holes of another size behind and doubles the heap; then all are taken."""
+    rng = random.Random("outgrown")
+    operations, rounds = [], 5
+    for number in range(rounds):
+        begin = len(operations)
+        operations += [("m", 1000 + 8 * number), ("m", 8)] * 40
+        holes = [("f", (begin + 2 * i, 0)) for i in range(40)]
+        rng.shuffle(holes)
+        operations += holes + [("m", 131032)] * (1 << number)
+    operations += [("m", 1000 + 8 * number) for number in range(rounds) for _ in range(40)]
+    replay.check(driver, operations)
+
+
 def test_sequences_reach_every_rule():
     """A rule that random sequences never apply is not tested by them."""
     applied = set()
