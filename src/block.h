@@ -84,7 +84,7 @@ static inline unsigned int block_seal_of(const struct block_meta *b)
 
 	h *= 0x9e3779b97f4a7c15;
 	h ^= h >> 32;
-	h += (uintptr_t)b->prev ^ (uint64_t)(unsigned int)b->status << 56;
+	h += (uintptr_t)b->prev ^ (unsigned int)b->status * 0xe7037ed1a0b428db;
 	h *= 0xd6e8feb86659fd93;
 	h ^= h >> 29;
 	h += next ^ (uint64_t)block_is_waiting(b) << 63;

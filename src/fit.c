@@ -44,7 +44,7 @@ static struct block_meta *link_block(uint32_t link)
 	uintptr_t at = heap.base + (link - 1UL) * ALIGNMENT;
 
 	if (unlikely(at >= heap.tail->end))
-		check_fail("overwritten header", (void *)at);
+		check_fail("overwritten header", (void *)(at + HEADER));
 	return (struct block_meta *)at;
 }
 
@@ -297,7 +297,8 @@ static struct block_meta *index_find(size_t size)
 	return tree_least(roots[place.bin][__builtin_ctzl(cells[place.bin])]);
 }
 
-bool fit_indexed(size_t size)
+/* Whether the index, without what waits, has a block of at least size. */
+static bool index_has(size_t size)
 {
 	/* A bin above the size's own holds nothing smaller: no need to look inside. */
 	return bin_filled(bin_of(size / ALIGNMENT) + 1) < BINS || index_find(size);
@@ -334,16 +335,34 @@ void fit_wait(struct block_meta *b)
 	waiting = link_to(b);
 }
 
+/*
+ * The block behind b in the list, the first one for NULL. No seal covers the
+ * links, but each of the two neighbours has one to the other.
+ */
+static struct block_meta *waiting_after(struct block_meta *b)
+{
+	uint32_t link = b ? links_of(b)->to[BEHIND] : waiting;
+	struct block_meta *after = link ? link_block(link) : NULL;
+
+	if (unlikely(after && links_of(after)->to[BEFORE] != (b ? link_to(b) : 0)))
+		check_fail("overwritten header", block_payload(b ? b : after));
+	return after;
+}
+
 static void waiting_remove(struct block_meta *b)
 {
-	struct links *links = links_of(b);
+	struct block_meta *after = waiting_after(b);
+	uint32_t link = links_of(b)->to[BEFORE];
+	struct block_meta *before = link ? link_block(link) : NULL;
 
-	if (links->to[BEHIND])
-		link_follow(links->to[BEHIND])->to[BEFORE] = links->to[BEFORE];
-	if (links->to[BEFORE])
-		link_follow(links->to[BEFORE])->to[BEHIND] = links->to[BEHIND];
+	if (unlikely(waiting_after(before) != b))
+		check_fail("overwritten header", block_payload(b));
+	if (after)
+		links_of(after)->to[BEFORE] = link;
+	if (before)
+		links_of(before)->to[BEHIND] = links_of(b)->to[BEHIND];
 	else
-		waiting = links->to[BEHIND];
+		waiting = links_of(b)->to[BEHIND];
 }
 
 void fit_drop(struct block_meta *b)
@@ -380,8 +399,10 @@ static void settle(struct block_meta *b)
 
 void fit_settle(void)
 {
-	while (waiting)
-		settle(link_block(waiting));
+	struct block_meta *b;
+
+	while ((b = waiting_after(NULL)))
+		settle(b);
 }
 
 /* Looking ahead */
@@ -398,8 +419,10 @@ static bool free_left(const struct block_meta *b)
  */
 static struct block_meta *run_start(struct block_meta *b)
 {
+	block_verify(b);
 	if (!free_left(b))
 		return b;
+	block_verify(b->prev);
 	return block_is_waiting(b->prev) || free_left(b->prev) ? NULL : b->prev;
 }
 
@@ -419,18 +442,21 @@ static uintptr_t run_end(const struct block_meta *b)
 bool fit_would(size_t size, size_t *last)
 {
 	struct block_meta *tail = heap.last;
-	bool found = fit_indexed(size);
+	bool found = index_has(size);
 
-	for (uint32_t link = waiting; link && !found; link = link_follow(link)->to[BEHIND]) {
-		struct block_meta *start = run_start(link_block(link));
+	for (struct block_meta *b = waiting_after(NULL); b && !found; b = waiting_after(b)) {
+		struct block_meta *start = run_start(b);
 
 		found = start && run_end(start) - (uintptr_t)block_payload(start) >= size;
 	}
 	*last = 0;
-	if (found || !block_is_free(tail))
-		return found;
-	while (free_left(tail))
-		tail = tail->prev;
+	if (found)
+		return true;
+	block_verify(tail);
+	if (!block_is_free(tail))
+		return false;
+	for (; free_left(tail); tail = tail->prev)
+		block_verify(tail->prev);
 	*last = block_end(heap.last) - (uintptr_t)block_payload(tail);
 	return false;
 }
@@ -500,8 +526,8 @@ const char *fit_check(void)
 		return "fit 4: adjacent indexed blocks";
 	for (unsigned int bin = 0; bin < BINS && !fault; bin++)
 		fault = bin_fault(bin, &census);
-	for (uint32_t link = waiting; link && !fault; link = link_follow(link)->to[BEHIND])
-		if (!block_is_waiting(link_block(link)) || census.on_heap[1]-- == 0)
+	for (struct block_meta *b = waiting_after(NULL); b && !fault; b = waiting_after(b))
+		if (!block_is_waiting(b) || census.on_heap[1]-- == 0)
 			fault = "fit 1: waiting list";
 	if (!fault && (census.in_index != census.on_heap[0] || census.on_heap[1]))
 		fault = "fit 1: a free block neither waits nor is indexed";

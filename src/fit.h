@@ -50,9 +50,6 @@ void fit_index(struct block_meta *b);
 /* Takes the free block b out of the list or of the index. Verifies its header. */
 void fit_drop(struct block_meta *b);
 
-/* Whether the index, without what waits, has a block of at least size. */
-bool fit_indexed(size_t size);
-
 /*
  * Whether a search for size would find a block once everything is merged.
  * Changes nothing. Also tells, in *last, how large the free block at the very

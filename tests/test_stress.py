@@ -32,10 +32,10 @@ REASONS = {
 # themselves.
 RUNS = [
     ("churn", 20000, "plain"), ("churn", 5000, "address"), ("churn", 2000, "valgrind"),
-    ("threads", 20000, "plain"), ("threads", 2000, "address"), ("threads", 2000, "thread"),
+    ("threads", 50000, "plain"), ("threads", 2000, "address"), ("threads", 2000, "thread"),
     ("forks", 50, "plain"), ("forks", 20, "address"), ("forks", 5, "thread"),
     ("neighbours", 50000, "plain"), ("neighbours", 3000, "valgrind"),
-    ("limits", 5, "plain"), ("maps", 1, "plain"), ("reach", 2, "plain"),
+    ("limits", 5, "plain"), ("maps", 1, "plain"), ("reach", 2, "plain"), ("headers", 3, "plain"),
 ]
 
 

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+/*
+ * The header of the heap's live last block made to look free and large, met by
+ * a malloc that wants to grow the heap there.
+ * expect: os_malloc(): overwritten header
+ */
+
+#include "misuse.h"
+
+int main(void)
+{
+	struct block_meta *last;
+
+	os_malloc(130900);
+	last = (struct block_meta *)announce(os_malloc(64)) - 1;
+	last->size = 100000;
+	last->status = STATUS_FREE;
+	return !os_malloc(50000);
+}
