@@ -16,8 +16,12 @@
 #define CHILD_STEPS	200
 #define GENERATIONS	2
 
-/* ThreadSanitizer allows no new threads in the child of a process that had several. */
-#ifdef __SANITIZE_THREAD__
+/*
+ * No new thread in a child where a sanitizer would need its own locks for it:
+ * ThreadSanitizer forbids it, and AddressSanitizer's allocator may be locked by
+ * a thread that the child does not have.
+ */
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 #define CHILD_HAS_THREAD	0
 #else
 #define CHILD_HAS_THREAD	1
