@@ -27,15 +27,16 @@ REASONS = {
 }
 
 # Program, steps in `make check`, under what. AddressSanitizer and ThreadSanitizer have a malloc of
-# their own, off the break, so what neighbours.c and reach.c are about is run without them;
-# limits.c and maps.c take the memory and the mappings that sanitizers and valgrind need for
+# their own, off the break, so what neighbours.c, reach.c and lowered.c are about is run without
+# them; limits.c and maps.c take the memory and the mappings that sanitizers and valgrind need for
 # themselves.
 RUNS = [
     ("churn", 20000, "plain"), ("churn", 5000, "address"), ("churn", 2000, "valgrind"),
     ("threads", 50000, "plain"), ("threads", 2000, "address"), ("threads", 2000, "thread"),
     ("forks", 50, "plain"), ("forks", 20, "address"), ("forks", 5, "thread"),
     ("neighbours", 50000, "plain"), ("neighbours", 3000, "valgrind"),
-    ("limits", 5, "plain"), ("maps", 1, "plain"), ("reach", 2, "plain"), ("headers", 3, "plain"),
+    ("limits", 5, "plain"), ("maps", 1, "plain"), ("reach", 2, "plain"), ("lowered", 3, "plain"),
+    ("headers", 3, "plain"),
 ]
 
 

@@ -5,6 +5,8 @@
  * brk, sbrk, mmap and munmap are defined here and go before the C library's. They
  * behave as its do (sbrk asks for the break only while it is unknown), except that
  * they are logged and fail when told to, and that mappings get chosen addresses.
+ * A refused mmap or munmap sets EAGAIN, as the kernel may: ENOMEM is the library's
+ * to set (B1).
  */
 #define _GNU_SOURCE
 #include "replay.h"
@@ -190,7 +192,7 @@ void *mmap(void *address, size_t length, int prot, int flags, int fd, off_t offs
 		put_text("=");
 		put_number(++maps_made, 10);
 	} else {
-		errno = ENOMEM;
+		errno = EAGAIN;
 	}
 	end_call(at == -1);
 	return (void *)at;
@@ -206,7 +208,7 @@ int munmap(void *address, size_t length)
 		put_number(length, 10);
 	}
 	if (failed)
-		errno = ENOMEM;
+		errno = EAGAIN;
 	else
 		failed = syscall(SYS_munmap, address, length) < 0;
 	end_call(failed);
