@@ -243,6 +243,7 @@ int block_walk(int (*visit)(const struct block_meta *b, void *arg), void *arg)
 		for (uintptr_t at = r->start; at < r->end && !stop;) {
 			struct block_meta *b = (struct block_meta *)at;
 
+			block_verify(b);
 			at = block_end(b);
 			stop = visit(b, arg);
 		}

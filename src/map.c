@@ -113,6 +113,7 @@ static int walk_below(struct block_meta *b, int (*visit)(const struct block_meta
 
 	if (!b)
 		return 0;
+	block_verify(b);
 	stop = walk_below(b->prev, visit, arg);
 	if (!stop)
 		stop = visit(b, arg);
@@ -126,7 +127,6 @@ int map_walk(int (*visit)(const struct block_meta *b, void *arg), void *arg)
 
 static int contains(const struct block_meta *b, void *address)
 {
-	block_verify(b);
 	return (uintptr_t)address - (uintptr_t)b < HEADER + b->size;
 }
 

@@ -179,6 +179,21 @@ def test_the_tracer_cannot_be_killed(attack):
     honest()
 
 
+def test_a_constructor_that_kills_all_around_it():
+    """Programs that run at the same time, the harness and its threads are out of its reach."""
+    bad = library_with("#include <signal.h>\n#include <unistd.h>\n" + CONSTRUCTOR % (
+        "for (int round = 0; round < 300; round++)\n"
+        "for (int pid = getpid() - 40; pid < getpid() + 80; pid++)\n"
+        "if (pid != getpid())\nkill(pid, SIGKILL);"))
+    good, tests = library(), program(ONE_CALL)
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(lambda lib: runner.run_traced(tests, lib, timeout=20.0),
+                                [bad, good, bad, good, good, bad, good, good]))
+    assert [result.reason for result in results] == [""] * len(results)
+    assert [lines(result)[0] == "os_malloc(1000)" for result in results] == [
+        False, True, False, True, True, False, True, True]
+
+
 def test_a_killed_tracer_takes_the_program_with_it(attack):
     """Whoever did it: the run says so, and the program does not outlive its tracer."""
     results = []

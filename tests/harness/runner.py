@@ -2,9 +2,9 @@
 """Runs one program under ltrace and tells what it did, whatever it tries.
 
 The trace goes through a pipe that the program has no descriptor of and no path to (guard.c). When
-the harness runs as root, the program runs as `nobody` and cannot touch ltrace or the harness at
-all; otherwise guard.c is what keeps it away. A program that starts a process or a thread is stopped
-at once: there is nothing to compare then, and no swarm to clean up.
+the harness runs as root, each program runs as a user of its own and cannot touch ltrace, the
+harness or another program at all; otherwise guard.c is what keeps it away. A program that starts a
+process or a thread is stopped at once: there is nothing to compare then, and no swarm to clean up.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ TRACE_MOST = 8 << 20         # bytes of trace, about 130,000 lines
 CHUNK = 64 << 10
 AFTERWARDS = 0.5             # seconds to wait for output once the tracer is gone
 LOOKS, LOOK_EVERY = 25, 0.004  # how often, and seconds apart, to see whether a program is held
-USER = "nobody"
+USERS = "uid 61184 to 65279"  # one for each program when the harness runs as root (guard.c)
 CONFIGURATION = str(build.HERE / "ltrace.conf")
 FUNCTIONS = "+".join([f"{name}@libosmem.so" for name in tracing.API] + ["main@MAIN"])
 PR_SET_DUMPABLE = 4
@@ -53,7 +53,7 @@ class Run:
 
 
 def hide_from_programs():
-    """Unless root (whose programs run as nobody): make this process's /proc files unreadable."""
+    """Unless root, whose programs are other users': make this process's /proc files unreadable."""
     if os.geteuid() == 0:
         return
     import ctypes            # late: 5 ms that root, the usual case, need not spend
@@ -63,9 +63,8 @@ def hide_from_programs():
 def command(program, args, channel):
     """The argument list of one traced run that writes its trace to descriptor `channel`."""
     ltrace = build.find_tool("ltrace", "apt-get install ltrace")
-    user = ["-u", USER] if os.geteuid() == 0 else []
     return [ltrace, "-f", "-L", "-S", "-F", CONFIGURATION, "-x", FUNCTIONS,
-            "-o", f"/dev/fd/{channel}", *user, program, *args]
+            "-o", f"/dev/fd/{channel}", program, *args]
 
 
 def run_traced(program, lib, args=(), timeout=5.0, stdin=None, trace_most=TRACE_MOST):
