@@ -28,7 +28,7 @@
 enum mistake {
 	NONE, GROWS_BY_PAGES, NO_PREALLOCATION, MERGES_AT_FREE, NEVER_MERGES, FIRST_FIT,
 	THRESHOLD_WITHOUT_HEADER, SPLITS_TOO_SMALL, MAPS_PAGES, NEVER_UNMAPS, USES_MREMAP,
-	CALLOC_NOT_ZERO, WRONG_STATUS, ASKS_BREAK, PRINTS_BINARY, CRASHES, HANGS, READS_BELOW_STACK
+	CALLOC_NOT_ZERO, COPIES_HALF, WRONG_STATUS, ASKS_BREAK, PRINTS_BINARY, CRASHES, HANGS, READS_BELOW_STACK
 };
 
 #define WRONG(what)	(MISTAKE == (what))
@@ -213,10 +213,11 @@ void *os_calloc(size_t nmemb, size_t size)
 static void *move(struct block_meta *b, size_t old, size_t size)
 {
 	void *payload = create(size, THRESHOLD);
+	size_t count = old < aligned(size) ? old : aligned(size);
 
 	if (!payload)
 		return NULL;
-	memcpy(payload, b + 1, old < aligned(size) ? old : aligned(size));
+	memcpy(payload, b + 1, WRONG(COPIES_HALF) ? count / 2 : count);
 	release(b);
 	return payload;
 }

@@ -4,11 +4,13 @@
 import re
 import shlex
 import subprocess
+from pathlib import Path
 
 import pytest
 
 import trial
-from harness import explain, grade, hints, history, memcheck, mistakes, rules, suite
+from harness import (build, explain, grade, hints, history, memcheck, mistakes, oracle, rules,
+                     suite, suspects)
 from harness.model import Model
 from harness.report import printable
 from harness.runner import Run
@@ -91,6 +93,28 @@ def test_own_check_of_a_program():
     assert sentence("G3") in text
 
 
+def test_rules_when_a_program_stopped_itself():
+    output = run("--library", library("SPLITS_TOO_SMALL"), "malloc-slack-remainder-32").stdout
+    text = " ".join(output.split())
+    assert sentence("S1") in text and sentence("S2") in text
+    assert f"G5: {rules.first_sentence('G5')} W1:" in text
+    assert len(re.findall(r"^  [A-Z]\d: (?!the library)", output, re.MULTILINE)) == 4
+
+
+def test_diff_ends_where_a_program_stopped_itself():
+    output = run("--library", library("SPLITS_TOO_SMALL"), "malloc-slack-remainder-32").stdout
+    diff = output.rpartition("Difference (")[2].split("\n\n")[0].splitlines()[1:]
+    assert [line for line in diff if not line.startswith("   ")] == [
+        "  @@ -8,3 +8,4 @@", "  +killed(SIGILL)",
+        "  (the program stopped itself there; the reference has 3 more events)"]
+
+
+def test_diff_ends_with_the_call_of_a_crash():
+    output = run_part("CRASHES", "-d", "free-unmaps").stdout
+    assert re.search(r"\n-  munmap\(.*\n-  = <void>\n\+killed\(SIGILL\)\n"
+                     r"\(the program ended there; the reference has \d+ more events\)\n", output)
+
+
 def test_only_the_first_three_are_explained_in_full():
     everything = run_part("NO_PREALLOCATION").stdout
     assert everything.count("Run it again:") == 3
@@ -111,7 +135,13 @@ def test_crash_is_explained_with_the_call_it_happened_in():
 @pytest.mark.parametrize("mistake, name, rule", [
     ("NO_PREALLOCATION", "malloc-first-use-preallocates", "F1"),
     ("GROWS_BY_PAGES", "malloc-growth-is-exact", "H5"),
-    ("MERGES_AT_FREE", "realloc-absorbs-one-at-a-time", None),
+    ("MERGES_AT_FREE", "realloc-absorbs-one-at-a-time", "H1"),
+    ("MERGES_AT_FREE", "free-does-not-merge", "H1"),
+    ("SPLITS_TOO_SMALL", "malloc-slack-remainder-32", "S1"),
+    ("SPLITS_TOO_SMALL", "realloc-shrink-by-40", "S1"),
+    ("CALLOC_NOT_ZERO", "calloc-zeroes-reused-block", "H6"),
+    ("COPIES_HALF", "realloc-moves-when-blocked", "X9"),
+    ("WRONG_STATUS", "malloc-first-use-preallocates", None),
     ("NEVER_MERGES", "malloc-merges-a-run", "H1"),
     ("FIRST_FIT", "malloc-best-fit", "H2"),
     ("THRESHOLD_WITHOUT_HEADER", "malloc-smallest-mapping", "W1"),
@@ -146,6 +176,25 @@ def test_every_mistake_fails_a_program_and_is_recognised(mistake):
     assert found, "no program of the suite notices it"
     assert all((mistake.rule, mistake.__doc__) in hints.from_mistakes(*case) for case in found)
     assert mistake.rule in rules.all_rules()
+
+
+@pytest.mark.parametrize("kind", suspects.CONTENTS, ids=lambda kind: kind.__name__)
+def test_every_mistake_in_memory_is_recognised(kind):
+    place = Path(suspects.stand_in().name)
+    seen = []
+    for test in suite.load_suite():
+        program = oracle.build_snippet(test.c_file, place, build.BUILD)
+        stopped = kind.rule in rules.of_program(test.name) and suspects.stops(program, place, kind)
+        if not stopped:
+            continue
+        events, said = stopped
+        outcome = grade.Outcome(
+            test, REFERENCES[test.name], [*events, ("killed(SIGILL)",)],
+            Run(Trace(signal="SIGILL"), b"", said.encode(), "killed", 4, "", True), 0.0,
+            grade.Difference(len(events), (), ("killed(SIGILL)",)), said)
+        assert outcome.stopped_itself
+        seen.append((kind.rule, kind.__doc__) in suspects.found(outcome))
+    assert seen and all(seen)
 
 
 @pytest.mark.parametrize("actual, rule", [

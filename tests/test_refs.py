@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from harness import build, oracle, rules, symbols
+from harness import build, oracle, rules, suspects, symbols
 from harness.build import HarnessError
 from harness.mistakes import MISTAKES
-from harness.model import ALLOC, FREE, Model
+from harness.model import Model
 
 TESTS = Path(__file__).resolve().parent
 SUITE = json.loads((TESTS / "suite.json").read_text(encoding="utf-8"))
@@ -157,78 +157,6 @@ def test_what_is_no_reference_is_refused(text):
 
 # ---- programs see wrong contents, which no trace shows ----------------------------------------
 
-class CallocIsNotZero(oracle.Session):
-    """H6"""
-
-    def move_contents(self, step):
-        step.zeroed.clear()
-        super().move_contents(step)
-
-
-class CallocZeroesWholeWordsOnly(oracle.Session):
-    """H6"""
-
-    def move_contents(self, step):
-        step.zeroed[:] = [(payload, count // 8 * 8) for payload, count in step.zeroed]
-        super().move_contents(step)
-
-
-class CopiesTooLittle(oracle.Session):
-    """X9"""
-
-    def move_contents(self, step):
-        step.copies[:] = [(target, source, count - 8) for target, source, count in step.copies]
-        super().move_contents(step)
-
-
-class LinksFreedBlocksThroughPayload(oracle.Session):
-    """G6"""
-
-    def move_contents(self, step):
-        super().move_contents(step)
-        if "R1" in step.rules:
-            freed = step.args[0]
-            self.send(oracle.FILL, self.real(freed), 8, 0)
-
-
-class KeepsCanaryBehindRequest(oracle.Session):
-    """G5"""
-
-    def move_contents(self, step):
-        super().move_contents(step)
-        for block in [*self.model.heap, *self.model.maps.values()]:
-            if block.status != FREE:
-                self.send(oracle.FILL, self.real(block.end - 8), 8, 0xCA)
-
-
-class SizeCountsHeader(oracle.Session):
-    """G2"""
-
-    def write_headers(self):
-        super().write_headers()
-        for address, (size, status) in self.headers.items():
-            self.send(oracle.HEADER_ORDER, self.real(address), size + 32, status)
-
-
-class MappingsSayAlloc(oracle.Session):
-    """G3"""
-
-    def write_headers(self):
-        super().write_headers()
-        for address, (size, status) in self.headers.items():
-            self.send(oracle.HEADER_ORDER, self.real(address), size, min(status, ALLOC))
-
-
-class HeaderOfFreedBlockIsStale(oracle.Session):
-    """G1"""
-
-    def write_headers(self):
-        super().write_headers()
-        for address, (size, status) in self.headers.items():
-            if status == FREE:
-                self.send(oracle.HEADER_ORDER, self.real(address), size, ALLOC)
-
-
 @pytest.fixture(scope="module")
 def stand_in(tmp_path_factory):
     """The folder with the oracle's stand-in library."""
@@ -237,10 +165,10 @@ def stand_in(tmp_path_factory):
     return place
 
 
-@pytest.mark.parametrize("tampered", oracle.Session.__subclasses__(), ids=lambda one: one.__name__)
+@pytest.mark.parametrize("tampered", suspects.CONTENTS, ids=lambda one: one.__name__)
 def test_wrong_contents_fail_a_program_listed_for_the_rule(stand_in, tampered):
     programs = [build.build_program(oracle.SNIPPETS / f"{name}.c", stand_in)
-                for name in programs_for(tampered.__doc__)]
+                for name in programs_for(tampered.rule)]
     said = [oracle.run(program, stand_in, tampered)[2] for program in programs]
     assert re.search(r"/test-[a-z0-9-]+\.c:\d+: \S", "".join(said))
 

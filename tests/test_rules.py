@@ -49,6 +49,18 @@ def test_an_unknown_number_says_what_there_is():
         rules.text("Z9")
 
 
+@pytest.mark.parametrize("number", NUMBERS)
+def test_the_first_sentence_begins_the_rule(number):
+    sentence = rules.first_sentence(number)
+    assert rules.text(number).startswith(sentence)
+    assert sentence.endswith(".") and len(sentence) > 20
+
+
+def test_the_rules_of_a_program_are_those_of_the_table():
+    assert rules.of_program("test-malloc-slack-remainder-32") == ["G5", "S1", "S2"]
+    assert rules.of_program("test-own") == []
+
+
 def test_parse_ends_a_rule_at_the_next_one_a_blank_line_or_other_text():
     document = "\n".join([
         "- **A1** one `code` of", "  two *words*.", "- **A2** next.", "not part of it", "",

@@ -7,8 +7,8 @@ import textwrap
 from itertools import zip_longest
 
 from . import heapmap, rules
-from .grade import RESULT, nested, own_check
-from .hints import hints
+from .grade import RESULT, nested
+from .hints import as_hints, hints
 from .history import make, model_after, step_at
 from .model import FREE, MAP_STRIDE
 from .report import first_lines, indented, printable
@@ -16,11 +16,13 @@ from .stats import parse_address
 
 WIDTH = 96              # characters of a line of explanation
 MOST_BESIDE = 110       # characters of two events side by side
+KILLED = ("killed(", "<no end>")
 CONTEXT = 3             # lines of diff around a difference
 MOST_ACTUAL = 12        # lines of the program's event that are shown beside the reference's
 MOST_DIFF = 40          # lines of diff that are shown
 MOST_WIDTH = 200        # characters of such a line
 MOST_STDERR = 10        # lines of the program's stderr that are shown
+MOST_RULES = 4          # rules quoted when a program stopped itself
 LOOK_AHEAD = 200        # events that are compared in a diff, behind the first difference
 MOST_COMPARED = 2000    # lines of each side that are compared in a diff
 
@@ -44,13 +46,21 @@ def about_difference(outcome):
     """Parts of the explanation that a differing event gives rise to."""
     focus = focus_index(outcome.difference)
     step = step_at(outcome.expected, focus)
-    found = hints(outcome.difference, outcome.expected, step.rules if step else [])
+    found = mistakes_in(outcome, step.rules if step else [])
     return [where(outcome, focus),
-            beside(outcome.difference),
+            "" if outcome.stopped_itself else beside(outcome.difference),
             likely(found),
-            in_words(rules_at_stake(outcome, found)),
+            rule_part(outcome, found),
             pictures(outcome, focus) if step else "",
             "Difference (- reference, + program):\n" + indented(unified(outcome), "  ")]
+
+
+def mistakes_in(outcome, numbers):
+    """(rule, what) of each mistake that explains exactly this; `numbers`: rules of the call."""
+    if not outcome.stopped_itself:
+        return hints(outcome.difference, outcome.expected, numbers)
+    from . import suspects      # late: it builds the oracle
+    return as_hints(suspects.found(outcome))
 
 
 def focus_index(difference):
@@ -64,16 +74,17 @@ def where(outcome, focus):
     difference = outcome.difference
     if focus == difference.index:
         return f"First call that differs: event {difference.event}, {difference.call}"
-    lines = [f"Up to event {focus + 1}, {outcome.expected[focus][0]}, everything agrees.",
-             f"Then the reference has {difference.call or 'no more events'}, "
-             f"but {what_came(outcome)}."]
+    then = f"Then the reference has {difference.call or 'no more events'}, " \
+        f"but {what_came(outcome)}."
+    if outcome.stopped_itself:
+        then = "Then the program looked at its memory (headers, contents, the addresses that it " \
+            "got), found what is named above, and stopped itself."
+    lines = [f"Up to event {focus + 1}, {outcome.expected[focus][0]}, everything agrees.", then]
     return "\n".join(textwrap.fill(line, WIDTH) for line in lines)
 
 
 def what_came(outcome):
     """What the program came to in place of the reference's next event, in words."""
-    if own_check(outcome.run):
-        return "there the program stopped by itself, because it found what is named above"
     if not outcome.difference.actual:
         return "there the trace ends"
     return f"the program came to {printable(outcome.difference.actual[0])}: it had looked at the " \
@@ -118,14 +129,27 @@ def cited(text):
     return [number for number in re.findall(r"\b[A-Z]\d+\b", text) if number in known]
 
 
+def named(outcome, found):
+    """Numbers of the contract rules that hints `found` and the program's own check name."""
+    return [rule for rule, _ in found] + cited(outcome.reason)
+
+
 def rules_at_stake(outcome, found=()):
-    """Numbers of the contract rules that decide the call that differs: those that hints `found` and
-    the program's own check name, those of the call, those about what was done besides."""
+    """Numbers of the contract rules that decide the call that differs: those that are named, those
+    of the call, those about what was done besides.
+
+    If the program stopped itself: those that are named, those that docs/rules.md lists for the
+    program, those of its last call, and of all these only the first few.
+    """
     difference = outcome.difference
     if difference is None:
         return []
     step = step_at(outcome.expected, focus_index(difference))
-    numbers = [rule for rule, _ in found] + cited(outcome.reason) + (step.rules if step else [])
+    numbers = named(outcome, found)
+    if outcome.stopped_itself:
+        numbers += rules.of_program(outcome.test.name) + (step.rules if step else [])
+        return list(dict.fromkeys(numbers))[:MOST_RULES]
+    numbers += step.rules if step else []
     if difference.same_call() and len(nested(difference.actual)) > len(nested(difference.expected)):
         numbers.append("Y1")
     if any(line.startswith("brk(") for line in difference.actual):
@@ -133,12 +157,19 @@ def rules_at_stake(outcome, found=()):
     return list(dict.fromkeys(numbers))
 
 
-def in_words(numbers):
-    """The sentences of contract rules."""
+def rule_part(outcome, found):
+    """The sentences of the rules at stake; if the program stopped itself, one sentence each of
+    those that only may have to do with it."""
+    numbers = rules_at_stake(outcome, found)
     if not numbers:
         return ""
-    lines = [hanging(f"{number}: {rules.text(number)}") for number in numbers]
-    return "The rules of docs/contract.md that decide this call:\n" + "\n".join(lines)
+    if outcome.stopped_itself:
+        head, full = "The rules of docs/contract.md to look at:", named(outcome, found)
+    else:
+        head, full = "The rules of docs/contract.md that decide this call:", numbers
+    texts = [rules.text(number) if number in full else rules.first_sentence(number)
+             for number in numbers]
+    return "\n".join([head, *(hanging(": ".join(pair)) for pair in zip(numbers, texts))])
 
 
 def pictures(outcome, focus):
@@ -198,11 +229,27 @@ def unified(outcome):
     begin = max(outcome.difference.index - CONTEXT, 0)
     end = outcome.difference.index + LOOK_AHEAD
     skipped = sum(len(event) for event in outcome.expected[:begin])
+    left_out = missed(outcome)
+    expected = outcome.expected[:len(outcome.expected) - left_out]
     sides = [[line for event in events[begin:end] for line in event][:MOST_COMPARED]
-             for events in (outcome.expected, outcome.actual)]
+             for events in (expected, outcome.actual)]
     lines = [moved(line, skipped)
              for line in difflib.unified_diff(*sides, n=CONTEXT, lineterm="")][2:]
-    return "\n".join(first_lines(lines, MOST_DIFF))
+    return "\n".join(first_lines(lines, MOST_DIFF) + [end_note(outcome, left_out)] * bool(left_out))
+
+
+def missed(outcome):
+    """How many of the reference's events a program that was killed did not come to."""
+    if not outcome.actual or not outcome.actual[-1][0].startswith(KILLED):
+        return 0
+    return max(len(outcome.expected) - len(outcome.actual) + 1, 0)
+
+
+def end_note(outcome, left_out):
+    """What a diff says in place of the events that a program did not come to."""
+    how = "stopped itself" if outcome.stopped_itself else "ended"
+    events = "event" if left_out == 1 else "events"
+    return f"(the program {how} there; the reference has {left_out} more {events})"
 
 
 def moved(line, by):

@@ -9,7 +9,6 @@ from . import runner, trace
 from .report import printable
 
 RESULT = "  = "
-ENDS = ("exit(", "killed(", "<no end>")
 OWN_CHECK = re.compile(r"^(?:.*/)?([\w-]+\.c:\d+: .*)$", re.MULTILINE)
 
 
@@ -34,10 +33,6 @@ class Difference:
     def same_call(self):
         """Whether both made the same call here, so that only what it did differs."""
         return bool(self.expected and self.actual) and self.expected[0] == self.actual[0]
-
-    def stopped_early(self):
-        """Whether the program ended here although the reference goes on."""
-        return not self.actual or (self.actual[0].startswith(ENDS) and not self.same_call())
 
     def sentence(self):
         """What differs, in one sentence."""
@@ -67,6 +62,12 @@ class Outcome:
     reason: str                 # why it failed, one sentence; "" if it passed
     memory: list = field(default_factory=list)      # what -m found wrong, one line each
     remarks: list = field(default_factory=list)     # what -m says besides
+
+    @property
+    def stopped_itself(self):
+        """Whether every event agrees until the program's own check of its memory failed."""
+        return self.difference is not None and bool(own_check(self.run)) \
+            and self.difference.index == len(self.actual) - 1 and not self.difference.same_call()
 
     @property
     def passed(self):
@@ -123,5 +124,11 @@ def own_check(run):
     """The check inside a test program that failed (it dies by SIGILL then), "" if none did."""
     if run.trace.signal != "SIGILL" or run.trace.open_call:
         return ""
-    said = OWN_CHECK.findall(run.stderr.decode("utf-8", "replace"))
-    return f"the program's own check failed: {said[-1]}" if said else ""
+    said = own_check_in(run.stderr)
+    return f"the program's own check failed: {said}" if said else ""
+
+
+def own_check_in(stderr):
+    """Place and text of the failed check that a program named last on stderr, "" if it did not."""
+    said = OWN_CHECK.findall(stderr.decode("utf-8", "replace"))
+    return said[-1] if said else ""

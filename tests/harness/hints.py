@@ -171,4 +171,9 @@ def hints(difference, events, rules):
     if not difference.same_call():
         return []
     found = from_signs(difference, events, rules) or from_mistakes(difference, events)
+    return as_hints(found)
+
+
+def as_hints(found):
+    """The first few of many pairs of a rule and what completes "the library ..."."""
     return [(rule, f"the library {what}") for rule, what in found[:MOST]]

@@ -43,9 +43,11 @@ MAY_IMPORT = re.compile(r"os_(malloc|calloc|realloc|free)|write|_?exit|abort|mem
 class Session:
     """One running program, its model, and which real addresses the model's addresses stand for."""
 
+    model_class = Model
+
     def __init__(self, channel):
         self.channel = channel
-        self.model = Model()
+        self.model = self.model_class()
         self.steps = []
         self.headers = {}               # model address of a header -> (size, status) in memory
         self.mappings = {}              # mapping number -> (real address, length)
@@ -104,14 +106,18 @@ class Session:
             if call.name == "mmap":
                 self.map(call)
         if not {"H2", "H3", "H4"}.isdisjoint(step.rules):       # the heap was searched
-            for payload, length in free_before:
-                self.send(FILL, self.real(payload), length, RUBBISH)
+            self.spoil_free(free_before)
         self.write_headers()
         self.move_contents(step)
         for call in step.syscalls:
             if call.name == "munmap":
                 self.unmap(call)
         self.send(RETURN, self.real(step.result) if step.result else symbols.NULL, step.errno)
+
+    def spoil_free(self, free):
+        """Change the bytes of free payloads, (address, length) each: a search may (G6)."""
+        for payload, length in free:
+            self.send(FILL, self.real(payload), length, RUBBISH)
 
     def map(self, call):
         """Let the stand-in make a mapping and remember where it is."""

@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The contract's rules as sentences, read from docs/contract.md, the one place where they stand."""
+"""The contract's rules as sentences, read from docs/contract.md, the one place where they stand.
+
+Which rules a program is about is read from docs/rules.md.
+"""
 
 import re
 from functools import lru_cache
 from pathlib import Path
 
-CONTRACT = Path(__file__).resolve().parents[2] / "docs" / "contract.md"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+CONTRACT = DOCS / "contract.md"
+TABLE = DOCS / "rules.md"
+_ROW = re.compile(r"^\| ([A-Z]\d+) \| `([^`]+)` \|", re.MULTILINE)
 _RULE = re.compile(r"- \*\*([A-Z]\d+)\*\* (.*)")
 
 
@@ -61,3 +67,18 @@ def text(number):
     except KeyError:
         raise KeyError(f"no rule {number} in {CONTRACT.name}; it has "
                        f"{' '.join(_contract())}") from None
+
+
+def first_sentence(number):
+    """The first sentence of one rule, which says what it is about."""
+    return re.match(r".*?\.(?= |$)", text(number))[0]
+
+
+def of_program(name):
+    """Numbers of the rules that a program of this tree's suite is about, [] for other programs."""
+    return [number for number, listed in _rows() if listed == name]
+
+
+@lru_cache(maxsize=None)
+def _rows():
+    return _ROW.findall(TABLE.read_text(encoding="utf-8"))
