@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Show what a program does with os_*: its trace, its heap as a picture, and numbers.
 
-The program must be linked with libosmem.so. It runs in an empty directory (as another user, if you are
-root), so arguments that name files are given to it as absolute paths.
+The program must be linked with libosmem.so. It runs in an empty directory, as another user if you
+are root, so arguments that name files are given to it as absolute paths.
 Exit status: 0, or 1 if the trace is not what the contract says or the program did not end with
 exit status 0, or 2 if it could not be traced.
 """
