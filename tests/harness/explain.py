@@ -235,7 +235,8 @@ def unified(outcome):
              for events in (expected, outcome.actual)]
     lines = [moved(line, skipped)
              for line in difflib.unified_diff(*sides, n=CONTEXT, lineterm="")][2:]
-    return "\n".join(first_lines(lines, MOST_DIFF) + [end_note(outcome, left_out)] * bool(left_out))
+    note = [end_note(outcome, left_out)] if left_out else []
+    return "\n".join(first_lines(lines, MOST_DIFF) + note)
 
 
 def missed(outcome):

@@ -66,8 +66,8 @@ class Outcome:
     @property
     def stopped_itself(self):
         """Whether every event agrees until the program's own check of its memory failed."""
-        return self.difference is not None and bool(own_check(self.run)) \
-            and self.difference.index == len(self.actual) - 1 and not self.difference.same_call()
+        return self.difference is not None and not self.difference.same_call() \
+            and self.difference.index == len(self.actual) - 1 and bool(own_check(self.run))
 
     @property
     def passed(self):
