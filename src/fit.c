@@ -21,6 +21,7 @@ enum { BEFORE, BEHIND };	/* places of the list links */
 static uint32_t roots[BINS][CELLS];	/* links; 0: an empty cell */
 static uint64_t cells[BINS];	/* bit c: cell c of the bin is not empty */
 static uint64_t filled[WORDS];	/* bit b: bin b is not empty */
+static uint64_t filled_words;	/* bit w: filled[w] is not 0 */
 static uint32_t waiting;	/* the list's first block */
 
 /* log2 of the units that a cell of an exact bin spans: 64 cells span the heap. */
@@ -75,15 +76,18 @@ static unsigned int bin_of(uint64_t units)
 static unsigned int bin_filled(unsigned int start)
 {
 	unsigned int word = start / WORD_BITS;
-	uint64_t bits;
+	uint64_t bits, later;
 
 	if (start >= BINS)
 		return BINS;
 	bits = filled[word] & ~0UL << start % WORD_BITS;
-	while (!bits && ++word < WORDS)
+	if (!bits) {
+		later = filled_words >> word >> 1;
+		if (!later)
+			return BINS;
+		word += 1 + (unsigned int)__builtin_ctzl(later);
 		bits = filled[word];
-	if (!bits)
-		return BINS;
+	}
 	return word * WORD_BITS + (unsigned int)__builtin_ctzl(bits);
 }
 
@@ -259,6 +263,7 @@ void fit_index(struct block_meta *b)
 	tree_insert(&roots[place.bin][place.cell], place.top, b);
 	cells[place.bin] |= 1UL << place.cell;
 	filled[place.bin / WORD_BITS] |= 1UL << place.bin % WORD_BITS;
+	filled_words |= 1UL << place.bin / WORD_BITS;
 }
 
 static void index_remove(struct block_meta *b)
@@ -270,8 +275,11 @@ static void index_remove(struct block_meta *b)
 	if (*root)
 		return;
 	cells[place.bin] &= ~(1UL << place.cell);
-	if (!cells[place.bin])
-		filled[place.bin / WORD_BITS] &= ~(1UL << place.bin % WORD_BITS);
+	if (cells[place.bin])
+		return;
+	filled[place.bin / WORD_BITS] &= ~(1UL << place.bin % WORD_BITS);
+	if (!filled[place.bin / WORD_BITS])
+		filled_words &= ~(1UL << place.bin / WORD_BITS);
 }
 
 static struct block_meta *index_find(size_t size)
@@ -529,6 +537,9 @@ const char *fit_check(void)
 	for (struct block_meta *b = waiting_after(NULL); b && !fault; b = waiting_after(b))
 		if (!block_is_waiting(b) || census.on_heap[1]-- == 0)
 			fault = "fit 1: waiting list";
+	for (unsigned int word = 0; word < WORDS && !fault; word++)
+		if (!filled[word] != !(filled_words >> word & 1))
+			fault = "fit 3: bitmaps";
 	if (!fault && (census.in_index != census.on_heap[0] || census.on_heap[1]))
 		fault = "fit 1: a free block neither waits nor is indexed";
 	return fault;
