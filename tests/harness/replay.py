@@ -12,7 +12,7 @@ from pathlib import Path
 
 from . import heapmap
 from .model import Model
-from .sequences import Player, operation_text, parse, renamed, text_of
+from .sequences import Player, operation_text, renamed, text_of
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = [ROOT / "tests/harness" / name for name in ("replay.c", "replay_ops.c", "replay_os.c")]
@@ -216,8 +216,3 @@ def _shifted(operations):
     """The operations when one more stands before them."""
     numbers = range(1, len(operations) + 1)
     return [renamed(operation, numbers) for operation in operations]
-
-
-def replay_text(replay, text):
-    """Run a sequence given as text, as in the report; yields trace()'s lines."""
-    yield from trace(replay, parse(text))
