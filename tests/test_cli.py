@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import trial
+from harness import build, session
 from trial import PART, library, part_suite, run, run_part
 
 LINE = re.compile(r"(test-\S+) +\.{24} (passed|failed) \.\.\.([ \d]{3}\d)")
@@ -152,6 +154,17 @@ def test_update_refs_leaves_true_references_alone():
     assert "changed: 0" in done.stdout
 
 
+def test_a_suite_of_ones_own(tmp_path):
+    place = trial.make_suite(tmp_path / "hidden", {})
+    trial.add_program(place, "test-own", "\txfree(xmalloc(200000));", "")
+    done = run("--update-refs", "--suite", place)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "test-own.ref: changed\nreferences: 1, changed: 1\n"
+    good = run("--suite", place, "--library", library())
+    assert good.stdout.endswith("\nTotal: 1/1\n") and good.returncode == 0
+    assert run("--suite", place, "--library", library("MAPS_PAGES")).returncode == 1
+
+
 def test_any_working_directory(tmp_path):
     done = run("--library", os.path.relpath(library(), tmp_path), "free-null", cwd=tmp_path)
     assert results(done.stdout) == [("test-free-null", "passed", 1)]
@@ -183,9 +196,27 @@ def test_damaged_suite(tmp_path, text):
     refused(run("--suite", suite), "suite.json")
 
 
-def test_library_that_does_not_build(tmp_path):
+def test_library_that_does_not_build(monkeypatch, tmp_path):
     (tmp_path / "Makefile").write_text("all:\n\t@echo 'x.c:1: error: broken' && false\n")
-    refused(run("--suite", part_suite(), "--library", tmp_path), "error: broken")
+    monkeypatch.setattr(build, "SOURCES", tmp_path)
+    for chosen in (None, tmp_path):
+        with pytest.raises(build.HarnessError, match="x.c:1: error: broken; see make -C "):
+            session.library_directory(chosen)
+
+
+def test_no_other_directorys_makefile_is_run(tmp_path):
+    (tmp_path / "Makefile").write_text(f"all:\n\ttouch {tmp_path}/ran\n")
+    refused(run("--suite", part_suite(), "--library", tmp_path), "no libosmem.so", "with make")
+    shutil.copy(Path(library()) / "libosmem.so", tmp_path)
+    assert run("--suite", part_suite(), "--library", tmp_path).returncode == 0
+    assert not (tmp_path / "ran").exists()
+
+
+def test_library_older_than_its_sources(tmp_path):
+    shutil.copy(Path(library()) / "libosmem.so", tmp_path)
+    (tmp_path / "osmem.c").write_text("")
+    os.utime(tmp_path / "libosmem.so", (1, 1))
+    refused(run("--suite", part_suite(), "--library", tmp_path), "older than osmem.c", "make -C")
 
 
 # ---- programs that misbehave fail alone -----------------------------------------------------

@@ -58,7 +58,8 @@ def options(argv):
     add("--timeout", type=positive(float), default=DEFAULT_TIMEOUT, metavar="S",
         help="seconds that a program may take (default: %(default)g)")
     add("--library", metavar="DIR",
-        help="directory with the libosmem.so under test (default: src, built if outdated)")
+        help="directory with the libosmem.so under test (default: src; only that is built here, "
+        "no other directory's Makefile is run)")
     add("--suite", metavar="DIR", help="directory with suite.json, snippets/ and ref/ "
         "(default: the one of this script)")
     add("--json", metavar="FILE", help="write the results as JSON")
@@ -121,10 +122,9 @@ def show_list(tests):
 
 def update(args):
     """--update-refs: rewrite the references of the named tests, or of all."""
-    if args.suite:
-        raise HarnessError("--update-refs rewrites this tree's own suite; leave out --suite")
     from . import oracle
-    oracle.update_references(suite.expand(oracle.snippet_names(), args.names) or None)
+    names = oracle.snippet_names(args.suite or suite.DEFAULT_ROOT)
+    oracle.update_references(suite.expand(names, args.names) or None, args.suite)
     return 0
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from . import build, symbols
 from .build import HarnessError
 from .model import FREE, HEADER, MAP_STRIDE, Model
+from .session import build_directory
 
 HARNESS = Path(__file__).resolve().parent
 TESTS = HARNESS.parent
@@ -206,15 +207,14 @@ def record(c_file):
         return run(build_snippet(Path(c_file), directory, directory), directory)
 
 
-def record_all(names):
+def record_all(names, snippets=SNIPPETS, out_dir=build.BUILD):
     """Record many snippets at once: {name: (steps, exit status, stderr text)}."""
     with tempfile.TemporaryDirectory() as where, ThreadPool(os.cpu_count()) as pool:
         directory = Path(where)
         build_stand_in(directory)
 
         def one(name):
-            c_file = SNIPPETS / f"{name}.c"
-            return run(build_snippet(c_file, directory, build.BUILD), directory)
+            return run(build_snippet(snippets / f"{name}.c", directory, out_dir), directory)
         return dict(zip(names, pool.map(one, names)))
 
 
@@ -230,22 +230,31 @@ def reference_text(name, recorded):
     return symbols.reference(steps, status)
 
 
-def snippet_names():
-    """Names of all snippets there are, sorted."""
-    return sorted(path.stem for path in SNIPPETS.glob("test-*.c"))
+def snippet_names(root=TESTS):
+    """Names of all snippets that the suite in directory `root` has, sorted."""
+    found = sorted(path.stem for path in (Path(root) / "snippets").glob("*.c"))
+    if not found:
+        raise HarnessError(f"there is no program in {root}/snippets; put some there")
+    return found
 
 
-def update_references(names=None):
-    """Rewrite tests/ref for the named snippets, or for all (then stale references go away too)."""
-    chosen = list(names or snippet_names())
-    unknown = sorted(set(chosen) - set(snippet_names()))
+def update_references(names=None, root=None):
+    """Rewrite the references of the named snippets, or of all (then stale ones go away too).
+
+    `root` is the suite's directory; None: this tree's own.
+    """
+    snippets, references = (SNIPPETS, REFERENCES) if root is None else \
+        (Path(root) / "snippets", Path(root) / "ref")
+    chosen = list(names or snippet_names(root or TESTS))
+    unknown = sorted(set(chosen) - set(snippet_names(root or TESTS)))
     if unknown:
-        raise HarnessError(f"no snippet {unknown[0]}.c in tests/snippets; check the name")
-    REFERENCES.mkdir(exist_ok=True)
-    texts = {name: reference_text(name, done) for name, done in record_all(chosen).items()}
-    changes = [write_if_changed(REFERENCES / f"{name}.ref", text) for name, text in texts.items()]
+        raise HarnessError(f"no snippet {unknown[0]}.c in {snippets}; check the name")
+    build.make_directory(references)
+    recorded = record_all(chosen, snippets, build_directory(root or TESTS))
+    texts = {name: reference_text(name, done) for name, done in recorded.items()}
+    changes = [write_if_changed(references / f"{name}.ref", text) for name, text in texts.items()]
     if not names:
-        changes += [remove(path) for path in sorted(REFERENCES.glob("*.ref"))
+        changes += [remove(path) for path in sorted(references.glob("*.ref"))
                     if path.stem not in texts]
     for change in filter(None, changes):
         print(change)

@@ -14,13 +14,20 @@ PAUSE = 0.02        # seconds between two looks at what is still running after a
 
 
 def library_directory(chosen):
-    """The directory with the libosmem.so under test, built first if a Makefile is there.
+    """The directory with the libosmem.so under test; src/, which `chosen` None means, is built.
 
-    `chosen`: a directory, or None for src/.
+    In any other directory nothing is run: HarnessError if the library there is missing or older
+    than sources beside it.
     """
-    if chosen is None or (Path(chosen) / "Makefile").exists():
-        return build.build_library(chosen or build.SOURCES)
-    return build.check_library(chosen)
+    if chosen is None or Path(chosen).resolve() == build.SOURCES:
+        return build.build_library(build.SOURCES)
+    found = build.check_library(chosen)
+    made = (Path(chosen) / "libosmem.so").stat().st_mtime_ns
+    for source in sorted([*Path(chosen).glob("*.c"), *Path(chosen).glob("*.h")]):
+        if source.is_file() and source.stat().st_mtime_ns > made:
+            raise build.HarnessError(f"{chosen}/libosmem.so is older than {source.name}; "
+                                     f"build it: make -C {chosen}")
+    return found
 
 
 def build_directory(root):
