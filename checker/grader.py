@@ -156,17 +156,22 @@ def first_error(output, workspace):
     return lines[-1] if lines else "no message"
 
 
-def trace(library, verbose, scratch):
-    """Run the traced suite on the library: its JSON document."""
+def trace(library, verbose, scratch, suite):
+    """Run the traced suite (in directory suite; None: this repository's) on the library: its JSON
+    document."""
     report = scratch / "traced.json"
     command = [sys.executable, str(ROOT / "tests/run_tests.py"), "--library", str(library),
-               "--json", str(report)]
+               "--json", str(report), *(["--suite", str(suite)] if suite else [])]
     done = subprocess.run(command, stdout=None if verbose else subprocess.DEVNULL,
                           stderr=subprocess.PIPE, text=True, errors="replace", check=False)
     if done.returncode not in (0, 1) or not report.exists():
         message = (done.stderr.strip().splitlines() or ["run_tests.py said nothing"])[-1]
         raise CannotGrade(message)
-    return json.loads(report.read_text())
+    document = json.loads(report.read_text())
+    if document["possible"] != CORRECTNESS:
+        raise CannotGrade(f"the suite's points sum to {document['possible']}; "
+                          f"make them {CORRECTNESS} in its suite.json")
+    return document
 
 
 def judge_style(grade, sources, utils):
@@ -190,7 +195,7 @@ def judge_style(grade, sources, utils):
         grade.lost_style.append((left - grade.style, "no more than the correctness points", []))
 
 
-def judge(grade, submission, verbose, workspace):
+def judge(grade, submission, verbose, workspace, suite):
     """Fill in the grade of one submission, working in the directory workspace."""
     for name in ("src", "objects", "library"):
         (workspace / name).mkdir()
@@ -201,19 +206,19 @@ def judge(grade, submission, verbose, workspace):
         os.chown(workspace / "objects", pwd.getpwnam("nobody").pw_uid, -1)
     sources = take_sources(submission, workspace / "src")
     build(sources, utils, workspace / "objects", workspace / "library")
-    document = trace(workspace / "library", verbose, workspace)
+    document = trace(workspace / "library", verbose, workspace, suite)
     grade.correctness = document["earned"]
     grade.lost_tests = [(test["points"], test["name"], test["reason"])
                         for test in document["tests"] if not test["passed"]]
     judge_style(grade, sources, utils)
 
 
-def grade_one(submission, verbose=False):
-    """The Grade of one submission."""
+def grade_one(submission, verbose=False, suite=None):
+    """The Grade of one submission. CannotGrade if it cannot be had."""
     grade = Grade(Path(submission).resolve().name)
     with tempfile.TemporaryDirectory(prefix="osmem-grade-") as scratch:
         try:
-            judge(grade, submission, verbose, Path(scratch))
+            judge(grade, submission, verbose, Path(scratch), suite)
         except Refused as reason:
             grade.refusal = str(reason)
     return grade
@@ -256,20 +261,36 @@ def printable(text):
     return "".join(c if c.isprintable() or c in "\n\t" else "?" for c in text)
 
 
-def grade_class(directory, csv_path):
-    """Grade every subdirectory; a table on stdout and, if csv_path, a CSV file."""
-    rows = []
+def table_row(submission, suite):
+    """(what the table says of a submission, whether it could be graded)."""
+    try:
+        grade = grade_one(submission, suite=suite)
+    except (CannotGrade, OSError) as reason:
+        return [submission.name, "-", "-", "-", f"could not be graded: {reason}"], False
+    short = "-" if grade.style is None else style_text(grade)
+    return [grade.name, grade.correctness, short, f"{grade.total:.4g}", grade.note()], True
+
+
+def grade_class(directory, csv_path, suite):
+    """Grade every subdirectory; a table on stdout and, if csv_path, a CSV file.
+
+    CannotGrade, after all that, if some of them could not be graded.
+    """
+    rows, failures = [], 0
     print(f"{'submission':<24} {'correct':>7} {'style':>6} {'total':>6}  note")
     for submission in sorted(path for path in Path(directory).iterdir() if path.is_dir()):
-        grade = grade_one(submission)
-        short = "-" if grade.style is None else style_text(grade)
-        rows.append([grade.name, grade.correctness, short, f"{grade.total:.4g}", grade.note()])
-        name, correct, points, total, note = map(str, rows[-1])
+        row, graded = table_row(submission, suite)
+        failures += not graded
+        rows.append(row)
+        name, correct, points, total, note = map(str, row)
         print(printable(f"{name:<24} {correct:>7} {points:>6} {total:>6}  {note}"), flush=True)
     if csv_path:
-        with open(csv_path, "w", newline="", encoding="utf-8") as out:
+        with open(csv_path, "w", newline="", encoding="utf-8", errors="backslashreplace") as out:
             csv.writer(out).writerows([["submission", "correctness", "style", "total", "note"],
                                        *rows])
+    if failures:
+        raise CannotGrade(f"{failures} of {len(rows)} submissions could not be graded; "
+                          "the table says why, grade them again when that is mended")
 
 
 def arguments(argv):
@@ -284,6 +305,8 @@ def arguments(argv):
                         help="also print the suite's own output, with its explanations")
     parser.add_argument("--class", dest="whole_class", metavar="DIR",
                         help="grade each subdirectory of DIR, print a table")
+    parser.add_argument("--suite", metavar="DIR", type=os.path.abspath,
+                        help="grade with the traced suite in DIR (default: this repository's)")
     parser.add_argument("--csv", metavar="FILE", help="with --class: write the table there too")
     return parser.parse_args(argv)
 
@@ -293,9 +316,10 @@ def main(argv):
     options = arguments(argv)
     try:
         if options.whole_class:
-            grade_class(options.whole_class, options.csv)
+            grade_class(options.whole_class, options.csv, options.suite)
         else:
-            print(printable(report(grade_one(options.submission, options.verbose))))
+            grade = grade_one(options.submission, options.verbose, options.suite)
+            print(printable(report(grade)))
     except (CannotGrade, OSError) as reason:
         print(f"checker: {reason}", file=sys.stderr)
         return 2

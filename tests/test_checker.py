@@ -18,6 +18,7 @@ import check  # noqa: E402
 import grader  # noqa: E402
 import lint  # noqa: E402
 import style  # noqa: E402
+import trial  # noqa: E402
 
 SPDX = "// SPDX-License-Identifier: BSD-3-Clause\n"
 STUB = SPDX + """
@@ -182,6 +183,55 @@ def test_a_class_is_a_table_and_a_csv(tmp_path):
         ["anna", "0", "0", "0"], ["ben", "0", "0", "0"]]
     with open(tmp_path / "out.csv", newline="", encoding="utf-8") as table:
         assert [row[0] for row in csv.reader(table)] == ["submission", "anna", "ben"]
+
+
+def test_one_that_cannot_be_graded_does_not_stop_the_class(tmp_path, monkeypatch, capsys):
+    for name in ("anna", "ben", "carl"):
+        submission(tmp_path / "class" / name, osmem=STUB)
+    grade_one = grader.grade_one
+
+    def grade_all_but_ben(path, **more):
+        if path.name == "ben":
+            raise grader.CannotGrade("ltrace was killed; try again")
+        return grade_one(path, **more)
+
+    monkeypatch.setattr(grader, "grade_one", grade_all_but_ben)
+    monkeypatch.setattr(grader, "trace", lambda *_: {"earned": 7, "tests": []})
+    monkeypatch.setattr(grader, "judge_style", lambda *_: None)
+    status = grader.main(["--class", str(tmp_path / "class"), "--csv", str(tmp_path / "out.csv")])
+    with open(tmp_path / "out.csv", newline="", encoding="utf-8") as table:
+        rows = list(csv.reader(table))[1:]
+    assert [row[:2] for row in rows] == [["anna", "7"], ["ben", "-"], ["carl", "7"]]
+    assert rows[1][4] == "could not be graded: ltrace was killed; try again"
+    said = capsys.readouterr()
+    assert [line.split()[:2] for line in said.out.splitlines()[1:]] == [row[:2] for row in rows]
+    assert said.err.startswith("checker: 1 of 3 submissions could not be graded; ")
+    assert (status, said.err.count("\n")) == (2, 1)
+
+
+def hidden_suite(place, points):
+    """A suite with one program of one's own, its reference made by the model, closed to others."""
+    trial.make_suite(place, {})
+    trial.add_program(place, "test-own", "\txfree(xmalloc(200000));", "", points=points)
+    assert trial.run("--update-refs", "--suite", place).returncode == 0
+    place.chmod(0o700)
+    return place
+
+
+def test_a_suite_of_ones_own(tmp_path):
+    place = hidden_suite(tmp_path / "hidden", 90)
+    done = checker("--suite", os.path.relpath(place))
+    assert done.stdout.splitlines()[-3] == "Correctness: 90/90"
+    stub = checker("--suite", place, submission(tmp_path / "stub", osmem=STUB))
+    assert "-90    test-own: " in stub.stdout
+    assert stub.stdout.splitlines()[-3] == "Correctness: 0/90"
+
+
+def test_a_suite_with_other_points_is_refused(tmp_path):
+    submission(tmp_path / "class/anna", osmem=STUB)
+    done = checker("--suite", hidden_suite(tmp_path / "hidden", 5), "--class", tmp_path / "class")
+    assert "could not be graded: the suite's points sum to 5; make them 90" in done.stdout
+    assert done.returncode == 2
 
 
 def test_clean_code_keeps_all_style_points():
