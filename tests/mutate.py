@@ -38,6 +38,10 @@ SECONDS = 300           # the longest that a command with tests may take
 TIMEOUT = "timeout"     # the exit status of one that took longer
 ATTEMPTS = 3            # to run a command that fails although no test of it does
 
+# The name of a failed test in the output of a command.
+TRACED_FAILURE = r"^(\S+) +\.+ failed"
+PYTEST_FAILURE = r"^(?:FAILED|ERROR) tests/test_\w+\.py::(\S+)"
+
 # What the copy of the tree leaves out.
 LEFT_OUT = shutil.ignore_patterns(".git", "build", "__pycache__", ".hypothesis", "*.[oa]", "*.so",
                                   "results")
@@ -165,7 +169,7 @@ class Sequences:
             text = sequences.text_of(operations)
             return f"`{text}`" if len(text) <= LONGEST_SHOWN else f"{len(operations)} operations"
         except replay.Divergence as divergence:
-            return str(divergence)
+            return f"any: {divergence}"
         except (replay.ReplayError, BrokenPipeError):
             return "any: the driver crashes"
 
@@ -242,14 +246,14 @@ class Command:
 def pytest_file(tree, name, *arguments):
     """A file of pytest tests, up to the first that fails."""
     return Command(tree, name, ["-m", "pytest", "-q", "-x", f"tests/test_{name}.py", *arguments],
-                   r"^(?:FAILED|ERROR) tests/test_\w+\.py::(\S+)")
+                   PYTEST_FAILURE)
 
 
 def make_killers(tree, count):
     """All killers in groups; a later group is for those that the earlier ones leave alive."""
     return [
         [Sequences(tree, count),
-         Command(tree, "traced programs", ["tests/run_tests.py"], r"^(\S+) +\.+ failed")],
+         Command(tree, "traced programs", ["tests/run_tests.py"], TRACED_FAILURE)],
         [pytest_file(tree, "misuse")],
         [pytest_file(tree, "random")],
         [pytest_file(tree, "failures")],
