@@ -5,7 +5,7 @@ PYTHON = $$(checker/python.sh || echo python3)
 SECONDS ?= 60
 STRESS ?= 20
 
-.PHONY: build help deps demo check lint test stress fuzz bench clean
+.PHONY: build help deps demo check lint test stress fuzz mutants bench clean
 
 build: ## build src/libosmem.so and src/libosmem.a (the default)
 	$(MAKE) -C src
@@ -33,6 +33,9 @@ stress: deps ## threads, fork, refused memory, 20 times as long: STRESS=100 for 
 
 fuzz: deps ## random call sequences against the model: SECONDS=3600 for an hour
 	@"$(PYTHON)" tests/fuzz.py --seconds $(SECONDS)
+
+mutants: deps ## mistakes in the library, one at a time, and what notices them: docs/mutants.md
+	@"$(PYTHON)" tests/mutate.py --markdown docs/mutants.md
 
 bench: deps ## time per operation beside glibc, jemalloc, mimalloc, tcmalloc: bench/results
 	@python3 bench/run.py
