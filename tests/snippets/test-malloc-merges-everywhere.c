@@ -2,11 +2,12 @@
 /*
  * A search merges all runs of free blocks, also one that it does not use: here
  * the run behind block, which then absorbs it as a whole and is split (H1).
- * Still separate, one of the two would have been enough.
+ * Still separate, one of the two would have been enough. So does a search that
+ * finds nothing and ends with a new block behind the last one (H4).
  */
 #include "snippet.h"
 
-int main(void)
+static void search_that_finds(void)
 {
 	void *block = xmalloc(200);
 	void *run[2], *guard, *hole, *end, *ptr;
@@ -29,5 +30,30 @@ int main(void)
 	xfree(hole);
 	xfree(guard);
 	xfree(end);
+}
+
+static void search_that_finds_nothing(void)
+{
+	void *block = xmalloc(200);
+	void *run[2], *last, *ptr;
+
+	run[0] = xmalloc(96);
+	run[1] = xmalloc(96);
+	last = take_rest(block, run[1]);
+	xfree(run[0]);
+	xfree(run[1]);
+	ptr = xmalloc(1000);
+	CHECK(ptr == behind(last), "the heap did not grow behind its last block (H4)");
+	CHECK(xrealloc(block, 312) == block, "the block did not stay in place (X7)");
+	CHECK(usable(block) == 312, "the run was not merged by a search that grew the heap (H1)");
+	xfree(ptr);
+	xfree(block);
+	xfree(last);
+}
+
+int main(void)
+{
+	search_that_finds();
+	search_that_finds_nothing();
 	return 0;
 }
