@@ -368,7 +368,8 @@ def test_interrupt_kills_everything(number, status, said):
     process = subprocess.Popen(
         trial.command("--suite", part_suite(), "--library", library("HANGS"), "--timeout", "60"),
         env={**os.environ, "TMPDIR": str(place)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True)
+        # A shell starts what is to run in the background with SIGINT ignored, and so were we then.
+        text=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     wait_until(lambda: len(descendants(process.pid)) >= 2, "no program was started")
     started = descendants(process.pid)
     process.send_signal(number)
