@@ -243,9 +243,9 @@ class Command:
                     os.killpg(running.pid, signal.SIGKILL)
 
 
-def pytest_file(tree, name, *arguments):
+def pytest_file(tree, name):
     """A file of pytest tests, up to the first that fails."""
-    return Command(tree, name, ["-m", "pytest", "-q", "-x", f"tests/test_{name}.py", *arguments],
+    return Command(tree, f"test_{name}.py", ["-m", "pytest", "-q", "-x", f"tests/test_{name}.py"],
                    PYTEST_FAILURE)
 
 

@@ -382,9 +382,11 @@ def _overflow(_player, _a, b, _size):
     return ("c", *_pick(OVERFLOWS, b))
 
 
-def _stale(player, a, _b, size):
+def _stale(player, a, b, size):
     """Realloc of a pointer that was freed, or that another block has since: X2 or EINVAL."""
     stale = [i for i, p in enumerate(player.results) if p and p not in player.owners]
+    if b // 256 % 8 == 0:
+        size = _pick(IMPOSSIBLE, a)
     return ("r", (_pick(stale, a), 0), size) if stale else None
 
 
