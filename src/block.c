@@ -10,12 +10,12 @@ struct heap heap;
 
 static struct region regions[REGIONS_MAX];
 
-/* The last region that starts at or below address; heap.tail is not NULL. */
-static struct region *region_below(uintptr_t address)
+struct region *block_region_before(uintptr_t address)
 {
 	struct region *low = regions;
 	struct region *high = heap.tail;
 
+	/* The last one that starts at or below address, if any does. */
 	while (low < high) {
 		struct region *middle = low + (high - low + 1) / 2;
 
@@ -24,18 +24,7 @@ static struct region *region_below(uintptr_t address)
 		else
 			high = middle - 1;
 	}
-	return low;
-}
-
-struct region *block_region(uintptr_t address)
-{
-	struct region *r = heap.tail;
-
-	if (!r)
-		return NULL;
-	if (unlikely(address < r->start))
-		r = region_below(address);
-	return address >= r->start && address < r->end ? r : NULL;
+	return address >= low->start && address < low->end ? low : NULL;
 }
 
 /* Growth */
@@ -67,6 +56,7 @@ static struct block_meta *region_open(size_t size)
 		errno = ENOMEM;
 		return NULL;
 	}
+	slow_step();
 	if (!os_break_grow(end - at))
 		return NULL;
 	r->start = start;
@@ -79,6 +69,7 @@ static struct block_meta *region_open(size_t size)
 
 bool block_grow_last(size_t more)
 {
+	slow_step();
 	if (heap_may_reach(heap.tail->end + more))
 		return os_break_grow(more);
 	errno = ENOMEM;
@@ -127,11 +118,11 @@ static struct block_meta *append_here(size_t size)
 	struct block_meta *left = heap.last;
 	struct block_meta *b = (struct block_meta *)heap.tail->end;
 
-	block_verify(left);
 	if (!heap_may_reach(heap.tail->end + HEADER + size)) {
 		errno = ENOMEM;
 		return NULL;
 	}
+	slow_step();
 	if (!os_break_grow(HEADER + size))
 		return NULL;
 	heap.tail->end += HEADER + size;
@@ -182,9 +173,11 @@ struct block_meta *block_split(struct block_meta *b, size_t size)
 
 void block_swallow(struct block_meta *b, struct block_meta *right)
 {
+	slow_step();
+	block_verify(right);
 	b->size += HEADER + right->size;
 	/* What no longer is a header must not pass for one. */
-	right->seal = ~block_seal_of(right);
+	right->seal ^= ~SEAL_FLAGS;
 	header_hide(right);
 }
 
@@ -204,33 +197,27 @@ void block_tie(struct block_meta *b)
 
 /* From any pointer to a block */
 
-/* The block of region r that holds address, found the slow way: a walk. */
-static struct block_meta *block_around(const struct region *r, uintptr_t address)
+const struct block_meta *block_near(uintptr_t address)
 {
-	struct block_meta *b = (struct block_meta *)r->start;
-
-	for (;;) {
-		block_verify(b);
-		if (address < block_end(b))
-			return b;
-		b = (struct block_meta *)block_end(b);
-	}
-}
-
-struct block_meta *block_find(const void *payload, const char **what)
-{
-	uintptr_t address = (uintptr_t)payload;
 	struct region *r = block_region(address);
-	struct block_meta *b = block_of_payload(payload);
+	uintptr_t at = address & ~(ALIGNMENT - 1);
+	uintptr_t stop = at - r->start > LIVE_MOST ? at - LIVE_MOST : r->start;
+	const struct block_meta *b;
 
-	*what = NULL;
-	if (!r)
+	if (at > r->end - HEADER)
+		at = r->end - HEADER;
+	/* No seal fits where no block begins. */
+	while (at > stop && !block_is_sealed((const struct block_meta *)at))
+		at -= ALIGNMENT;
+	b = (const struct block_meta *)at;
+	if (at > r->start && !block_is_sealed(b))
 		return NULL;
-	if (likely(address % ALIGNMENT == 0 && address - r->start >= HEADER && block_is_sealed(b)))
-		return b;
-	/* Either no block begins here, or one whose header was overwritten: then this aborts. */
-	*what = block_is_free(block_around(r, address)) ? "double free" : "interior pointer";
-	return NULL;
+	block_verify(b);
+	while (block_end(b) <= address) {
+		b = (const struct block_meta *)block_end(b);
+		block_verify(b);
+	}
+	return b;
 }
 
 /* Audit */
@@ -262,7 +249,7 @@ static const char *block_fault(const struct block_meta *b, const struct block_me
 		return "block 1: blocks do not tile their region";
 	if (b->status != STATUS_FREE && b->status != STATUS_ALLOC)
 		return "block 2: status";
-	if (b->prev != left)
+	if (!(b->seal & SEAL_INNER) && b->prev != left)
 		return "block 3: prev is not the left neighbour";
 	if (!block_is_free(b) && b->next != block_right(b))
 		return "block 4: next is not the right neighbour";

@@ -9,15 +9,16 @@
  *
  *  1. Blocks tile each region: one begins where its left neighbour ends.
  *  2. size is a multiple of 8; status is STATUS_FREE or STATUS_ALLOC (G2, G3).
- *  3. prev is the left neighbour in the region, NULL for its first block.
+ *  3. prev is the left neighbour in the region, NULL for its first block; but
+ *     with SEAL_INNER it belongs to run.h.
  *  4. next of a live block is its right neighbour, NULL for the region's last;
- *     a free block's next holds its two links, which belong to fit.h.
+ *     a free block's belongs to run.h.
  *  5. seal fits the header (see below); where no block begins, none fits.
  *  6. heap.last is the last block of the last region.
  *
  * The seal is a keyed check value over a header's address and fields, but not
  * over a free block's links. It tells a payload from any other pointer, and an
- * intact header from an overwritten one, except once in 2^31. A header that
+ * intact header from an overwritten one, except once in 2^30. A header that
  * stops being one is unsealed. Whoever changes a header reseals it, and has
  * verified it first: an overwritten header is never made to look good.
  *
@@ -41,15 +42,26 @@ struct heap {
 	struct region *tail;		/* the last region; NULL before F1 */
 	struct block_meta *last;	/* its last block */
 	uintptr_t base;			/* where the first region starts */
-	uint64_t secret;		/* key of the seals */
+	uint64_t secret[2];		/* keys of the seals */
+	uint64_t merges;		/* how often all runs have been merged (H1) */
 	bool queried;			/* the one brk(0) of F1 has been made */
 	bool watched;			/* valgrind wants to be told (config.h) */
+	bool stepped;			/* a debug build has an audit to make */
 };
 
 extern struct heap heap;
 
-/* Bit 0 of seal, for fit.h: the block is free and not merged or indexed yet. */
-#define SEAL_WAITING	1U
+/* This call makes a system call, merges or absorbs: a debug build audits at its end. */
+static inline void slow_step(void)
+{
+	if (DEBUG)
+		heap.stepped = true;
+}
+
+/* The low bits of a free block's seal, for run.h. */
+#define SEAL_INNER	1U	/* the left neighbour is free too */
+#define SEAL_RUN	2U	/* the right neighbour is free too, the left one is not */
+#define SEAL_FLAGS	(SEAL_INNER | SEAL_RUN)
 
 static inline void *block_payload(const struct block_meta *b)
 {
@@ -71,25 +83,22 @@ static inline bool block_is_free(const struct block_meta *b)
 	return b->status == STATUS_FREE;
 }
 
-static inline bool block_is_waiting(const struct block_meta *b)
-{
-	return b->seal & SEAL_WAITING;
-}
-
-/* The seal that fits b's header, with bit 0 as it is. */
+/*
+ * The seal that fits b's header, with its flags as they are: the two halves of a
+ * 128-bit product, folded (the mixing step of Wang Yi's wyhash).
+ */
 static inline unsigned int block_seal_of(const struct block_meta *b)
 {
-	uintptr_t next = block_is_free(b) ? 0 : (uintptr_t)b->next;
-	uint64_t h = heap.secret ^ (uintptr_t)b ^ (b->size << 29 | b->size >> 35);
+	unsigned int flags = b->seal & SEAL_FLAGS;
+	uintptr_t prev = flags & SEAL_INNER ? heap.merges : (uintptr_t)b->prev;
+	uintptr_t next = (uintptr_t)b->next & -(uintptr_t)!block_is_free(b);
+	uint64_t where = heap.secret[0] ^ (uintptr_t)b ^ (b->size << 40 | b->size >> 24);
+	uint64_t what = heap.secret[1] ^ prev ^ next * 0x9e3779b97f4a7c15 ^
+			(uint64_t)((unsigned int)b->status ^ flags << 30) << 20;
+	__uint128_t product = (__uint128_t)where * what;
+	uint64_t folded = (uint64_t)(product >> 64) ^ (uint64_t)product;
 
-	h *= 0x9e3779b97f4a7c15;
-	h ^= h >> 32;
-	h += (uintptr_t)b->prev ^ (unsigned int)b->status * 0xe7037ed1a0b428db;
-	h *= 0xd6e8feb86659fd93;
-	h ^= h >> 29;
-	h += next ^ (uint64_t)block_is_waiting(b) << 63;
-	h *= 0xa0761d6478bd642f;
-	return (unsigned int)(h >> 32 & ~(uint64_t)SEAL_WAITING) | (b->seal & SEAL_WAITING);
+	return (unsigned int)(folded >> 32 & ~(uint64_t)SEAL_FLAGS) | flags;
 }
 
 static inline void block_seal(struct block_meta *b)
@@ -109,8 +118,18 @@ static inline void block_verify(const struct block_meta *b)
 		check_fail("overwritten header", block_payload(b));
 }
 
-/* The region that holds the byte at address, NULL when none does. */
-struct region *block_region(uintptr_t address);
+/* The region before the last that holds the byte at address, NULL when none does. */
+struct region *block_region_before(uintptr_t address);
+
+/* The region that holds the byte at address, NULL when none does. Wants a heap. */
+static inline struct region *block_region(uintptr_t address)
+{
+	struct region *r = heap.tail;
+
+	if (unlikely(address < r->start))
+		return block_region_before(address);
+	return address < r->end ? r : NULL;
+}
 
 /* The right neighbour in b's region, NULL when b is the last one there. */
 static inline struct block_meta *block_right(const struct block_meta *b)
@@ -147,7 +166,7 @@ void block_make_live(struct block_meta *b);
 struct block_meta *block_split(struct block_meta *b, size_t size);
 
 /*
- * Makes right, b's free right neighbour, part of b. To be followed, after the
+ * Makes right, b's free right neighbour, part of b; verifies its header. To be followed, after the
  * last of several, by block_tie(b).
  */
 void block_swallow(struct block_meta *b, struct block_meta *right);
@@ -155,12 +174,29 @@ void block_swallow(struct block_meta *b, struct block_meta *right);
 /* Points what lies right of b back at b, after b's end or beginning has moved. */
 void block_tie(struct block_meta *b);
 
+/* Whether the byte at address belongs to the heap. */
+static inline bool block_on_heap(uintptr_t address)
+{
+	return heap.tail && block_region(address);
+}
+
+/* The block whose payload this is, live or free; NULL when there is none. */
+static inline struct block_meta *block_find(const void *payload)
+{
+	uintptr_t address = (uintptr_t)payload;
+	struct block_meta *b = block_of_payload(payload);
+	struct region *r = heap.tail ? block_region(address) : NULL;
+
+	return likely(r && address % ALIGNMENT == 0 && address - r->start >= HEADER &&
+		      block_is_sealed(b)) ? b : NULL;
+}
+
 /*
- * The block whose payload this is, live or free. NULL when there is none:
- * *what then names what the pointer is instead, NULL if it is not even on the
- * heap. Aborts when a block with an overwritten header begins there.
+ * The block, header included, that has the byte at address, which is on the
+ * heap; NULL when it begins farther below than that of a live block can.
+ * Aborts when the header that ought to be there was overwritten.
  */
-struct block_meta *block_find(const void *payload, const char **what);
+const struct block_meta *block_near(uintptr_t address);
 
 /* Calls visit for every block in address order until it returns non-zero. */
 int block_walk(int (*visit)(const struct block_meta *b, void *arg), void *arg);

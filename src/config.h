@@ -18,6 +18,7 @@
 #define MMAP_THRESHOLD	(128UL * 1024)		/* spans from here on are mapped (W1) */
 #define PREALLOC	(128UL * 1024)		/* first growth of the break (F1) */
 #define SPLIT_MIN	(HEADER + ALIGNMENT)	/* least surplus worth a block (S1) */
+#define LIVE_MOST	(MMAP_THRESHOLD + SPLIT_MIN)	/* no live heap block spans more (W1, S2) */
 #define SIZE_LIMIT	((PTRDIFF_MAX - HEADER) & ~(ALIGNMENT - 1))	/* largest request (W5) */
 
 /*
@@ -35,6 +36,14 @@
 #define EXACT_BINS	512	/* bins of one size each, in units of 8: up to 4 KiB */
 #define RANGE_STEPS	8	/* bins per doubling of size above that */
 
+/*
+ * A cell of an exact bin: this many bytes of heap, until there are CELL_STEPS
+ * of them; then as many cells for each doubling. 4 * EXACT_BINS bytes of static
+ * memory each, touched when the heap gets there: less than a hundredth of it.
+ */
+#define CELL_SPAN	(256UL * 1024)
+#define CELL_STEPS	256U
+
 _Static_assert(sizeof(void *) == 8, "the header's layout wants 64-bit pointers (G1)");
 _Static_assert(HEADER == 32, "G1");
 _Static_assert(offsetof(struct block_meta, status) == 8, "G1");
@@ -42,6 +51,13 @@ _Static_assert(offsetof(struct block_meta, prev) == 16, "G1");
 _Static_assert(offsetof(struct block_meta, next) == 24, "G1");
 _Static_assert(HEADER % ALIGNMENT == 0, "payloads are aligned because headers are (G2)");
 _Static_assert((EXACT_BINS & (EXACT_BINS - 1)) == 0, "range bins start at a power of two");
+
+/* A debug build (make debug) audits everything after each slow step, see block.h. */
+#ifdef OSMEM_DEBUG
+#define DEBUG	true
+#else
+#define DEBUG	false
+#endif
 
 #define likely(x)	__builtin_expect(!!(x), 1)
 #define unlikely(x)	__builtin_expect(!!(x), 0)

@@ -84,8 +84,10 @@ static void registry_remove(struct block_meta *b)
 
 struct block_meta *map_create(size_t size)
 {
-	struct block_meta *b = os_map(HEADER + size);
+	struct block_meta *b;
 
+	slow_step();
+	b = os_map(HEADER + size);
 	if (!b)
 		return NULL;
 	b->size = size;
@@ -97,6 +99,7 @@ struct block_meta *map_create(size_t size)
 
 bool map_destroy(struct block_meta *b)
 {
+	slow_step();
 	registry_remove(b);
 	if (os_unmap(b, HEADER + b->size))
 		return true;
@@ -130,18 +133,18 @@ static int contains(const struct block_meta *b, void *address)
 	return (uintptr_t)address - (uintptr_t)b < HEADER + b->size;
 }
 
-struct block_meta *map_find(const void *payload, const char **what)
+bool map_holds(const void *address)
 {
-	const struct block_meta *b = block_of_payload(payload);
-	struct block_meta *found = *path_to(b).slot;
+	return map_walk(contains, (void *)(uintptr_t)address);
+}
 
-	if (found) {
+struct block_meta *map_find(const void *payload)
+{
+	struct block_meta *found = *path_to(block_of_payload(payload)).slot;
+
+	if (found)
 		block_verify(found);
-		return found;
-	}
-	*what = map_walk(contains, (void *)(uintptr_t)payload) ? "interior pointer" :
-								  "invalid pointer";
-	return NULL;
+	return found;
 }
 
 static const char *check_below(const struct block_meta *b, unsigned int depth, uintptr_t path)

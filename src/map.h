@@ -28,11 +28,11 @@ struct block_meta *map_create(size_t size);
 /* Unmaps b; false and ENOMEM when the kernel refuses, b is then as it was. */
 bool map_destroy(struct block_meta *b);
 
-/*
- * The mapped block whose payload this is, verified. NULL when there is none:
- * *what then names what the pointer is instead.
- */
-struct block_meta *map_find(const void *payload, const char **what);
+/* The mapped block whose payload this is, verified; NULL when there is none. */
+struct block_meta *map_find(const void *payload);
+
+/* Whether the byte at address belongs to a mapped block. Looks at all of them. */
+bool map_holds(const void *address);
 
 /* Calls visit for every mapped block until it returns non-zero. */
 int map_walk(int (*visit)(const struct block_meta *b, void *arg), void *arg);

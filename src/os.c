@@ -13,7 +13,7 @@ size_t os_page_size(void)
 	return getauxval(AT_PAGESZ);
 }
 
-uint64_t os_secret(void)
+void os_secret(uint64_t secret[2])
 {
 	const void *random = (const void *)getauxval(AT_RANDOM);
 	uint64_t words[2] = { 0, 0 };
@@ -25,7 +25,8 @@ uint64_t os_secret(void)
 	 */
 	if (random)
 		memcpy(words, random, sizeof(words));
-	return (words[0] ^ 0x9e3779b97f4a7c15) * (words[1] | 1) ^ words[0] >> 32;
+	secret[0] = ((words[0] ^ 0x9e3779b97f4a7c15) * (words[1] | 1) ^ words[0] >> 32) | 1;
+	secret[1] = (words[1] ^ 0xd6e8feb86659fd93) * (words[0] | 1) ^ words[1] >> 32;
 }
 
 bool os_break_query(void)

@@ -23,8 +23,8 @@
 /* Bytes in a page, from the auxiliary vector: no system call. */
 size_t os_page_size(void);
 
-/* 64 bits that differ between processes, from the auxiliary vector. */
-uint64_t os_secret(void);
+/* 128 bits that differ between processes, from the auxiliary vector; the first 64 are not 0. */
+void os_secret(uint64_t secret[2]);
 
 /* Whether no second thread has ever been started. */
 static inline bool os_single_threaded(void)

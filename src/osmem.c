@@ -23,10 +23,33 @@ static void enter(const char *api)
 {
 	lock_take();
 	check_api = api;
-	if (likely(heap.secret))
+	if (likely(heap.secret[0]))
 		return;
-	heap.secret = os_secret() | 1;
+	os_secret(heap.secret);
 	heap.watched = WATCHED;
+}
+
+static const char *audit(void)
+{
+	const char *fault = block_check();
+
+	if (!fault)
+		fault = fit_check();
+	return fault ? fault : map_check();
+}
+
+/* Ends what enter() began. */
+static void leave(void)
+{
+	const char *fault;
+
+	if (DEBUG && heap.stepped) {
+		heap.stepped = false;
+		fault = audit();
+		if (fault)
+			check_fail(fault, heap.last);
+	}
+	lock_give();
 }
 
 /* A(n), the usable bytes of a request (G2). Wants size <= SIZE_LIMIT. */
@@ -54,25 +77,27 @@ static bool splits(const struct block_meta *b, size_t usable)
 	return b->size - usable >= SPLIT_MIN;
 }
 
-/* Shortens b, which is live, to usable bytes if it splits. */
+/* Shortens the live block b to usable bytes if it splits (S1); the rest is free (S3). */
 static void shorten(struct block_meta *b, size_t usable)
 {
+	struct block_meta *rest;
+
 	if (!splits(b, usable))
 		return;
 	payload_resize(block_payload(b), b->size, usable);
-	fit_wait(block_split(b, usable));
+	rest = block_split(b, usable);
 	block_make_live(b);
+	fit_add(rest);
 }
 
-/*
- * Makes the best fit b a live block of usable bytes or a little more. Right
- * after a search the rest has no free neighbour: it need not wait for the next.
- */
+/* Makes the free block b, which is in no run any more, a live one of at least usable bytes. */
 static void occupy(struct block_meta *b, size_t usable)
 {
-	if (splits(b, usable))
-		fit_index(block_split(b, usable));
+	struct block_meta *rest = splits(b, usable) ? block_split(b, usable) : NULL;
+
 	block_make_live(b);
+	if (rest)
+		fit_add(rest);
 }
 
 /* F1: one free block at the break. */
@@ -81,7 +106,7 @@ static bool first_use(void)
 	struct block_meta *b = block_first();
 
 	if (b)
-		fit_wait(b);
+		fit_add(b);
 	return b;
 }
 
@@ -94,7 +119,7 @@ static struct block_meta *place_in_last(size_t usable, size_t last)
 		return NULL;
 	fit_settle();
 	b = heap.last;
-	fit_drop(b);
+	fit_take(b);
 	block_extend_last(usable - last);
 	block_make_live(b);
 	return b;
@@ -112,12 +137,14 @@ static struct block_meta *place(size_t usable, bool last_taken)
 
 	if (unlikely(!heap.tail) && !first_use())
 		return NULL;
-	if (fit_would(usable, &last)) {
+	b = fit_best(usable);
+	if (likely(b)) {
 		fit_settle();
-		b = fit_take(usable);
+		fit_take(b);
 		occupy(b, usable);
 		return b;
 	}
+	last = fit_last();
 	if (last && !last_taken && block_at_break(heap.last))
 		return place_in_last(usable, last);
 	b = block_append(usable);
@@ -149,19 +176,55 @@ static struct block_meta *create(size_t size, size_t limit)
 static bool release(struct block_meta *b)
 {
 	if (b->status != STATUS_MAPPED)
-		fit_wait(b);
+		fit_add(b);
 	else if (!map_destroy(b))
 		return false;
 	payload_free(block_payload(b));
 	return true;
 }
 
-/* B4: the block whose payload ptr is, live or free; NULL, and *what ptr is instead. */
-static struct block_meta *find(const void *ptr, const char **what)
+static int look(const struct block_meta *b, void *arg)
 {
-	struct block_meta *b = block_find(ptr, what);
+	(void)b;
+	(void)arg;
+	return 0;
+}
 
-	return b || *what ? b : map_find(ptr, what);
+/* The heap block around ptr, which is on the heap; aborts when its header was overwritten. */
+static const struct block_meta *block_around(const void *ptr)
+{
+	const struct block_meta *b = block_near((uintptr_t)ptr);
+
+	if (!b)
+		b = fit_large_around((uintptr_t)ptr);
+	/* Else some header on the way is broken: the walk finds it and aborts. */
+	if (!b)
+		block_walk(look, NULL);
+	return b;
+}
+
+/* B4: the block whose payload ptr is, live or free; NULL when there is none. */
+static struct block_meta *find(const void *ptr)
+{
+	struct block_meta *b = block_find(ptr);
+
+	if (likely(b))
+		return b;
+	if (!block_on_heap((uintptr_t)ptr))
+		return map_find(ptr);
+	block_around(ptr);
+	return NULL;
+}
+
+/* B4: what ptr is, which find() does not know. */
+static const char *misuse_of(const void *ptr)
+{
+	const struct block_meta *b;
+
+	if (!block_on_heap((uintptr_t)ptr))
+		return map_holds(ptr) ? "interior pointer" : "invalid pointer";
+	b = block_around(ptr);
+	return b && block_is_free(b) ? "double free" : "interior pointer";
 }
 
 /* X9 */
@@ -203,40 +266,14 @@ static struct block_meta *grow_at_break(struct block_meta *b, size_t usable)
 	return b;
 }
 
-/* The free blocks right of b that X7 would absorb. */
-struct run {
-	size_t size;		/* what b would have then */
-	bool takes_last;	/* whether the heap's last block is among them */
-};
-
-static struct run run_right_of(const struct block_meta *b, size_t usable)
-{
-	struct run run = { b->size, false };
-	const struct block_meta *right = block_right(b);
-
-	while (run.size < usable && right && block_is_free(right)) {
-		block_verify(right);
-		run.size += HEADER + right->size;
-		run.takes_last = right == heap.last;
-		right = block_right(right);
-	}
-	return run;
-}
-
 /* X7: one free neighbour at a time, until b has usable bytes or there is none left. */
 static void absorb(struct block_meta *b, size_t usable)
 {
-	struct block_meta *right = block_right(b);
 	size_t before = b->size;
 
-	while (b->size < usable && right && block_is_free(right)) {
-		fit_drop(right);
-		block_swallow(b, right);
-		right = block_right(b);
-	}
+	fit_absorb(b, usable);
 	if (b->size == before)
 		return;
-	block_tie(b);
 	block_make_live(b);
 	payload_resize(block_payload(b), before, b->size);
 }
@@ -249,8 +286,8 @@ static struct block_meta *move_on_heap(struct block_meta *b, size_t usable, bool
 	if (!to)
 		return NULL;
 	payload_alloc(block_payload(to), to->size, false);
-	absorb(b, usable);
 	copy_payload(to, b, usable);
+	absorb(b, usable);
 	release(b);
 	return to;
 }
@@ -259,16 +296,17 @@ static struct block_meta *move_on_heap(struct block_meta *b, size_t usable, bool
 static struct block_meta *resize(struct block_meta *b, size_t size)
 {
 	size_t usable = usable_for(size);
-	struct run run;
+	bool takes_last;
+	size_t right;
 
 	if (usable > b->size) {
 		if (!belongs_on_heap(usable, MMAP_THRESHOLD))
 			return move(b, size);
 		if (block_at_break(b))
 			return grow_at_break(b, usable);
-		run = run_right_of(b, usable);
-		if (run.size < usable)
-			return move_on_heap(b, usable, run.takes_last);
+		right = fit_right_of(b, &takes_last);
+		if (!right || b->size + HEADER + right < usable)
+			return move_on_heap(b, usable, takes_last);
 		absorb(b, usable);
 	}
 	shorten(b, usable);
@@ -301,7 +339,7 @@ void *os_malloc(size_t size)
 		return NULL;
 	enter("os_malloc");
 	b = create(size, MMAP_THRESHOLD);
-	lock_give();
+	leave();
 	return b ? block_payload(b) : NULL;
 }
 
@@ -319,7 +357,7 @@ void *os_calloc(size_t nmemb, size_t size)
 	b = create(total, os_page_size());
 	/* Read under the lock: afterwards another thread may write to this header (reseal it). */
 	zero = b && b->status == STATUS_ALLOC;
-	lock_give();
+	leave();
 	/* H6; a mapping is zero already. */
 	if (zero)
 		memset(block_payload(b), 0, total);
@@ -329,7 +367,6 @@ void *os_calloc(size_t nmemb, size_t size)
 void *os_realloc(void *ptr, size_t size)
 {
 	struct block_meta *b;
-	const char *what;
 
 	if (!ptr && size == 0)
 		return NULL;
@@ -337,29 +374,28 @@ void *os_realloc(void *ptr, size_t size)
 	if (!ptr) {
 		b = create(size, MMAP_THRESHOLD);
 	} else {
-		b = find(ptr, &what);
+		b = find(ptr);
 		if (b)
 			b = reallocate(b, size);
 		else
 			errno = EINVAL;
 	}
-	lock_give();
+	leave();
 	return b ? block_payload(b) : NULL;
 }
 
 void os_free(void *ptr)
 {
 	struct block_meta *b;
-	const char *what;
 
 	if (!ptr)
 		return;
 	enter("os_free");
-	b = find(ptr, &what);
+	b = find(ptr);
 	if (!b || block_is_free(b))
-		check_fail(b ? "double free" : what, ptr);
+		check_fail(b ? "double free" : misuse_of(ptr), ptr);
 	release(b);
-	lock_give();
+	leave();
 }
 
 const char *osmem_check(void)
@@ -367,12 +403,8 @@ const char *osmem_check(void)
 	const char *fault;
 
 	enter("osmem_check");
-	fault = block_check();
-	if (!fault)
-		fault = fit_check();
-	if (!fault)
-		fault = map_check();
-	lock_give();
+	fault = audit();
+	leave();
 	return fault;
 }
 
@@ -384,6 +416,6 @@ int osmem_walk(osmem_visit_fn *visit, void *arg)
 	stop = block_walk(visit, arg);
 	if (!stop)
 		stop = map_walk(visit, arg);
-	lock_give();
+	leave();
 	return stop;
 }

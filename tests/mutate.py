@@ -118,6 +118,7 @@ class Tree:
         self.root = Path(place) / "tree"
         shutil.copytree(ROOT, self.root, ignore=LEFT_OUT)
         self.library = self.root / "src"
+        replay.set_constants(self.library / "config.h", replay.SMALL_CELLS)
         self.build()
 
     def build(self):

@@ -57,7 +57,7 @@ def test_churn_costs_the_same_with_ten_times_the_blocks(counted):
 
 
 @pytest.mark.parametrize("state", ["equal", "distinct", "alternate", "hostile", "neighbours",
-                                   "freeall", "pending"])
+                                   "freeall", "pending", "refused", "astray"])
 def test_no_state_makes_operations_linear(counted, state):
     """Ten times the blocks cost a few steps more in a tree; a walk would cost ten times as much."""
     assert 0 < counted(state, 10000)[0] <= 2 * counted(state, 1000)[0]
@@ -129,12 +129,16 @@ def test_ratios_are_those_of_medians():
 def test_tables_have_a_row_for_each_working_set():
     times = [tables.summarise("churn", blocks, name, [cost, cost], [10.0])
              for blocks, cost in ((1000, 10.0), (100000, 15.0)) for name in ("osmem", "glibc")]
+    times += [tables.summarise("chase", blocks, "glibc", [cost, cost], None)
+              for blocks, cost in ((1000, 2.0), (100000, 150.0))]
     times.append(tables.summarise("churn", 1000, "jemalloc", [9.0, 9.0], [10.0]))
     names = {"osmem": "osmem", "glibc": "glibc", "jemalloc": "jemalloc"}
     rows = tables.churn_table(times, names).splitlines()[2:]
     assert rows == ["| 1,000 | 10.0 (1.00) | 10.0 | 9.00 (0.90) |",
                     "| 100,000 | 15.0 (1.50) | 15.0 | - |"]
-    assert tables.growth_table(times).splitlines()[2:] == ["| 100,000 / 1,000 | 1.50 | 1.50 |"]
+    assert tables.growth_table(times).splitlines()[2:] == [
+        "| 100,000 | 1.50 | 1.50 | 5.00 | 5.00 | 148 |"]
+    assert "chase" not in tables.states_table(times, names)
 
 
 def test_times_are_kept_as_csv(tmp_path):

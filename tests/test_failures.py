@@ -12,9 +12,6 @@ STRESS=N in the environment makes N times as many random sequences (make stress)
 
 import os
 import random
-import re
-import shutil
-import subprocess
 from collections import Counter
 
 import pytest
@@ -371,16 +368,9 @@ class SmallModel(model.Model):
 @pytest.fixture(scope="module")
 def small_driver(tmp_path_factory):
     """A running driver of a library with small limits."""
-    place = tmp_path_factory.mktemp("small")
-    for folder in ("src", "utils"):
-        shutil.copytree(ROOT / folder, place / folder, ignore=shutil.ignore_patterns("*.[oa]"))
-    config = place / "src/config.h"
-    text = re.sub(r"(#define HEAP_REACH\t).*", rf"\g<1>{HEAP_REACH}UL", config.read_text())
-    text = re.sub(r"(#define REGIONS_MAX\t).*", rf"\g<1>{REGIONS_MAX}", text)
-    assert f"HEAP_REACH\t{HEAP_REACH}UL\n" in text and f"REGIONS_MAX\t{REGIONS_MAX}\n" in text
-    config.write_text(text)
-    subprocess.run(["make", "-s", "-C", place / "src"], check=True)
-    with replay.Replay(*replay.build(place / "src", place)) as running:
+    limits = {"HEAP_REACH": f"{HEAP_REACH}UL", "REGIONS_MAX": REGIONS_MAX}
+    built = replay.build_with(limits, tmp_path_factory.mktemp("small"))
+    with replay.Replay(*built) as running:
         yield running
 
 

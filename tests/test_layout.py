@@ -15,7 +15,7 @@ import tree  # noqa: E402
 ROOT = tree.ROOT
 
 # Files of the library, ground floor first: each includes its own header and earlier ones only.
-FLOORS = ["config", "check", "os", "lock", "block", "map", "fit", "osmem"]
+FLOORS = ["config", "check", "os", "lock", "block", "map", "run", "index", "fit", "osmem"]
 # What both sides share is below them all.
 UTILS = {"osmem.h", "block_meta.h", "printf.h"}
 

@@ -38,6 +38,18 @@ def driver(built):
         yield running
 
 
+@pytest.fixture(scope="module", params=["as-shipped", "debug-small-cells"])
+def either(request, driver, tmp_path_factory):
+    """A running driver: of the library, and of a debug build whose index has small cells."""
+    if request.param == "as-shipped":
+        yield driver
+        return
+    built = replay.build_with(replay.SMALL_CELLS, tmp_path_factory.mktemp("debug"),
+                              "-O1 -g -DOSMEM_DEBUG")
+    with replay.Replay(*built) as running:
+        yield running
+
+
 # ---- the library against the model ----------------------------------------------------------
 
 def actions_of(profile):
@@ -83,13 +95,13 @@ def test_library_does_what_the_model_says(driver, profile):
     assert len(ran) >= COUNTS[profile]
 
 
-def test_long_sequences(driver):
+def test_long_sequences(either):
     rng = random.Random("long sequences")
     for _ in range(LONG_SEQUENCES):
         profile = rng.choice(["churn", "edges", "break", "failures", "foreign"])
         actions = [(kind, a | b << 16)
                    for kind, a, b in sequences.random_actions(rng, profile, 500, 125)]
-        replay.check(driver, operations_of(profile, actions))
+        replay.check(either, operations_of(profile, actions))
 
 
 def crowd(rng, sizes):
@@ -111,13 +123,13 @@ def crowd(rng, sizes):
 @pytest.mark.parametrize("sizes", [[8] * 40, [24] * 200, [1000] * 200, range(32000, 32400, 8),
                                    [48000, 48032, 48008, 48024, 48016] * 8],
                          ids=lambda sizes: f"{len(sizes)}-of-{sizes[0]}")
-def test_h2_many_holes_that_are_nearly_equal(driver, sizes):
+def test_h2_many_holes_that_are_nearly_equal(either, sizes):
     rng = random.Random("crowd")
     for _ in range(8):
-        replay.check(driver, crowd(rng, sizes))
+        replay.check(either, crowd(rng, sizes))
 
 
-def test_h2_holes_stay_known_when_the_heap_outgrows_them(driver):
+def test_h2_holes_stay_known_when_the_heap_outgrows_them(either):
     """Each round leaves holes of another size behind and doubles the heap; then all are taken."""
     rng = random.Random("outgrown")
     operations, rounds = [], 5
@@ -128,7 +140,7 @@ def test_h2_holes_stay_known_when_the_heap_outgrows_them(driver):
         rng.shuffle(holes)
         operations += holes + [("m", 131032)] * (1 << number)
     operations += [("m", 1000 + 8 * number) for number in range(rounds) for _ in range(40)]
-    replay.check(driver, operations)
+    replay.check(either, operations)
 
 
 def test_sequences_reach_every_rule():

@@ -6,7 +6,9 @@ sequences.py) writes down what the contract wants. The two texts have to be equa
 """
 
 import os
+import re
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -17,6 +19,9 @@ from .sequences import Player, operation_text, renamed, text_of
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = [ROOT / "tests/harness" / name for name in ("replay.c", "replay_ops.c", "replay_os.c")]
 BUILD = ROOT / "tests/build/replay"
+
+# With these a heap of some kilobytes has as many cells as one of gigabytes has (src/index.h).
+SMALL_CELLS = {"CELL_SPAN": "512UL", "CELL_STEPS": "64U"}
 
 
 class ReplayError(Exception):
@@ -63,6 +68,25 @@ def build(library=None, out=BUILD):
           "-o", str(fresh), "-L", str(library), "-losmem", "-Wl,-z,now"])
     fresh.replace(program)
     return program, library
+
+
+def set_constants(config, values):
+    """Give constants of a config.h other values: {name: C expression}."""
+    text = config.read_text()
+    for name, value in values.items():
+        text, count = re.subn(rf"(#define {name}\t+).*", rf"\g<1>{value}", text)
+        assert count == 1, f"{config} defines {name} {count} times"
+    config.write_text(text)
+
+
+def build_with(constants, place, flags=""):
+    """The same as build() for a copy of this repository's library with other constants."""
+    for folder in ("src", "utils"):
+        shutil.copytree(ROOT / folder, place / folder,
+                        ignore=shutil.ignore_patterns("*.[oa]", "*.so", "debug"))
+    set_constants(place / "src/config.h", constants)
+    _run(["make", "-s", "-C", str(place / "src"), *([f"CFLAGS={flags}"] if flags else [])])
+    return build(place / "src", place)
 
 
 class Replay:

@@ -13,7 +13,7 @@ int main(void)
 	struct block_meta *last;
 
 	os_malloc(130900);
-	last = (struct block_meta *)announce(os_malloc(64)) - 1;
+	last = (struct block_meta *)announce(os_malloc(104)) - 1;
 	last->size = 100000;
 	last->status = STATUS_FREE;
 	return !os_malloc(50000);

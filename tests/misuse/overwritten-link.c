@@ -18,5 +18,5 @@ int main(void)
 	os_free(freed);
 	announce(freed + (UINT32_MAX - 1UL) * 8);
 	((uint32_t *)freed)[-1] = UINT32_MAX;
-	return !os_malloc(1000);
+	return !os_malloc(100);
 }

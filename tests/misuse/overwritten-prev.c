@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * A write to the prev field of a block that was freed last.
+ * A write to the prev field of the block that was freed last, found when it is
+ * merged.
  * expect: os_malloc(): overwritten header
  */
 
@@ -11,7 +12,6 @@ int main(void)
 {
 	struct block_meta *freed = announce(os_malloc(100));
 
-	os_malloc(10);
 	os_free(freed);
 	freed[-1].prev = (struct block_meta *)8;
 	return !os_malloc(131000);

@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * Each byte of a live block's header, overwritten in several ways, on the
- * heap's first, an inner and its last block and on a mapping: os_free() and
- * os_realloc() of the block must abort (B4). One child process for each case.
+ * Each byte of a live block's header, changed alone, and each beginning and end
+ * of it, filled with one byte as a memset() too long does, on the heap's first,
+ * an inner and its last block and on a mapping: os_free() and os_realloc() of
+ * the block must abort (B4). One child process for each case.
  */
 
 #include <fcntl.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/wait.h>
 
 #include "block_meta.h"
 #include "stress.h"
 
 #define BLOCKS	4
+#define LENGTH	sizeof(struct block_meta)
+#define INTACT	77	/* a child's exit status: the bytes were like that already */
 
 enum call { FREE, SHRINK, GROW, CALLS };
 
@@ -30,14 +34,34 @@ static void *make_block(int which)
 	return blocks[which];
 }
 
-_Noreturn static void misuse(int which, size_t byte, unsigned char change, enum call call)
+/* Bytes [from, to) of a header: filled with byte, or changed by it if there is but one. */
+struct damage {
+	size_t from;
+	size_t to;
+	unsigned char byte;
+};
+
+static void do_damage(unsigned char *header, struct damage damage)
+{
+	unsigned char before[LENGTH];
+
+	memcpy(before, header, LENGTH);
+	if (damage.to - damage.from == 1)
+		header[damage.from] ^= damage.byte;
+	else
+		memset(header + damage.from, damage.byte, damage.to - damage.from);
+	if (memcmp(before, header, LENGTH) == 0)
+		_exit(INTACT);
+}
+
+_Noreturn static void misuse(int which, struct damage damage, enum call call)
 {
 	unsigned char *payload = make_block(which);
 	size_t size = call == SHRINK ? 10 : 300000;
 	int silent = open("/dev/null", O_WRONLY);
 
 	dup2(silent, STDERR_FILENO);
-	payload[-(long)sizeof(struct block_meta) + (long)byte] ^= change;
+	do_damage(payload - LENGTH, damage);
 	if (call == FREE)
 		os_free(payload);
 	else
@@ -45,31 +69,46 @@ _Noreturn static void misuse(int which, size_t byte, unsigned char change, enum 
 	_exit(payload ? 0 : 2);
 }
 
-static void expect_abort(int which, size_t byte, unsigned char change, enum call call)
+static void expect_abort(int which, struct damage damage, enum call call)
 {
 	pid_t child = fork();
 	int status;
 
 	if (child == 0)
-		misuse(which, byte, change, call);
+		misuse(which, damage, call);
 	if (child < 0 || waitpid(child, &status, 0) != child)
 		complain("fork() or waitpid() failed");
+	if (WIFEXITED(status) && WEXITSTATUS(status) == INTACT)
+		return;
 	if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGABRT) {
-		dprintf_(STDERR_FILENO, "block %d, byte %zu ^ %#x, call %d: status %#x\n", which,
-			 byte, change, (int)call, status);
+		dprintf_(STDERR_FILENO, "block %d, bytes %zu to %zu, %#x, call %d: status %#x\n",
+			 which, damage.from, damage.to, damage.byte, (int)call, status);
 		_exit(1);
 	}
+}
+
+static void expect_aborts(size_t from, size_t to, unsigned char byte)
+{
+	struct damage damage = { from, to, byte };
+
+	for (int which = 0; which < BLOCKS; which++)
+		for (enum call call = FREE; call < CALLS; call++)
+			expect_abort(which, damage, call);
 }
 
 int main(int argc, char **argv)
 {
 	static const unsigned char changes[] = { 0x01, 0x80, 0xff, 0x7f, 0x10, 0x02, 0x55 };
+	static const unsigned char fills[] = { 'A', 0xff, 0x00, 0x01, 0xaa };
 
-	for (long step = 0; step < steps_wanted(argc, argv); step++)
-		for (int which = 0; which < BLOCKS; which++)
-			for (size_t byte = 0; byte < sizeof(struct block_meta); byte++)
-				for (enum call call = FREE; call < CALLS; call++)
-					expect_abort(which, byte,
-						     changes[(size_t)step % sizeof(changes)], call);
+	for (size_t step = 0; step < (size_t)steps_wanted(argc, argv); step++) {
+		unsigned char fill = fills[step % sizeof(fills)];
+
+		for (size_t byte = 0; byte < LENGTH; byte++) {
+			expect_aborts(byte, byte + 1, changes[step % sizeof(changes)]);
+			expect_aborts(0, byte + 1, fill);
+			expect_aborts(byte, LENGTH, fill);
+		}
+	}
 	return 0;
 }

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "run.h"
+
+struct block_meta *run_last(struct block_meta *first)
+{
+	struct block_meta *last;
+
+	if (!run_has_members(first))
+		return first;
+	last = link_block(member_of(run_second(first))->last);
+	block_verify(last);
+	if (unlikely(member_of(last)->first != link_to(first)))
+		check_fail("overwritten header", block_payload(run_second(first)));
+	return last;
+}
+
+struct block_meta *run_first(struct block_meta *last)
+{
+	struct block_meta *first;
+
+	if (!(last->seal & SEAL_INNER))
+		return last;
+	block_verify(last);
+	first = link_block(member_of(last)->first);
+	if (unlikely(!run_has_members(first) || run_last(first) != last))
+		check_fail("overwritten header", block_payload(last));
+	return first;
+}
