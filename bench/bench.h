@@ -27,6 +27,7 @@ struct run {
 	void **slots;		/* slots_wanted() payloads; NULL: none there */
 	size_t next;		/* steps since the state was set up */
 	uint64_t random;	/* of the random numbers; not 0 */
+	void *cursor;		/* the block that a chase has come to */
 };
 
 /*

@@ -34,7 +34,7 @@ STATES = [
     State("neighbours", "a realloc that absorbs 16 small free neighbours"),
     State("freeall", "every other block free; the others freed, one allocated", 1, True),
     State("pending", "of that only the one allocation, which merges all", 1, True),
-    State("refused", "a failing allocation: blocks wait to be merged, none large enough", 20),
+    State("refused", "a failing allocation: free blocks are not merged yet, none will do", 20),
     State("astray", "a realloc that fails: a pointer into the middle of a block", 20),
 ]
 

@@ -20,13 +20,15 @@ import machine
 import plot
 import tables
 
-# How much of everything. walk: (scale, steps) of the list walk, which is slow; repeats: processes.
-Extent = namedtuple("Extent", "churn states freeall walk steps rounds repeats scales out")
+# How much of everything. walk: (scale, steps) of the list walk, which is slow; largest: a churn for
+# osmem and glibc alone, which take turns in one process; repeats: processes.
+Extent = namedtuple("Extent", "churn largest states freeall walk steps rounds repeats scales out")
 
-FULL = Extent(churn=[100, 1000, 10000, 100000, 1000000], states=[10000, 100000], freeall=[1000000],
+FULL = Extent(churn=[10, 100, 1000, 10000, 100000, 1000000], largest=10000000,
+              states=[10000, 100000], freeall=[1000000],
               walk=[(100, 5000), (1000, 500), (10000, 50)], steps=50000, rounds=7, repeats=3,
               scales=[1000, 10000, 100000], out=driver.HERE / "results")
-QUICK = Extent(churn=[100, 1000, 10000], states=[1000], freeall=[10000],
+QUICK = Extent(churn=[100, 1000, 10000], largest=20000, states=[1000], freeall=[10000],
                walk=[(100, 1000), (1000, 100)], steps=20000, rounds=5, repeats=1,
                scales=[1000, 10000], out=driver.BUILD / "quick")
 
@@ -38,10 +40,14 @@ HEADS = {"osmem": "osmem", "glibc": "glibc", "jemalloc": "jemalloc", "mimalloc":
          "tcmalloc": "tcmalloc", "listwalk": "list walk", "nothing": "driver alone"}
 
 
+def churn_plan(extent, blocks):
+    """The churn at one scale, in its steady state."""
+    return driver.Plan("churn", blocks, 2 * blocks + 10000, extent.rounds, extent.steps)
+
+
 def plans(extent):
     """What is to be measured, for each allocator beside glibc."""
-    churn = [driver.Plan("churn", blocks, 2 * blocks + 10000, extent.rounds, extent.steps)
-             for blocks in extent.churn]
+    churn = [churn_plan(extent, blocks) for blocks in extent.churn]
     states = [(state, blocks) for state in STATES
               for blocks in extent.states + (extent.freeall if state == "freeall" else [])
               if blocks <= MOST[state]]
@@ -69,6 +75,17 @@ def measure_pairs(program, plan, libraries, repeats):
               for name in libraries if name != "osmem")]
 
 
+def measure_chase(extent, program):
+    """What one access to a random block costs at each scale of the churn: [Time]."""
+    times = []
+    for blocks in [*extent.churn, extent.largest]:
+        plan = driver.Plan("chase", blocks, blocks, extent.rounds, extent.steps)
+        rounds = [time for _ in range(extent.repeats)
+                  for time in driver.measure(program, plan, ["glibc"])["glibc"]]
+        times.append(tables.summarise(*plan[:2], "glibc", rounds, None))
+    return times
+
+
 def measure_walk(extent):
     """The churn on an allocator that walks its list, alone in its processes: [Time]."""
     program = driver.build_driver_with_arena()
@@ -84,13 +101,16 @@ def measure_walk(extent):
 def measure_all(extent, program, libraries):
     """Every Time, with a line on standard output for each plan."""
     times = []
-    for plan in plans(extent):
+    largest = churn_plan(extent, extent.largest)
+    for plan in [*plans(extent), largest]:
         others = dict(libraries, nothing=None) if plan.state == "churn" else libraries
-        found = measure_pairs(program, plan, others, extent.repeats)
+        if plan is largest:
+            others = {"osmem": libraries["osmem"]}
+        found = measure_pairs(program, plan, others, 1 if plan is largest else extent.repeats)
         print(f"{plan.state:<11}{plan.blocks:>10,}  " + "  ".join(
             f"{time.allocator} {tables.cell(time)}" for time in found), flush=True)
         times += found
-    return times + measure_walk(extent)
+    return times + measure_chase(extent, program) + measure_walk(extent)
 
 
 def draw(times, names):
@@ -113,7 +133,8 @@ def report(times, counts, facts, missing, names):
         tables.table(["measured on", ""], [[fact, value] for fact, value in facts], 2),
         "## Churn", tables.churn_table(times, names),
         "![nanoseconds per operation against live blocks](churn.svg)",
-        "How the cost grows:", tables.growth_table(times),
+        "How the cost grows, beside that of one access to a random block, whose address the access "
+        "before it has told (*chase*):", tables.growth_table(times),
         "## Other states", tables.states_table(times, {
             name: head for name, head in names.items() if name not in ("nothing", "listwalk")}),
         "## Instructions per operation of osmem",

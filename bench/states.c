@@ -130,6 +130,32 @@ static void churn_step(struct run *run)
 	replace(run, slot, random_size(run));
 }
 
+/*
+ * chase: the churn's blocks again, but an operation only reads in one of them
+ * which is the next: what memory alone costs an operation on a random block.
+ */
+
+static void chase_setup(struct run *run)
+{
+	churn_setup(run);
+	for (size_t slot = run->blocks - 1; slot > 0; slot--) {
+		size_t other = random_below(run, slot);
+		void *payload = run->slots[slot];
+
+		/* Sattolo: swapping with lower ones only makes one circle of all. */
+		run->slots[slot] = run->slots[other];
+		run->slots[other] = payload;
+	}
+	for (size_t slot = 0; slot < run->blocks; slot++)
+		*(void **)run->slots[slot] = run->slots[(slot + 1) % run->blocks];
+	run->cursor = run->slots[0];
+}
+
+static void chase_step(struct run *run)
+{
+	run->cursor = *(void **)run->cursor;
+}
+
 /* equal: as many holes as live blocks, all of one size */
 
 static void equal_setup(struct run *run)
@@ -285,6 +311,7 @@ static void astray_step(struct run *run)
 
 static const struct state states[] = {
 	{ .name = "churn", .setup = churn_setup, .step = churn_step, .steady = true },
+	{ .name = "chase", .setup = chase_setup, .step = chase_step, .steady = true },
 	{ .name = "equal", .setup = equal_setup, .step = equal_step, .most_steps = some_steps },
 	{ .name = "distinct", .setup = distinct_setup, .step = distinct_step,
 	  .most_steps = some_steps },

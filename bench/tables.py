@@ -82,18 +82,23 @@ def churn_table(times, names):
 
 def states_table(times, names):
     """The other states."""
-    rows = times_table([t for t in times if t.state != "churn"], names,
+    rows = times_table([t for t in times if t.state not in ("churn", "chase")], names,
                        lambda state, blocks: [state, f"{blocks:,}"])
     return table(["state", "blocks", *names.values()], rows)
 
 
 def growth_table(times):
-    """How osmem's and glibc's churn costs grow from 1,000 blocks on."""
-    cost = {(t.allocator, t.blocks): t.median for t in times if t.state == "churn"}
-    rows = [[f"{blocks:,} / 1,000",
-             *(f"{cost[name, blocks] / cost[name, 1000]:.2f}" for name in ("osmem", "glibc"))]
-            for name, blocks in cost if name == "osmem" and blocks > 1000]
-    return table(["churn at", "osmem", "glibc"], rows)
+    """How osmem's and glibc's churn costs grow from 1,000 blocks on, and one access to a block."""
+    cost = {(t.state, t.allocator, t.blocks): t.median for t in times
+            if t.state in ("churn", "chase")}
+    what = [("churn", "osmem"), ("churn", "glibc"), ("chase", "glibc")]
+    rows = [[f"{blocks:,}",
+             *(f"{cost[(*key, blocks)] / cost[(*key, 1000)]:.2f}" for key in what[:2]),
+             *(number(cost[(*key, blocks)] - cost[(*key, 1000)]) for key in what)]
+            for blocks in sorted({blocks for *key, blocks in cost if tuple(key) == what[0]})
+            if blocks > 1000]
+    return table(["live blocks", "osmem / at 1,000", "glibc / at 1,000", "osmem: ns more",
+                  "glibc: ns more", "one access: ns more"], rows)
 
 
 def instructions_table(rows):
