@@ -197,6 +197,15 @@ void block_tie(struct block_meta *b)
 
 /* From any pointer to a block */
 
+/* Whether b is a header: a seal alone would fit once in 2^30 tries, and there are many. */
+static bool begins_block(const struct block_meta *b, const struct region *r)
+{
+	size_t room = r->end - (uintptr_t)b - HEADER;
+
+	return b->size - 1 < room && b->size % ALIGNMENT == 0 &&
+	       (b->status == STATUS_FREE || b->status == STATUS_ALLOC) && block_is_sealed(b);
+}
+
 const struct block_meta *block_near(uintptr_t address)
 {
 	struct region *r = block_region(address);
@@ -206,11 +215,10 @@ const struct block_meta *block_near(uintptr_t address)
 
 	if (at > r->end - HEADER)
 		at = r->end - HEADER;
-	/* No seal fits where no block begins. */
-	while (at > stop && !block_is_sealed((const struct block_meta *)at))
+	while (at > stop && !begins_block((const struct block_meta *)at, r))
 		at -= ALIGNMENT;
 	b = (const struct block_meta *)at;
-	if (at > r->start && !block_is_sealed(b))
+	if (at > r->start && !begins_block(b, r))
 		return NULL;
 	block_verify(b);
 	while (block_end(b) <= address) {

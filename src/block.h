@@ -13,7 +13,7 @@
  *     with SEAL_INNER it belongs to run.h.
  *  4. next of a live block is its right neighbour, NULL for the region's last;
  *     a free block's belongs to run.h.
- *  5. seal fits the header (see below); where no block begins, none fits.
+ *  5. seal fits the header (see below).
  *  6. heap.last is the last block of the last region.
  *
  * The seal is a keyed check value over a header's address and fields, but not
@@ -94,7 +94,7 @@ static inline unsigned int block_seal_of(const struct block_meta *b)
 	uintptr_t next = (uintptr_t)b->next & -(uintptr_t)!block_is_free(b);
 	uint64_t where = heap.secret[0] ^ (uintptr_t)b ^ (b->size << 40 | b->size >> 24);
 	uint64_t what = heap.secret[1] ^ prev ^ next * 0x9e3779b97f4a7c15 ^
-			(uint64_t)((unsigned int)b->status ^ flags << 30) << 20;
+			((unsigned int)b->status ^ (uint64_t)flags << 32) * 0xd6e8feb86659fd93;
 	__uint128_t product = (__uint128_t)where * what;
 	uint64_t folded = (uint64_t)(product >> 64) ^ (uint64_t)product;
 
@@ -144,7 +144,7 @@ static inline struct block_meta *block_right(const struct block_meta *b)
 /* Whether b is the heap's last block and the break is still where b ends. */
 bool block_at_break(const struct block_meta *b);
 
-/* First growth of the heap (F1): one free, sealed block; NULL and ENOMEM. */
+/* First growth of the heap (F1): one free block, not sealed yet; NULL and ENOMEM. */
 struct block_meta *block_first(void);
 
 /* A new live block behind the heap's last one (H4), or in a new region; NULL and ENOMEM. */
@@ -166,8 +166,8 @@ void block_make_live(struct block_meta *b);
 struct block_meta *block_split(struct block_meta *b, size_t size);
 
 /*
- * Makes right, b's free right neighbour, part of b; verifies its header. To be followed, after the
- * last of several, by block_tie(b).
+ * Makes right, b's free right neighbour, part of b; verifies its header. The
+ * right neighbour of the last of several is to be told, as block_tie(b) does.
  */
 void block_swallow(struct block_meta *b, struct block_meta *right);
 

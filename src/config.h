@@ -13,6 +13,7 @@
 
 #include "block_meta.h"
 
+#define PAGE		4096UL		/* the least a mapping can be; x86-64 and most others */
 #define ALIGNMENT	8UL			/* of headers, payloads and sizes (G2) */
 #define HEADER		sizeof(struct block_meta)	/* in front of every payload (G1) */
 #define MMAP_THRESHOLD	(128UL * 1024)		/* spans from here on are mapped (W1) */

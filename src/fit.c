@@ -8,9 +8,15 @@ static uint32_t unmerged;	/* the first run in the list of those to be merged */
 
 /* The list of runs to be merged */
 
-static struct member *list_member(uint32_t first)
+/* Where the run at link has its place in the list: its second member. from has the link. */
+static struct member *list_member(uint32_t link, const struct block_meta *from)
 {
-	return member_of(run_second(link_block(first)));
+	struct block_meta *first = link_block(link);
+
+	block_verify(first);
+	if (unlikely(!run_has_members(first)))
+		check_fail("overwritten header", block_payload(from));
+	return member_of(run_second(first));
 }
 
 static void list_add(struct block_meta *first)
@@ -20,17 +26,21 @@ static void list_add(struct block_meta *first)
 	second->before = 0;
 	second->behind = unmerged;
 	if (unmerged)
-		list_member(unmerged)->before = link_to(first);
+		list_member(unmerged, first)->before = link_to(first);
 	unmerged = link_to(first);
 }
 
 static void list_remove(struct block_meta *first)
 {
-	struct block_meta *second = run_second(first);
-	const struct member *self = member_of(second);
-	uint32_t *before = self->before ? &list_member(self->before)->behind : &unmerged;
-	uint32_t *behind = self->behind ? &list_member(self->behind)->before : NULL;
+	const struct member *self = list_member(link_to(first), first);
+	const struct block_meta *second = run_second(first);
+	uint32_t *before = &unmerged;
+	uint32_t *behind = NULL;
 
+	if (self->before)
+		before = &list_member(self->before, second)->behind;
+	if (self->behind)
+		behind = &list_member(self->behind, second)->before;
 	if (unlikely(*before != link_to(first) || (behind && *behind != link_to(first))))
 		check_fail("overwritten header", block_payload(second));
 	*before = self->behind;
@@ -43,6 +53,8 @@ static void list_remove(struct block_meta *first)
 void fit_take(struct block_meta *first)
 {
 	block_verify(first);
+	if (unlikely(!block_is_free(first) || first->seal & SEAL_INNER))
+		check_fail("overwritten header", block_payload(first));
 	index_remove(first);
 	if (run_has_members(first))
 		list_remove(first);
@@ -66,7 +78,7 @@ static void run_put(struct block_meta *first, struct block_meta *last)
 		member_of(last)->first = link_to(first);
 		list_add(first);
 	}
-	index_insert(first);
+	index_insert(first, block_end(last) - (uintptr_t)block_payload(first));
 }
 
 static bool is_free(const struct block_meta *b)
@@ -103,10 +115,8 @@ void fit_add(struct block_meta *b)
  */
 static void run_merge(struct block_meta *first)
 {
-	size_t size;
+	size_t size = run_size(first);
 
-	block_verify(first);
-	size = run_size(first);
 	list_remove(first);
 	first->size = size;
 	seal_free(first, 0);
@@ -124,11 +134,6 @@ void fit_settle(void)
 	heap.merges++;
 }
 
-struct block_meta *fit_best(size_t size)
-{
-	return index_best(size);
-}
-
 size_t fit_last(void)
 {
 	block_verify(heap.last);
@@ -142,7 +147,6 @@ size_t fit_right_of(const struct block_meta *b, bool *reaches_last)
 	*reaches_last = false;
 	if (!is_free(right))
 		return 0;
-	block_verify(right);
 	*reaches_last = run_last(right) == heap.last;
 	return run_size(right);
 }
@@ -154,9 +158,8 @@ void fit_absorb(struct block_meta *b, size_t size)
 
 	if (!is_free(right))
 		return;
-	block_verify(right);
-	last = run_last(right);
 	fit_take(right);
+	last = run_last(right);
 	while (b->size < size && right <= last) {
 		block_swallow(b, right);
 		right = (struct block_meta *)block_end(b);
@@ -168,11 +171,6 @@ void fit_absorb(struct block_meta *b, size_t size)
 	block_verify(right);
 	right->prev = b;
 	run_put(right, last);
-}
-
-const struct block_meta *fit_large_around(uintptr_t address)
-{
-	return index_large_around(address);
 }
 
 /* Audit */
@@ -226,8 +224,8 @@ const char *fit_check(void)
 	fault = index_check(&runs);
 	if (!fault && runs != census.runs)
 		fault = "fit 1: a run that is not in the index";
-	for (uint32_t link = unmerged; link && !fault; link = list_member(link)->behind)
-		if (!run_has_members(link_block(link)) || census.unmerged-- == 0)
+	for (uint32_t link = unmerged; link && !fault; link = list_member(link, heap.last)->behind)
+		if (census.unmerged-- == 0)
 			fault = "fit 4: list of what is to be merged";
 	if (!fault && census.unmerged)
 		fault = "fit 4: list of what is to be merged";

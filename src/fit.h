@@ -28,16 +28,10 @@
 /* b is free from now on. Seals it. Its prev is its left neighbour, live or free. */
 void fit_add(struct block_meta *b);
 
-/*
- * The best fit for size once everything is merged (H2): the block itself or the
- * first of the blocks that will be it. NULL when there is none. Changes nothing.
- */
-struct block_meta *fit_best(size_t size);
-
 /* Merges every run of adjacent free blocks (H1). */
 void fit_settle(void);
 
-/* Takes the run that begins with first out of the index and verifies that header. */
+/* Takes the run that begins with first out of the index, and verifies that one does. */
 void fit_take(struct block_meta *first);
 
 /* How large the free block at the heap's end will be once merged; 0: the last one is live. */
@@ -54,12 +48,6 @@ size_t fit_right_of(const struct block_meta *b, bool *reaches_last);
  * has size bytes or there is none left. The caller reseals b.
  */
 void fit_absorb(struct block_meta *b, size_t size);
-
-/*
- * The free block that has the byte at address, or will have once merged, if it
- * is larger than any live one; else NULL.
- */
-const struct block_meta *fit_large_around(uintptr_t address);
 
 /* NULL or the name of the broken invariant. */
 const char *fit_check(void);

@@ -8,7 +8,7 @@
 /* Bins */
 #define EXACT_LOG	(31 - __builtin_clz(EXACT_BINS))
 #define STEP_LOG	(31 - __builtin_clz(RANGE_STEPS))
-#define RANGE_BINS	((LINK_BITS + 1 - EXACT_LOG) * RANGE_STEPS)
+#define RANGE_BINS	((LINK_BITS - EXACT_LOG) * RANGE_STEPS)
 #define BINS		(EXACT_BINS + RANGE_BINS)
 #define BIN_WORDS	((BINS + WORD_BITS - 1) / WORD_BITS)
 
@@ -51,9 +51,14 @@ static uint64_t bit(unsigned int n)
 /* Keys and their places */
 
 /* What the index orders runs by: size in units, then address. */
+static uint64_t key_for(const struct block_meta *first, size_t size)
+{
+	return size / ALIGNMENT << LINK_BITS | link_to(first);
+}
+
 static uint64_t key_of(struct block_meta *first)
 {
-	return run_size(first) / ALIGNMENT << LINK_BITS | link_to(first);
+	return key_for(first, run_size(first));
 }
 
 /* Where in the index a key belongs. */
@@ -185,9 +190,15 @@ static uint32_t bin_first(unsigned int bin)
 
 /* The tree of one cell */
 
-static struct links *link_follow(uint32_t link)
+/* The links of a node that a link leads to, to be changed: nobody else's memory is written to. */
+static struct links *node_links(uint32_t link)
 {
-	return links_of(link_block(link));
+	struct block_meta *b = link_block(link);
+
+	block_verify(b);
+	if (unlikely(!block_is_free(b)))
+		check_fail("overwritten header", block_payload(b));
+	return links_of(b);
 }
 
 /* The bit that decides below one that decides on bit: no path goes on below all bits. */
@@ -207,13 +218,13 @@ static unsigned int branch(uint64_t key, int bit)
 /* Takes some leaf out of the tree at *slot, which decides on bit, and returns it. */
 static uint32_t tree_pluck(uint32_t *slot, int bit)
 {
-	struct links *node = link_follow(*slot);
+	struct links *node = links_of(link_block(*slot));
 	uint32_t leaf;
 
 	while (node->to[0] | node->to[1]) {
 		slot = &node->to[!node->to[0]];
 		bit = next_bit(bit, *slot);
-		node = link_follow(*slot);
+		node = node_links(*slot);
 	}
 	leaf = *slot;
 	*slot = 0;
@@ -223,11 +234,11 @@ static uint32_t tree_pluck(uint32_t *slot, int bit)
 static void tree_insert(uint32_t *slot, int bit, uint64_t key)
 {
 	while (*slot) {
-		slot = &link_follow(*slot)->to[branch(key, bit)];
+		slot = &node_links(*slot)->to[branch(key, bit)];
 		bit = next_bit(bit, (uint32_t)key);
 	}
 	*slot = (uint32_t)key;
-	*link_follow((uint32_t)key) = (struct links){ { 0, 0 } };
+	*links_of(link_block((uint32_t)key)) = (struct links){ { 0, 0 } };
 }
 
 static void tree_remove(uint32_t *slot, int bit, uint64_t key)
@@ -235,13 +246,13 @@ static void tree_remove(uint32_t *slot, int bit, uint64_t key)
 	uint32_t leaf;
 
 	while (*slot != (uint32_t)key) {
-		slot = &link_follow(*slot)->to[branch(key, bit)];
+		slot = &node_links(*slot)->to[branch(key, bit)];
 		bit = next_bit(*slot ? bit : -1, (uint32_t)key);
 	}
 	leaf = tree_pluck(slot, bit);
 	if (leaf == (uint32_t)key)
 		return;
-	*link_follow(leaf) = *link_follow((uint32_t)key);
+	*links_of(link_block(leaf)) = *links_of(link_block((uint32_t)key));
 	*slot = leaf;
 }
 
@@ -304,9 +315,9 @@ static struct block_meta *tree_at_least(uint32_t link, int bit, uint64_t bound)
 
 /* The index */
 
-void index_insert(struct block_meta *first)
+void index_insert(struct block_meta *first, size_t size)
 {
-	uint64_t key = key_of(first);
+	uint64_t key = key_for(first, size);
 	struct place place = place_of(key);
 
 	if (!*place.root)
@@ -359,17 +370,19 @@ struct block_meta *index_best(size_t size)
 
 /* Large runs */
 
-static struct block_meta *tree_around(uint32_t link, uintptr_t address)
+static struct block_meta *tree_around(uint32_t link, int bit, uintptr_t address)
 {
-	struct block_meta *b, *found;
+	struct block_meta *b, *found = NULL;
 
 	if (!link)
 		return NULL;
 	b = link_block(link);
 	if (address - (uintptr_t)b < HEADER + run_size(b))
 		return b;
-	found = tree_around(links_of(b)->to[0], address);
-	return found ? found : tree_around(links_of(b)->to[1], address);
+	for (int way = 0; way < 2 && !found; way++)
+		if (links_of(b)->to[way])
+			found = tree_around(links_of(b)->to[way], next_bit(bit, link), address);
+	return found;
 }
 
 struct block_meta *index_large_around(uintptr_t address)
@@ -379,7 +392,7 @@ struct block_meta *index_large_around(uintptr_t address)
 
 	for (unsigned int range = least.bin - EXACT_BINS; range < RANGE_BINS && !found; range++)
 		for (uint64_t cells = range_cells[range]; cells && !found; cells &= cells - 1)
-			found = tree_around(range_roots[range][lowest(cells)], address);
+			found = tree_around(range_roots[range][lowest(cells)], WORD_BITS, address);
 	return found;
 }
 
@@ -396,7 +409,7 @@ static bool tree_agrees(uint32_t link, int bit, uint64_t path, size_t *runs)
 	b = link_block(link);
 	children = links_of(b);
 	++*runs;
-	if (!block_is_sealed(b) || !block_is_free(b) || b->seal & SEAL_INNER ||
+	if (bit < -1 || !block_is_sealed(b) || !block_is_free(b) || b->seal & SEAL_INNER ||
 	    (key_of(b) ^ path) >> (bit + 1))
 		return false;
 	return tree_agrees(children->to[0], bit - 1, path, runs) &&

@@ -27,13 +27,16 @@
 
 #include "run.h"
 
-/* Adds the run that begins with first, whose members are all in place. */
-void index_insert(struct block_meta *first);
+/* Adds the run that begins with first and will have size bytes as one block. */
+void index_insert(struct block_meta *first, size_t size);
 
 /* Removes it, before anything of it changes. */
 void index_remove(struct block_meta *first);
 
-/* The first member of the smallest, then lowest run of at least size; NULL: there is none. */
+/*
+ * The best fit for size once everything is merged (H2), by its first member;
+ * NULL when there is none. Changes nothing.
+ */
 struct block_meta *index_best(size_t size);
 
 /*

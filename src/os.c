@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
+#define _GNU_SOURCE
+
 #include "os.h"
 
 #include <errno.h>
@@ -7,6 +9,8 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#include "config.h"
 
 size_t os_page_size(void)
 {
@@ -59,6 +63,47 @@ void *os_map(size_t length)
 		return start;
 	errno = ENOMEM;
 	return NULL;
+}
+
+void *os_map_aligned(size_t length, size_t alignment)
+{
+	size_t whole = length + alignment - PAGE;
+	char *start, *aligned;
+	size_t before;
+
+	start = length > SIZE_MAX - alignment ? NULL : os_map(whole);
+	if (!start) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	before = -(uintptr_t)start & (alignment - 1);
+	aligned = start + before;
+	if (before)
+		os_unmap(start, before);
+	if (whole - before - length)
+		os_unmap(aligned + length, whole - before - length);
+	return aligned;
+}
+
+bool os_resize(void *start, size_t length, size_t new_length)
+{
+	if (mremap(start, length, new_length, 0) != MAP_FAILED)
+		return true;
+	errno = ENOMEM;
+	return false;
+}
+
+bool os_move(void *start, size_t length, void *onto, size_t new_length)
+{
+	if (mremap(start, length, new_length, MREMAP_MAYMOVE | MREMAP_FIXED, onto) != MAP_FAILED)
+		return true;
+	errno = ENOMEM;
+	return false;
+}
+
+bool os_purge(void *start, size_t length)
+{
+	return madvise(start, length, MADV_DONTNEED) == 0;
 }
 
 bool os_unmap(void *start, size_t length)

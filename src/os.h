@@ -48,6 +48,18 @@ bool os_break_grow(size_t bytes);
 /* A private, zeroed mapping (M1); NULL with errno = ENOMEM. */
 void *os_map(size_t length);
 
+/* The same, with a start that is a multiple of alignment, a power of two of pages. */
+void *os_map_aligned(size_t length, size_t alignment);
+
+/* Makes a mapping longer or shorter where it is; false with errno = ENOMEM. */
+bool os_resize(void *start, size_t length, size_t new_length);
+
+/* Moves a mapping with its contents onto another one, which it replaces; false: ENOMEM. */
+bool os_move(void *start, size_t length, void *onto, size_t new_length);
+
+/* Gives the pages of a range back, which stays mapped and reads as zeroes; false: not now. */
+bool os_purge(void *start, size_t length);
+
 /* Gives a whole mapping back; false with errno = ENOMEM, and it is still there. */
 bool os_unmap(void *start, size_t length);
 

@@ -14,6 +14,7 @@
 
 #include "block.h"
 #include "fit.h"
+#include "index.h"
 #include "lock.h"
 #include "map.h"
 #include "os.h"
@@ -137,9 +138,11 @@ static struct block_meta *place(size_t usable, bool last_taken)
 
 	if (unlikely(!heap.tail) && !first_use())
 		return NULL;
-	b = fit_best(usable);
+	b = index_best(usable);
 	if (likely(b)) {
 		fit_settle();
+		if (unlikely(b->size < usable))
+			check_fail("overwritten header", block_payload(b));
 		fit_take(b);
 		occupy(b, usable);
 		return b;
@@ -196,7 +199,7 @@ static const struct block_meta *block_around(const void *ptr)
 	const struct block_meta *b = block_near((uintptr_t)ptr);
 
 	if (!b)
-		b = fit_large_around((uintptr_t)ptr);
+		b = index_large_around((uintptr_t)ptr);
 	/* Else some header on the way is broken: the walk finds it and aborts. */
 	if (!b)
 		block_walk(look, NULL);

@@ -8,6 +8,7 @@ struct block_meta *run_last(struct block_meta *first)
 
 	if (!run_has_members(first))
 		return first;
+	block_verify(first);
 	last = link_block(member_of(run_second(first))->last);
 	block_verify(last);
 	if (unlikely(member_of(last)->first != link_to(first)))

@@ -18,8 +18,9 @@
  *                   second member tells the last one, the last one tells the
  *                   first: both ends of a run are a step away from each other.
  *
- * No seal covers a link. A link is checked where it is followed: it leads into
- * the heap, and what it leads to has a link back.
+ * No seal covers a link. One that was overwritten is noticed when it is followed:
+ * it leads out of the heap, or what it leads to is no free block's header, or
+ * has no link back.
  */
 
 #ifndef RUN_H
@@ -58,12 +59,12 @@ static inline uint32_t link_to(const struct block_meta *b)
 	return (uint32_t)(((uintptr_t)b - heap.base) / ALIGNMENT) + 1;
 }
 
-/* Where a link leads. A link beyond the heap can only come from an overwritten header. */
+/* Where a link leads. A link out of the heap can only come from an overwritten header. */
 static inline struct block_meta *link_block(uint32_t link)
 {
 	uintptr_t at = heap.base + (link - 1UL) * ALIGNMENT;
 
-	if (unlikely(at >= heap.tail->end))
+	if (unlikely(at - heap.base >= heap.tail->end - heap.base - HEADER))
 		check_fail("overwritten header", (void *)(at + HEADER));
 	return (struct block_meta *)at;
 }
@@ -79,7 +80,7 @@ static inline struct block_meta *run_second(const struct block_meta *first)
 	return (struct block_meta *)block_end(first);
 }
 
-/* The last member of the run that begins with first; verifies its header if it is another one. */
+/* The last member of the run that begins with first; verifies both headers if they are two. */
 struct block_meta *run_last(struct block_meta *first);
 
 /* The first member of the run that ends with last; verifies last if it is another one. */

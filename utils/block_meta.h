@@ -26,9 +26,9 @@
 struct block_meta {
 	size_t size;		/* usable bytes behind the header, a multiple of 8 */
 	int status;		/* one of STATUS_* */
-	unsigned int seal;	/* check value over this header; bit 0: see fit.h */
-	struct block_meta *prev;	/* left neighbour on the heap, NULL for a region's first */
-	struct block_meta *next;	/* live: right neighbour or NULL; free: links of fit.h */
+	unsigned int seal;	/* check value over this header, and two flags of run.h */
+	struct block_meta *prev;	/* left neighbour or NULL; in some free blocks run.h's */
+	struct block_meta *next;	/* live: right neighbour or NULL; free: links of run.h */
 };
 
 /*

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * The lock of what heaps share: chunks, descriptors, the page map, idle heaps.
+ *
+ * A fork() in a signal handler may come in the middle of a change, made by the
+ * very thread that forks, so that waiting for the lock would not help. The
+ * child is told by central_busy and begins with new chunks and descriptors
+ * (heap.c): the old ones stay as they are, with all blocks in them.
+ */
+
+#ifndef CENTRAL_H
+#define CENTRAL_H
+
+#include "lock.h"
+
+/* Nobody but the holder of the lock writes it. */
+extern bool central_busy;
+
+/* Stores before it are made before those behind it, as a signal handler sees them. */
+static inline void signal_fence(void)
+{
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+static inline void central_take(void)
+{
+	lock_take();
+	central_busy = true;
+	signal_fence();
+}
+
+static inline void central_give(void)
+{
+	signal_fence();
+	central_busy = false;
+	lock_give();
+}
+
+#endif

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "heap.h"
+
+#include <errno.h>
+#include <pthread.h>
+
+#include "central.h"
+#include "meta.h"
+#include "os.h"
+
+static struct slab slab_none;
+
+__extension__ struct heap heap_none = { .direct = { [0 ... DIRECT_MOST / GRAIN] = &slab_none } };
+__thread struct heap *heap_mine __attribute__((tls_model("initial-exec"))) = &heap_none;
+
+bool central_busy;
+
+static struct heap *idle;	/* heaps whose threads have ended; under the lock */
+static pthread_key_t key;	/* its destructor ends a thread's use of its heap */
+static bool ready;
+
+/* The lists of slabs with free slots */
+
+/* Makes direct[] agree with the beginning of a class's list. */
+static void list_changed(struct heap *heap, unsigned int class)
+{
+	struct slab *first = heap->lists[class] ? heap->lists[class] : &slab_none;
+	size_t end = class_size(class) / GRAIN;
+
+	if (class_size(class) > DIRECT_MOST)
+		return;
+	for (size_t i = class ? class_size(class - 1) / GRAIN + 1 : 0; i <= end; i++)
+		heap->direct[i] = first;
+}
+
+static void list_add(struct heap *heap, struct slab *slab)
+{
+	struct slab **list = &heap->lists[slab->class];
+
+	slab->prev = NULL;
+	slab->next = *list;
+	if (*list)
+		(*list)->prev = slab;
+	*list = slab;
+	list_changed(heap, slab->class);
+}
+
+static void list_remove(struct heap *heap, struct slab *slab)
+{
+	if (slab->next)
+		slab->next->prev = slab->prev;
+	if (slab->prev)
+		slab->prev->next = slab->next;
+	else
+		heap->lists[slab->class] = slab->next;
+	list_changed(heap, slab->class);
+}
+
+/* Empty slabs */
+
+/* The listed slab is empty: keeps it if it is the only one of its class, else gives it back. */
+static void retire(struct heap *heap, struct slab *slab)
+{
+	/* A slab in the mailbox is retired when the mail is read. */
+	if (__atomic_load_n(&slab->mailed, __ATOMIC_RELAXED))
+		return;
+	if (heap->keeps[slab->class]) {
+		list_remove(heap, slab);
+		slab_close(slab);
+	} else {
+		heap->keeps[slab->class] = true;
+		slab->kept = true;
+		slab->countdown++;
+	}
+}
+
+/* What a fork in a signal handler must not find half done, see central.h. */
+
+static void begin(struct heap *heap)
+{
+	heap->busy = true;
+	signal_fence();
+}
+
+static void finish(struct heap *heap)
+{
+	signal_fence();
+	heap->busy = false;
+}
+
+/* In the child. What was half done stays so, unused; blocks are freed into it as if remote. */
+static void after_fork(void)
+{
+	if (central_busy) {
+		span_abandon();
+		slab_abandon();
+		meta_abandon();
+		idle = NULL;
+		central_busy = false;
+	}
+	if (heap_mine->busy)
+		heap_mine = &heap_none;
+}
+
+void heap_free_slow(struct heap *heap, struct slab *slab)
+{
+	begin(heap);
+	if (slab->full) {
+		slab_take_back(slab);
+		slab->countdown--;
+		list_add(heap, slab);
+	}
+	if (slab->countdown == 0)
+		retire(heap, slab);
+	finish(heap);
+}
+
+/* Mail */
+
+void heap_free_remote(struct slab *slab, void *slot)
+{
+	struct heap *heap = slab->owner;
+
+	if (!slab_push_remote(slab, slot))
+		return;
+	slab->mail = __atomic_load_n(&heap->mailbox, __ATOMIC_RELAXED);
+	while (!__atomic_compare_exchange_n(&heap->mailbox, &slab->mail, slab, true,
+					    __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		;
+}
+
+/* Looks after the slabs into which others have freed since they were put aside. */
+static void read_mail(struct heap *heap)
+{
+	struct slab *slab;
+
+	if (!__atomic_load_n(&heap->mailbox, __ATOMIC_RELAXED))
+		return;
+	slab = __atomic_exchange_n(&heap->mailbox, NULL, __ATOMIC_ACQUIRE);
+	while (slab) {
+		struct slab *next = slab->mail;
+
+		__atomic_store_n(&slab->mailed, false, __ATOMIC_RELAXED);
+		if (slab->full) {
+			slab_take_back(slab);
+			list_add(heap, slab);
+		}
+		slab_collect(slab);
+		if (slab->countdown == 0)
+			retire(heap, slab);
+		slab = next;
+	}
+}
+
+/* Heaps and threads */
+
+static void heap_leave(void *heap);
+
+/* What is done once, by the first thread, before it has a block. */
+static void get_ready(void)
+{
+	uint64_t secret[2];
+
+	os_secret(secret);
+	slab_secret = secret[1] | 1;
+	pthread_atfork(NULL, NULL, after_fork);
+	ready = pthread_key_create(&key, heap_leave) == 0;
+}
+
+static struct heap *heap_make(void)
+{
+	struct heap *heap = meta_alloc(sizeof(*heap));
+
+	if (!heap)
+		return NULL;
+	for (size_t i = 0; i < sizeof(heap->direct) / sizeof(heap->direct[0]); i++)
+		heap->direct[i] = &slab_none;
+	return heap;
+}
+
+/* The calling thread gets a heap; NULL and ENOMEM. */
+static struct heap *heap_enter(void)
+{
+	struct heap *heap;
+
+	central_take();
+	if (!ready)
+		get_ready();
+	heap = idle;
+	if (heap)
+		idle = heap->next;
+	else
+		heap = heap_make();
+	central_give();
+	if (!heap)
+		return NULL;
+	heap_mine = heap;
+	/* This may allocate: the thread has its heap by now. */
+	pthread_setspecific(key, heap);
+	return heap;
+}
+
+/* The thread ends. It may still free, and even allocate: then it gets a heap again. */
+static void heap_leave(void *heap)
+{
+	heap_trim();
+	heap_mine = &heap_none;
+	central_take();
+	((struct heap *)heap)->next = idle;
+	idle = heap;
+	central_give();
+}
+
+/* Slots */
+
+/* A slab of the class with a free slot, first in its list; NULL and ENOMEM. */
+static struct slab *find_slab(struct heap *heap, unsigned int class)
+{
+	struct slab *slab;
+
+	read_mail(heap);
+	while ((slab = heap->lists[class])) {
+		if (slab_refill(slab))
+			return slab;
+		list_remove(heap, slab);
+		heap->keeps[class] &= !slab->kept;
+		if (!slab_set_aside(slab))
+			list_add(heap, slab);
+	}
+	slab = slab_open(class, heap);
+	if (!slab)
+		return NULL;
+	list_add(heap, slab);
+	slab_refill(slab);
+	return slab;
+}
+
+void *heap_alloc_slow(struct heap *heap, size_t size)
+{
+	unsigned int class = class_of(size);
+	struct slab *slab;
+
+	if (heap == &heap_none)
+		heap = heap_enter();
+	slab = heap ? heap->lists[class] : NULL;
+	if (heap && (!slab || !slab->free)) {
+		begin(heap);
+		slab = find_slab(heap, class);
+		finish(heap);
+	}
+	return slab ? slab_pop(slab) : NULL;
+}
+
+void heap_trim(void)
+{
+	struct heap *heap = heap_mine;
+
+	begin(heap);
+	read_mail(heap);
+	for (unsigned int class = 0; class < CLASSES; class++)
+		for (struct slab *slab = heap->lists[class], *next; slab; slab = next) {
+			next = slab->next;
+			slab_collect(slab);
+			if (slab_live(slab) || __atomic_load_n(&slab->mailed, __ATOMIC_RELAXED))
+				continue;
+			heap->keeps[class] &= !slab->kept;
+			list_remove(heap, slab);
+			slab_close(slab);
+		}
+	finish(heap);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * Heaps: a thread's slabs with free slots, by class. A heap has one thread, and
+ * outlives it: the next thread that begins takes it over as it is, so a slab
+ * never changes its owner.
+ *
+ * Other threads free into a slab (slab.h). When that slab was full, and so in no
+ * list, they put it into the heap's mailbox, which the heap empties when it runs
+ * out of slots.
+ *
+ * Invariants:
+ *
+ *  1. direct[i] is the first of the list of the class of i * GRAIN bytes, or
+ *     slab_none where that list is empty.
+ *  2. A slab is in its class's list exactly when it is not full.
+ *  3. At most one slab of a class is kept.
+ */
+
+#ifndef HEAP_H
+#define HEAP_H
+
+#include "slab.h"
+
+#define DIRECT_MOST	FINE_MOST	/* bytes, up to which direct[] finds the slab */
+
+struct heap {
+	struct slab *direct[DIRECT_MOST / GRAIN + 1];
+	struct slab *lists[CLASSES];
+	bool keeps[CLASSES];	/* the class has a slab that is kept */
+	bool busy;		/* its thread is changing more than a free list */
+	struct slab *mailbox __attribute__((aligned(64)));
+	struct heap *next;	/* among those without a thread */
+};
+
+/* The calling thread's heap; heap_none, which has no slots, before it has one. */
+extern __thread struct heap *heap_mine __attribute__((tls_model("initial-exec")));
+extern struct heap heap_none;
+
+/* A slot of size bytes, size <= SLOT_MOST; NULL and ENOMEM. For the thread of the heap. */
+void *heap_alloc_slow(struct heap *heap, size_t size);
+
+/* slab_push() said so. */
+void heap_free_slow(struct heap *heap, struct slab *slab);
+
+/* Gives a slot of another thread's slab back. */
+void heap_free_remote(struct slab *slab, void *slot);
+
+/* Gives empty slabs of the calling thread back. */
+void heap_trim(void);
+
+#endif

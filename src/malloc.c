@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+/*
+ * The C malloc family: names and corner cases. No state, no policy.
+ *
+ * Every function follows the Linux man pages malloc(3), posix_memalign(3) and
+ * malloc_usable_size(3), and glibc where those leave something open. On failure
+ * NULL with errno = ENOMEM; errno is left alone otherwise.
+ */
+
+#include "osmalloc.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "check.h"
+#include "heap.h"
+#include "large.h"
+
+static bool is_power_of_two(size_t n)
+{
+	return n && !(n & (n - 1));
+}
+
+/* From a pointer to its slab, or no further */
+
+/* B4 for the production allocator: one line, and the end. */
+static __attribute__((cold, noreturn)) void misuse(const char *api, const struct slab *slab,
+						    const void *ptr)
+{
+	const char *what = "invalid pointer";
+
+	if (slab == &slab_gone || (slab && slab_has_slot(slab, ptr) && slot_is_free(ptr)))
+		what = "double free";
+	else if (slab && (uintptr_t)ptr - slab->start <
+			 __atomic_load_n(&slab->carved, __ATOMIC_RELAXED) * slab->size)
+		what = "interior pointer";
+	check_report("osmalloc", api, what, ptr);
+}
+
+/* The slab of a live block; does not return if ptr is none. */
+static inline struct slab *slab_of(const char *api, void *ptr)
+{
+	struct slab *slab = pagemap_get(ptr);
+
+	if (unlikely(!slab || !slab_has_slot(slab, ptr) || slot_is_free(ptr)))
+		misuse(api, slab, ptr);
+	return slab;
+}
+
+/* Taking and giving */
+
+static inline void *take(size_t size)
+{
+	struct heap *heap = heap_mine;
+	struct slab *slab;
+
+	if (likely(size <= DIRECT_MOST)) {
+		slab = heap->direct[(size + GRAIN - 1) / GRAIN];
+		if (likely(slab->free))
+			return slab_pop(slab);
+	} else if (size > SLOT_MOST) {
+		return large_alloc(size, GRAIN);
+	}
+	return heap_alloc_slow(heap, size);
+}
+
+static __attribute__((noinline)) void give_slow(struct slab *slab, void *ptr)
+{
+	int error = errno;
+
+	if (slab->owner == heap_mine)
+		heap_free_slow(slab->owner, slab);
+	else if (slab->owner)
+		heap_free_remote(slab, ptr);
+	else
+		large_free(slab);
+	errno = error;
+}
+
+static inline void give(struct slab *slab, void *ptr)
+{
+	if (likely(slab->owner == heap_mine) && likely(!slab_push(slab, ptr)))
+		return;
+	give_slow(slab, ptr);
+}
+
+/* The family */
+
+OSMALLOC_API void *malloc(size_t size)
+{
+	return take(size);
+}
+
+OSMALLOC_API void free(void *ptr)
+{
+	if (likely(ptr))
+		give(slab_of("free", ptr), ptr);
+}
+
+OSMALLOC_API void *calloc(size_t nmemb, size_t size)
+{
+	size_t total;
+	void *ptr;
+
+	if (__builtin_mul_overflow(nmemb, size, &total))
+		total = SIZE_MAX;
+	ptr = take(total);
+	if (ptr && !(total > SLOT_MOST && large_is_zero(pagemap_get(ptr))))
+		memset(ptr, 0, total);
+	return ptr;
+}
+
+/* Whether a block of that many usable bytes may as well stay for a request of size. */
+static bool fits_well(size_t usable, size_t size)
+{
+	return size <= usable && (size >= usable / 2 || usable <= 2 * GRAIN);
+}
+
+OSMALLOC_API void *realloc(void *ptr, size_t size)
+{
+	struct slab *slab;
+	size_t usable;
+	void *moved;
+
+	if (!ptr)
+		return take(size);
+	slab = slab_of("realloc", ptr);
+	if (size == 0) {
+		give(slab, ptr);
+		return NULL;
+	}
+	usable = slab->size;
+	if (fits_well(usable, size))
+		return ptr;
+	moved = large_resize(slab, size);
+	if (moved)
+		return moved;
+	moved = take(size);
+	if (moved) {
+		memcpy(moved, ptr, size < usable ? size : usable);
+		give(slab, ptr);
+	}
+	/* A block that cannot be made smaller is large enough. */
+	return moved || size > usable ? moved : ptr;
+}
+
+OSMALLOC_API void *reallocarray(void *ptr, size_t nmemb, size_t size)
+{
+	size_t total;
+
+	if (__builtin_mul_overflow(nmemb, size, &total)) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return realloc(ptr, total);
+}
+
+/* Alignment */
+
+/* Wants a power of two. Slots whose size is a multiple of it are aligned, see sizeclass.h. */
+static void *take_aligned(size_t alignment, size_t size)
+{
+	size_t rounded = (size + alignment - 1) & ~(alignment - 1);
+
+	if (alignment <= GRAIN)
+		return take(size);
+	if (alignment <= UNIT && size <= SLOT_MOST && rounded <= SLOT_MOST)
+		return take(rounded ? rounded : alignment);
+	return large_alloc(size, alignment);
+}
+
+OSMALLOC_API void *aligned_alloc(size_t alignment, size_t size)
+{
+	if (is_power_of_two(alignment))
+		return take_aligned(alignment, size);
+	errno = EINVAL;
+	return NULL;
+}
+
+OSMALLOC_API void *memalign(size_t alignment, size_t size)
+{
+	return aligned_alloc(alignment, size);
+}
+
+OSMALLOC_API int posix_memalign(void **memptr, size_t alignment, size_t size)
+{
+	int error = errno;
+	void *ptr;
+
+	if (!is_power_of_two(alignment) || alignment % sizeof(void *))
+		return EINVAL;
+	ptr = take_aligned(alignment, size);
+	errno = error;
+	if (!ptr)
+		return ENOMEM;
+	*memptr = ptr;
+	return 0;
+}
+
+OSMALLOC_API void *valloc(size_t size)
+{
+	return take_aligned(PAGE, size);
+}
+
+OSMALLOC_API void *pvalloc(size_t size)
+{
+	if (size > LARGE_MOST) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return take_aligned(PAGE, size ? (size + PAGE - 1) & ~(PAGE - 1) : PAGE);
+}
+
+/* The rest */
+
+OSMALLOC_API void cfree(void *ptr)
+{
+	free(ptr);
+}
+
+OSMALLOC_API void free_sized(void *ptr, size_t size)
+{
+	(void)size;
+	free(ptr);
+}
+
+OSMALLOC_API void free_aligned_sized(void *ptr, size_t alignment, size_t size)
+{
+	(void)alignment;
+	(void)size;
+	free(ptr);
+}
+
+OSMALLOC_API size_t malloc_usable_size(void *ptr)
+{
+	return ptr ? slab_of("malloc_usable_size", ptr)->size : 0;
+}
+
+/* The names of the C library's own entries, for binaries that call those. */
+
+OSMALLOC_API void *__libc_malloc(size_t size)
+{
+	return malloc(size);
+}
+
+OSMALLOC_API void __libc_free(void *ptr)
+{
+	free(ptr);
+}
+
+OSMALLOC_API void *__libc_calloc(size_t nmemb, size_t size)
+{
+	return calloc(nmemb, size);
+}
+
+OSMALLOC_API void *__libc_realloc(void *ptr, size_t size)
+{
+	return realloc(ptr, size);
+}
+
+OSMALLOC_API void *__libc_memalign(size_t alignment, size_t size)
+{
+	return memalign(alignment, size);
+}
+
+OSMALLOC_API void *__libc_valloc(size_t size)
+{
+	return valloc(size);
+}
+
+OSMALLOC_API void *__libc_pvalloc(size_t size)
+{
+	return pvalloc(size);
+}

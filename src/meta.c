@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "meta.h"
+
+#include "os.h"
+
+#define META_LINE	64UL			/* what descriptors are aligned to: a cache line */
+#define META_BLOCK	(256UL * 1024)		/* bytes mapped at a time */
+
+static char *next;
+static char *end;
+
+void *meta_alloc(size_t size)
+{
+	char *memory;
+
+	size = (size + META_LINE - 1) & ~(META_LINE - 1);
+	memory = next;
+	if (!memory || size > (size_t)(end - memory)) {
+		memory = os_map(META_BLOCK);
+		if (!memory)
+			return NULL;
+		end = memory + META_BLOCK;
+	}
+	next = memory + size;
+	return memory;
+}
+
+void meta_abandon(void)
+{
+	next = NULL;
+}

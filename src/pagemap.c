@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "pagemap.h"
+
+#include "os.h"
+
+struct pagemap_leaf *pagemap_root[1U << PAGEMAP_ROOT_LOG];
+
+static struct pagemap_leaf **slot_of(uintptr_t page)
+{
+	return &pagemap_root[page >> PAGEMAP_LEAF_LOG & ((1U << PAGEMAP_ROOT_LOG) - 1)];
+}
+
+bool pagemap_reserve(uintptr_t start, size_t length)
+{
+	uintptr_t first = start / PAGE >> PAGEMAP_LEAF_LOG;
+	uintptr_t last = (start + length - 1) / PAGE >> PAGEMAP_LEAF_LOG;
+
+	for (uintptr_t i = first; i <= last; i++) {
+		struct pagemap_leaf *leaf;
+
+		if (pagemap_root[i])
+			continue;
+		leaf = os_map(sizeof(*leaf));
+		if (!leaf)
+			return false;
+		__atomic_store_n(&pagemap_root[i], leaf, __ATOMIC_RELEASE);
+	}
+	return true;
+}
+
+void pagemap_set(uintptr_t start, size_t length, struct slab *slab)
+{
+	for (uintptr_t page = start / PAGE; page < (start + length) / PAGE; page++)
+		__atomic_store_n(&(*slot_of(page))->slab[page & ((1U << PAGEMAP_LEAF_LOG) - 1)],
+				 slab, __ATOMIC_RELAXED);
+}

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "span.h"
+
+#include "meta.h"
+#include "os.h"
+#include "pagemap.h"
+
+#define WORD_BITS	64U
+
+/* Dirty units that are no reason for a purge: so many, and a share of those in use. */
+#define DIRTY_LEAST	(4UL * 1024 * 1024 / UNIT)
+#define DIRTY_SHARE	8
+
+struct span_totals span_totals;
+
+static struct chunk *chunks;	/* lowest-numbered first: the order in which they were mapped */
+static struct chunk *spare;	/* descriptors without memory */
+
+/* How few dirty units there were since the last look, and how many it takes for the next. */
+static size_t dirty_low;
+static size_t dirty_next = DIRTY_LEAST;
+
+static bool bit_get(const uint64_t *bits, unsigned int n)
+{
+	return bits[n / WORD_BITS] >> n % WORD_BITS & 1;
+}
+
+/* The bits [from, from + count) of one word that belong to it. */
+static uint64_t mask_in(unsigned int word, unsigned int from, unsigned int count)
+{
+	unsigned int low = from > word * WORD_BITS ? from - word * WORD_BITS : 0;
+	unsigned int end = from + count - word * WORD_BITS;
+	uint64_t below = end >= WORD_BITS ? ~0UL : (1UL << end) - 1;
+
+	return low >= WORD_BITS ? 0 : below & ~0UL << low;
+}
+
+/* Sets or clears bits [from, from + count); returns how many of them were set. */
+static unsigned int bits_assign(uint64_t *bits, unsigned int from, unsigned int count, bool on)
+{
+	unsigned int were = 0;
+
+	for (unsigned int word = from / WORD_BITS; word * WORD_BITS < from + count; word++) {
+		uint64_t mask = mask_in(word, from, count);
+
+		were += (unsigned int)__builtin_popcountl(bits[word] & mask);
+		bits[word] = on ? bits[word] | mask : bits[word] & ~mask;
+	}
+	return were;
+}
+
+/* The first bit from n on that is on (or off), CHUNK_UNITS when there is none. */
+static unsigned int bits_next(const uint64_t *bits, unsigned int n, bool on)
+{
+	while (n < CHUNK_UNITS) {
+		uint64_t word = bits[n / WORD_BITS];
+		uint64_t left = (on ? word : ~word) >> n % WORD_BITS;
+
+		if (left)
+			return n + (unsigned int)__builtin_ctzl(left);
+		n = (n / WORD_BITS + 1) * WORD_BITS;
+	}
+	return CHUNK_UNITS;
+}
+
+/* Where the chunk has so many free units in a row, CHUNK_UNITS when nowhere. */
+static unsigned int chunk_fit(const struct chunk *chunk, unsigned int units)
+{
+	unsigned int from = bits_next(chunk->used, 0, false);
+
+	while (from + units <= CHUNK_UNITS) {
+		unsigned int end = bits_next(chunk->used, from, true);
+
+		if (end - from >= units)
+			return from;
+		from = bits_next(chunk->used, end, false);
+	}
+	return CHUNK_UNITS;
+}
+
+/* A new chunk at the end of the list, NULL and ENOMEM. */
+static struct chunk *chunk_open(void)
+{
+	struct chunk **last = &chunks;
+	/* Read once: the child of a fork in between has none (central.h). */
+	struct chunk *chunk = __atomic_load_n(&spare, __ATOMIC_RELAXED);
+	void *memory;
+
+	if (!chunk) {
+		chunk = meta_alloc(sizeof(*chunk));
+		if (!chunk)
+			return NULL;
+		spare = chunk;
+	}
+	memory = os_map_aligned(CHUNK, CHUNK);
+	if (!memory)
+		return NULL;
+	if (!pagemap_reserve((uintptr_t)memory, CHUNK)) {
+		os_unmap(memory, CHUNK);
+		return NULL;
+	}
+	spare = chunk->next;
+	*chunk = (struct chunk){ .start = (uintptr_t)memory };
+	while (*last)
+		last = &(*last)->next;
+	*last = chunk;
+	span_totals.chunks++;
+	return chunk;
+}
+
+struct span span_take(unsigned int units)
+{
+	unsigned int from = CHUNK_UNITS;
+	struct chunk *chunk;
+
+	for (chunk = chunks; chunk; chunk = chunk->next) {
+		if (chunk->used_units + units > CHUNK_UNITS)
+			continue;
+		from = chunk_fit(chunk, units);
+		if (from < CHUNK_UNITS)
+			break;
+	}
+	if (!chunk) {
+		chunk = chunk_open();
+		if (!chunk)
+			return (struct span){ .start = 0 };
+		from = 0;
+	}
+	bits_assign(chunk->used, from, units, true);
+	span_totals.dirty -= bits_assign(chunk->dirty, from, units, false);
+	span_totals.used += units;
+	if (span_totals.dirty < dirty_low)
+		dirty_low = span_totals.dirty;
+	chunk->used_units += units;
+	return (struct span){ chunk->start + from * UNIT, units, chunk };
+}
+
+/* Purging */
+
+/* Gives the chunk's dirty pages back; a refusal leaves them dirty. */
+static size_t chunk_purge(struct chunk *chunk)
+{
+	unsigned int from = bits_next(chunk->dirty, 0, true);
+	size_t given = 0;
+
+	while (from < CHUNK_UNITS) {
+		unsigned int end = bits_next(chunk->dirty, from, false);
+
+		if (os_purge((void *)(chunk->start + from * UNIT), (end - from) * UNIT)) {
+			bits_assign(chunk->dirty, from, end - from, false);
+			span_totals.dirty -= end - from;
+			given += (end - from) * UNIT;
+		}
+		from = bits_next(chunk->dirty, end, true);
+	}
+	return given;
+}
+
+size_t span_purge(void)
+{
+	size_t given = 0;
+
+	for (struct chunk *chunk = chunks; chunk; chunk = chunk->next)
+		given += chunk_purge(chunk);
+	return given;
+}
+
+/*
+ * There are many dirty units. What was never taken again since the last look
+ * will not be soon: if that alone is too much, all go back to the kernel.
+ */
+static void dirty_look(void)
+{
+	size_t limit = DIRTY_LEAST + span_totals.used / DIRTY_SHARE;
+
+	if (span_totals.dirty > limit && dirty_low > limit / 2)
+		span_purge();
+	dirty_low = span_totals.dirty;
+	dirty_next = limit > dirty_low + limit / 4 ? limit : dirty_low + limit / 4;
+}
+
+void span_give(struct span span)
+{
+	struct chunk *chunk = span.chunk;
+	unsigned int from = (unsigned int)((span.start - chunk->start) / UNIT);
+
+	bits_assign(chunk->used, from, span.units, false);
+	bits_assign(chunk->dirty, from, span.units, true);
+	chunk->used_units -= span.units;
+	span_totals.used -= span.units;
+	span_totals.dirty += span.units;
+	if (span_totals.dirty > dirty_next)
+		dirty_look();
+}
+
+bool span_release(void)
+{
+	struct chunk **link = &chunks;
+	bool released = false;
+
+	while (*link) {
+		struct chunk *chunk = *link;
+
+		if (chunk->used_units || !os_unmap((void *)chunk->start, CHUNK)) {
+			link = &chunk->next;
+			continue;
+		}
+		*link = chunk->next;
+		span_totals.dirty -= bits_assign(chunk->dirty, 0, CHUNK_UNITS, false);
+		span_totals.chunks--;
+		chunk->next = spare;
+		spare = chunk;
+		released = true;
+	}
+	return released;
+}
+
+void span_abandon(void)
+{
+	chunks = NULL;
+	spare = NULL;
+	span_totals = (struct span_totals){ .chunks = 0 };
+}
+
+/* Audit */
+
+const char *span_check(void)
+{
+	struct span_totals found = { .chunks = 0 };
+
+	for (const struct chunk *chunk = chunks; chunk; chunk = chunk->next) {
+		unsigned int used = 0;
+
+		for (unsigned int n = 0; n < CHUNK_UNITS; n++) {
+			if (bit_get(chunk->used, n) && bit_get(chunk->dirty, n))
+				return "span 1: dirty unit in use";
+			used += bit_get(chunk->used, n);
+			found.dirty += bit_get(chunk->dirty, n);
+		}
+		if (used != chunk->used_units)
+			return "span 2: used units of a chunk";
+		found.used += used;
+		found.chunks++;
+	}
+	if (found.chunks != span_totals.chunks || found.used != span_totals.used ||
+	    found.dirty != span_totals.dirty)
+		return "span 2: totals";
+	return NULL;
+}

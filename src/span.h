@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * Spans: runs of units of 16 KiB in chunks of 4 MiB, first fit, shared by all
+ * threads. A chunk is mapped when no other has room. A span that is given back
+ * keeps its pages for the next taker; once many are kept, the kernel gets all of
+ * them in one go (span_purge).
+ *
+ * Invariants, which span_check() names:
+ *
+ *  1. A unit is dirty only if it is not used.
+ *  2. chunk.used_units and the totals are what the bitmaps say.
+ *
+ * All functions want the lock of lock.h. Lengths are units.
+ */
+
+#ifndef SPAN_H
+#define SPAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config.h"
+
+#define UNIT		(16UL * 1024)
+#define CHUNK_UNITS	256U
+#define CHUNK		(CHUNK_UNITS * UNIT)
+#define SPAN_MOST	(CHUNK_UNITS / 4)	/* units; longer runs get a mapping of their own */
+
+#define UNIT_WORDS	(CHUNK_UNITS / 64)
+
+struct chunk {
+	uintptr_t start;		/* aligned to CHUNK */
+	struct chunk *next;
+	unsigned int used_units;
+	uint64_t used[UNIT_WORDS];	/* bit u: unit u belongs to a span */
+	uint64_t dirty[UNIT_WORDS];	/* bit u: unit u is free, and may have pages */
+};
+
+struct span {
+	uintptr_t start;	/* 0: no memory */
+	unsigned int units;
+	struct chunk *chunk;
+};
+
+/* Units that are in spans, and that are free with pages, in all chunks. */
+struct span_totals {
+	size_t chunks;
+	size_t used;
+	size_t dirty;
+};
+
+extern struct span_totals span_totals;
+
+/* Takes so many units, at most SPAN_MOST; .start is 0 with ENOMEM when there is no memory. */
+struct span span_take(unsigned int units);
+
+/* Gives a span back. */
+void span_give(struct span span);
+
+/* Gives the pages of free units to the kernel; returns how many bytes that were. */
+size_t span_purge(void);
+
+/* Unmaps chunks of which nothing is in use; whether there were any. */
+bool span_release(void);
+
+/* NULL or the name of the broken invariant. */
+const char *span_check(void);
+
+/* Begins anew and leaves all chunks as they are: for the child of a fork (central.h). */
+void span_abandon(void);
+
+#endif

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+/*
+ * The malloc family's questions and wishes: mallinfo(3), malloc_info(3),
+ * malloc_stats(3), malloc_trim(3), mallopt(3). Numbers are bytes. Those of other
+ * threads' slabs are read while these go on, and so may be a little old.
+ */
+
+#include "osmalloc.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "heap.h"
+#include "central.h"
+
+#define OSMEM_PRINTF_NO_MACROS
+#include "printf.h"
+
+#define STDERR	2
+
+struct numbers {
+	size_t live;		/* in blocks that the program has */
+	size_t slots;		/* in slabs */
+	size_t mappings;	/* blocks with a mapping of their own */
+	size_t mapped;		/* in these */
+	size_t chunks;		/* mapped for spans */
+	size_t dirty;		/* of these, free but not given back to the kernel */
+};
+
+static void add_slab(const struct slab *slab, void *arg)
+{
+	struct numbers *numbers = arg;
+
+	numbers->mappings += slab->length != 0;
+	numbers->mapped += slab->length;
+	if (!slab->owner) {
+		numbers->live += slab->size;
+		return;
+	}
+	numbers->slots += slab->capacity * slab->size;
+	numbers->live += slab_live(slab) * slab->size;
+}
+
+static struct numbers numbers_now(void)
+{
+	struct numbers numbers = { .live = 0 };
+
+	central_take();
+	slab_walk(add_slab, &numbers);
+	numbers.chunks = span_totals.chunks * CHUNK;
+	numbers.dirty = span_totals.dirty * UNIT;
+	central_give();
+	return numbers;
+}
+
+OSMALLOC_API struct mallinfo2 mallinfo2(void)
+{
+	struct numbers numbers = numbers_now();
+
+	return (struct mallinfo2){
+		.arena = numbers.chunks,
+		.hblks = numbers.mappings,
+		.hblkhd = numbers.mapped,
+		.uordblks = numbers.live,
+		.fordblks = numbers.chunks + numbers.mapped - numbers.live,
+		.keepcost = numbers.dirty,
+	};
+}
+
+/* The old form has int for bytes: too large numbers show as the largest there is. */
+static int as_int(size_t n)
+{
+	return n < INT_MAX ? (int)n : INT_MAX;
+}
+
+OSMALLOC_API struct mallinfo mallinfo(void)
+{
+	struct mallinfo2 now = mallinfo2();
+
+	return (struct mallinfo){
+		.arena = as_int(now.arena),
+		.hblks = as_int(now.hblks),
+		.hblkhd = as_int(now.hblkhd),
+		.uordblks = as_int(now.uordblks),
+		.fordblks = as_int(now.fordblks),
+		.keepcost = as_int(now.keepcost),
+	};
+}
+
+OSMALLOC_API void malloc_stats(void)
+{
+	struct numbers numbers = numbers_now();
+
+	dprintf_(STDERR, "osmalloc: %zu bytes live, %zu in slabs, %zu in %zu mappings; "
+		 "%zu mapped for spans, %zu of them free with pages\n", numbers.live,
+		 numbers.slots, numbers.mapped, numbers.mappings, numbers.chunks, numbers.dirty);
+}
+
+OSMALLOC_API int malloc_info(int options, FILE *out)
+{
+	struct numbers numbers = numbers_now();
+
+	if (options)
+		return EINVAL;
+	fprintf(out, "<malloc version=\"osmalloc-1\">\n"
+		"<live size=\"%zu\"/>\n<slabs size=\"%zu\"/>\n<mappings count=\"%zu\" size=\"%zu\"/>\n"
+		"<system type=\"current\" size=\"%zu\"/>\n<free size=\"%zu\"/>\n</malloc>\n",
+		numbers.live, numbers.slots, numbers.mappings, numbers.mapped, numbers.chunks,
+		numbers.dirty);
+	return ferror(out) ? -1 : 0;
+}
+
+OSMALLOC_API int malloc_trim(size_t pad)
+{
+	size_t given;
+
+	(void)pad;
+	heap_trim();
+	central_take();
+	given = span_purge();
+	central_give();
+	return given > 0;
+}
+
+/* Nothing can be set; what glibc knows is accepted, so that programs go on. */
+OSMALLOC_API int mallopt(int param, int value)
+{
+	(void)value;
+	return param >= M_ARENA_MAX && param <= M_MXFAST;
+}

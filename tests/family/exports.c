@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+/*
+ * None of the family is left to the C library: a block must never be made by
+ * one allocator and freed by another. And the functions that no header of glibc
+ * 2.36 declares any more, or yet: cfree(), free_sized(), free_aligned_sized(),
+ * and mallinfo(), which is deprecated.
+ *
+ * The C library's own malloc does not come through this: glibc 2.36 no longer
+ * lets programs find its cfree(), and the other two are new in C23.
+ */
+
+#include "family.h"
+
+static const char *const names[] = {
+	"malloc", "calloc", "realloc", "free", "reallocarray", "aligned_alloc", "posix_memalign",
+	"memalign", "valloc", "pvalloc", "cfree", "free_sized", "free_aligned_sized",
+	"malloc_usable_size", "mallinfo", "mallinfo2", "malloc_info", "malloc_stats", "malloc_trim",
+	"mallopt",
+};
+
+static void (*free_by_c)(void *ptr);
+static void (*free_sized)(void *ptr, size_t size);
+static void (*free_aligned_sized)(void *ptr, size_t alignment, size_t size);
+
+/* ISO C has no conversion from what dlsym() returns to a function pointer. */
+static void find(const char *name, void *function)
+{
+	void *found = dlsym(RTLD_DEFAULT, name);
+
+	CHECK(found);
+	memcpy(function, &found, sizeof(found));
+}
+
+static void none_is_missing(void)
+{
+	void *libc = dlopen("libc.so.6", RTLD_NOW | RTLD_NOLOAD);
+
+	CHECK(libc);
+	for (size_t i = 0; i < LENGTH(names); i++) {
+		void *found = dlsym(RTLD_DEFAULT, names[i]);
+
+		if (!found || (found == dlsym(libc, names[i]) && !on_glibc())) {
+			dprintf(STDERR_FILENO, "%s() is %s\n", names[i],
+				found ? "the C library's own" : "nowhere");
+			_exit(1);
+		}
+	}
+}
+
+static void by_cfree(void *ptr, size_t size)
+{
+	CHECK_FOR(ptr, size);
+	free_by_c(ptr);
+}
+
+static void by_free_sized(void *ptr, size_t size)
+{
+	free_sized(ptr, size);
+}
+
+/* Its blocks come from aligned_alloc(); the one it is given is as good as any to free first. */
+static void by_free_aligned_sized(void *ptr, size_t size)
+{
+	void *aligned = aligned_alloc(256, size);
+
+	CHECK_FOR(aligned, size);
+	free(ptr);
+	free_aligned_sized(aligned, 256, size);
+}
+
+static void nothing_to_free(void)
+{
+	errno = UNTOUCHED;
+	free_by_c(NULL);
+	free_sized(NULL, 0);
+	free_sized(NULL, 100);
+	free_aligned_sized(NULL, 64, 100);
+	free_sized(malloc(0), 0);
+	free_sized(calloc(10, 10), 100);
+	free_sized(realloc(NULL, 500000), 500000);
+	free_aligned_sized(aligned_alloc(MIB, 5), MIB, 5);
+	CHECK(errno == UNTOUCHED);
+}
+
+/* glibc's own wrap what does not fit into an int; only that it fills them in is asked here. */
+static void old_mallinfo(void)
+{
+	struct mallinfo (*ask)(void);
+	void *block = malloc(100000);
+
+	find("mallinfo", &ask);
+	CHECK(block);
+	CHECK(ask().uordblks >= 100000);
+	free(block);
+}
+
+int main(void)
+{
+	watchdog();
+	none_is_missing();
+	find("cfree", &free_by_c);
+	find("free_sized", &free_sized);
+	find("free_aligned_sized", &free_aligned_sized);
+	nothing_to_free();
+	old_mallinfo();
+	check_releases(by_cfree);
+	check_releases(by_free_sized);
+	check_releases(by_free_aligned_sized);
+	return 0;
+}

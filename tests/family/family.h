@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * What the programs about the malloc family share. Each returns 0 when all is
+ * well, or 77 with a line on stdout when it cannot do what it is for; the first
+ * check that fails says on stderr where it is and ends the program with 1.
+ *
+ * Nothing in here allocates, so it also serves in signal handlers, and a broken
+ * malloc is still reported. Include it first: it asks for _GNU_SOURCE.
+ */
+
+#ifndef FAMILY_H
+#define FAMILY_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define KIB	((size_t)1 << 10)
+#define MIB	((size_t)1 << 20)
+#define GIB	((size_t)1 << 30)
+#define PAGE	((size_t)4096)
+
+#define LENGTH(array)	(sizeof(array) / sizeof((array)[0]))
+
+#define IMPOSSIBLE	77
+
+/* Of what every successful block must be a multiple. */
+#define GRAIN	16
+
+/* An errno that no function of the family sets. */
+#define UNTOUCHED	12345
+
+#define CHECK(expr) \
+	((expr) ? (void)0 : check_failed(__FILE__, __LINE__, #expr, NULL))
+
+/* The same in a loop: also says for which number it failed. */
+#define CHECK_FOR(expr, number) \
+	((expr) ? (void)0 : check_failed(__FILE__, __LINE__, #expr, &(size_t){ (size_t)(number) }))
+
+_Noreturn static inline void check_failed(const char *file, int line, const char *what,
+					  const size_t *number)
+{
+	if (number)
+		dprintf(STDERR_FILENO, "%s:%d: not so for %zu: %s\n", file, line, *number, what);
+	else
+		dprintf(STDERR_FILENO, "%s:%d: not so: %s\n", file, line, what);
+	_exit(1);
+}
+
+_Noreturn static inline void skip(const char *reason)
+{
+	dprintf(STDOUT_FILENO, "%s\n", reason);
+	_exit(IMPOSSIBLE);
+}
+
+/* A lock that nobody will give back must end the program. A child needs its own. */
+static inline void watchdog(void)
+{
+	alarm(40);
+}
+
+/* The same value, of which the compiler knows nothing: neither warned about nor optimised. */
+static inline void *hide(void *ptr)
+{
+	__asm__ volatile("" : "+r"(ptr) : : "memory");
+	return ptr;
+}
+
+static inline size_t hide_size(size_t size)
+{
+	__asm__ volatile("" : "+r"(size));
+	return size;
+}
+
+static inline bool multiple_of(const void *ptr, size_t alignment)
+{
+	return (uintptr_t)ptr % alignment == 0;
+}
+
+/* Every word of a pattern is another, so that contents moved by some bytes are noticed. */
+typedef uint64_t __attribute__((may_alias)) word_t;
+
+static inline uint64_t pattern(size_t seed, size_t i)
+{
+	return (seed + 1) * 0x9e3779b97f4a7c15 + i * 0x0101010101010101;
+}
+
+static inline unsigned char pattern_byte(size_t seed, size_t i)
+{
+	return (unsigned char)(pattern(seed, i / 8) >> i % 8 * 8);
+}
+
+static inline void fill(void *ptr, size_t size, size_t seed)
+{
+	unsigned char *bytes = ptr;
+	word_t *words = ptr;
+
+	for (size_t i = 0; i < size / 8; i++)
+		words[i] = pattern(seed, i);
+	for (size_t i = size / 8 * 8; i < size; i++)
+		bytes[i] = pattern_byte(seed, i);
+}
+
+/* Whether the first bytes of what fill() wrote, or all of them, are there. */
+static inline bool holds(const void *ptr, size_t size, size_t seed)
+{
+	const unsigned char *bytes = ptr;
+	const word_t *words = ptr;
+
+	for (size_t i = 0; i < size / 8; i++)
+		if (words[i] != pattern(seed, i))
+			return false;
+	for (size_t i = size / 8 * 8; i < size; i++)
+		if (bytes[i] != pattern_byte(seed, i))
+			return false;
+	return true;
+}
+
+static inline bool all_zero(const void *ptr, size_t size)
+{
+	const unsigned char *bytes = ptr;
+	const word_t *words = ptr;
+
+	for (size_t i = 0; i < size / 8; i++)
+		if (words[i])
+			return false;
+	for (size_t i = size / 8 * 8; i < size; i++)
+		if (bytes[i])
+			return false;
+	return true;
+}
+
+/* Marsaglia's xorshift64; the state must not be 0. */
+static inline size_t next_random(uint64_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state >> 11;
+}
+
+/* Mostly small, now and then some pages or a mapping. */
+static inline size_t random_size(uint64_t *state)
+{
+	static const size_t most[] = { 64, 64, 300, 300, 1000, 5000, 20000, 150000 };
+
+	return 1 + next_random(state) % most[next_random(state) % LENGTH(most)];
+}
+
+/* What a process has by the kernel's count, in bytes: fields of /proc/self/statm. */
+enum statm { STATM_SIZE, STATM_RESIDENT, STATM_DATA = 5 };
+
+static inline size_t statm(enum statm field)
+{
+	char line[200] = "";
+	char *at = line;
+	int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+	ssize_t length = read(fd, line, sizeof(line) - 1);
+
+	CHECK(fd >= 0 && length > 0);
+	close(fd);
+	for (int skipped = 0; skipped < (int)field; skipped++)
+		at = strchr(at, ' ') + 1;
+	return strtoul(at, NULL, 10) * PAGE;
+}
+
+/* From now on the process may have so much more than it has. */
+static inline void allow_more(__rlimit_resource_t resource, size_t bytes)
+{
+	size_t now = statm(resource == RLIMIT_AS ? STATM_SIZE : STATM_DATA);
+	struct rlimit limit;
+
+	CHECK(getrlimit(resource, &limit) == 0);
+	limit.rlim_cur = now + bytes;
+	if (limit.rlim_cur > limit.rlim_max)
+		skip("a limit of this process is too low");
+	CHECK(setrlimit(resource, &limit) == 0);
+}
+
+static inline void allow_all(__rlimit_resource_t resource)
+{
+	struct rlimit limit;
+
+	CHECK(getrlimit(resource, &limit) == 0);
+	limit.rlim_cur = limit.rlim_max;
+	CHECK(setrlimit(resource, &limit) == 0);
+}
+
+/* Does something in a process of its own, which must come through it. */
+static inline void in_child(void (*work)(void *), void *arg)
+{
+	pid_t child = fork();
+	int status;
+
+	CHECK(child >= 0);
+	if (child == 0) {
+		watchdog();
+		work(arg);
+		_exit(0);
+	}
+	CHECK(waitpid(child, &status, 0) == child);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == IMPOSSIBLE)
+		_exit(IMPOSSIBLE);
+	CHECK_FOR(status == 0, status);
+}
+
+/* Takes a block of some size and must give all of it back to the allocator. */
+typedef void (*release_t)(void *ptr, size_t size);
+
+/* Twice as much as the process may have goes through it, in blocks of one size. */
+static inline void must_release(void *arg)
+{
+	static const size_t sizes[] = { 200, 6000, 3 * MIB };
+	const size_t most = 64 * MIB;
+	release_t release = *(release_t *)arg;
+
+	allow_more(RLIMIT_AS, most);
+	allow_more(RLIMIT_DATA, most);
+	for (size_t i = 0; i < LENGTH(sizes); i++)
+		for (size_t sum = 0; sum < 2 * most; sum += sizes[i]) {
+			void *ptr = malloc(sizes[i]);
+
+			CHECK_FOR(ptr, sizes[i]);
+			release(ptr, sizes[i]);
+		}
+}
+
+static inline void check_releases(release_t release)
+{
+	in_child(must_release, &release);
+}
+
+/* Whether the C library's own malloc is asked, which some checks are not made for. */
+static inline bool on_glibc(void)
+{
+	void *libc = dlopen("libc.so.6", RTLD_NOW | RTLD_NOLOAD);
+
+	CHECK(libc);
+	return dlsym(libc, "malloc") == dlsym(RTLD_DEFAULT, "malloc");
+}
+
+#endif

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+/*
+ * Memory that runs out by RLIMIT_AS or RLIMIT_DATA: every function answers NULL
+ * and ENOMEM, blocks keep their contents, free() goes on, and as much as before
+ * can be had again after it; everything, when the limit is lifted.
+ */
+
+#include "family.h"
+
+#define MOST	(64 * MIB)
+
+/* A list of blocks; what is in them besides the list is a pattern. */
+struct link {
+	struct link *next;
+	size_t number;
+};
+
+static __rlimit_resource_t limit;	/* the resource that is limited */
+
+static size_t filled(size_t size)
+{
+	return size < KIB ? size : KIB;
+}
+
+static struct link *add(struct link *list, struct link *block, size_t size)
+{
+	*block = (struct link){ list, list ? list->number + 1 : 1 };
+	fill(block + 1, filled(size) - sizeof(*block), block->number);
+	return block;
+}
+
+static void drop_all(struct link *list, size_t size)
+{
+	while (list) {
+		struct link *next = list->next;
+
+		CHECK_FOR(holds(list + 1, filled(size) - sizeof(*list), list->number), size);
+		errno = UNTOUCHED;
+		free(list);
+		CHECK_FOR(errno == UNTOUCHED, size);
+		list = next;
+	}
+}
+
+/* As many blocks as there are, in several ways; how many is told by the first one. */
+static struct link *use_up(size_t size)
+{
+	struct link *list = NULL;
+	struct link *block;
+
+	errno = UNTOUCHED;
+	while ((block = malloc(size))) {
+		CHECK_FOR(errno == UNTOUCHED, size);
+		list = add(list, block, size);
+	}
+	CHECK_FOR(errno == ENOMEM, size);
+	CHECK_FOR(list, size);
+	return list;
+}
+
+static void refused(const void *answer, size_t size)
+{
+	CHECK_FOR(!answer && errno == ENOMEM, size);
+	errno = 0;
+}
+
+/* More than the limit lets anybody have at one time. */
+static void refuse_each(struct link *live)
+{
+	size_t number = live->number;
+	void *answer = live;
+
+	errno = 0;
+	refused(malloc(MOST), MOST);
+	refused(calloc(2, MOST / 2), MOST);
+	refused(realloc(NULL, MOST), MOST);
+	refused(realloc(hide(live), MOST), MOST);
+	refused(reallocarray(hide(live), 3, MOST / 3), MOST);
+	refused(aligned_alloc(64, MOST), MOST);
+	refused(memalign(MIB, MOST), MOST);
+	refused(valloc(MOST), MOST);
+	refused(pvalloc(MOST), MOST);
+	CHECK(posix_memalign(&answer, 4096, MOST) == ENOMEM && answer == live);
+	CHECK(live->number == number);
+}
+
+/* Under the limit: until there is no more, again, and something else instead. */
+static void reach(void *arg)
+{
+	size_t size = *(const size_t *)arg;
+	struct link *list;
+	size_t count;
+
+	allow_more(limit, MOST);
+	list = use_up(size);
+	refuse_each(list);
+	count = list->number;
+	/* A quarter is not too much to ask of an allocator that also needs some for itself. */
+	CHECK_FOR(count * size >= MOST / 4, size);
+	drop_all(list, size);
+	list = use_up(size);
+	CHECK_FOR(list->number >= count - count / 8, size);
+	drop_all(list, size);
+	for (size_t other = 1000; other < 20 * MIB; other *= 9) {
+		void *block = malloc(other);
+
+		CHECK_FOR(block, other);
+		memset(block, 'x', other);
+		free(block);
+	}
+	allow_all(limit);
+	list = malloc(2 * MOST);
+	CHECK_FOR(list, size);
+	free(list);
+}
+
+/* A block grows until it may not any more, with contents that stay. */
+static void grow(void *arg)
+{
+	size_t size = *(const size_t *)arg;
+	char *block = malloc(size);
+	char *grown = block;
+	size_t most = 0;
+
+	allow_more(limit, MOST);
+	CHECK_FOR(block, size);
+	fill(block, size, size);
+	for (size_t wanted = size; grown; wanted += wanted / 2 + 1) {
+		most = wanted;
+		errno = 0;
+		grown = realloc(block, wanted);
+		block = grown ? grown : block;
+		CHECK_FOR(holds(block, size, size), wanted);
+	}
+	CHECK_FOR(errno == ENOMEM && most > MOST / 8, size);
+	free(block);
+	block = malloc(MOST / 8);
+	CHECK_FOR(block, size);
+	free(block);
+}
+
+/* Not even a page: small blocks may still come from what is there. */
+static void nothing_left(void *arg)
+{
+	struct link *list = arg;
+	size_t sizes[] = { 16, 100, 1000, 10000, 100000, MIB };
+
+	allow_more(limit, 0);
+	for (size_t i = 0; i < LENGTH(sizes); i++)
+		for (size_t j = 0; j < 20000; j++) {
+			struct link *block = malloc(sizes[i]);
+
+			if (!block) {
+				CHECK_FOR(errno == ENOMEM, sizes[i]);
+				break;
+			}
+			*block = (struct link){ list, j };
+			list = block;
+		}
+	while (list) {
+		struct link *next = list->next;
+
+		free(list);
+		list = next;
+	}
+	allow_all(limit);
+	free(memset(malloc(MIB), 1, MIB));
+}
+
+int main(void)
+{
+	static const __rlimit_resource_t resources[] = { RLIMIT_AS, RLIMIT_DATA };
+	static size_t sizes[] = { 100, 300, 1000, 5000, 20000, 70000, 200000, MIB, 5 * MIB };
+
+	watchdog();
+	/* The limits are for what is more than the library has once it has begun. */
+	free(malloc(1));
+	for (size_t i = 0; i < LENGTH(resources); i++) {
+		limit = resources[i];
+		for (size_t j = 0; j < LENGTH(sizes); j++)
+			in_child(reach, &sizes[j]);
+		for (size_t j = 1; j < LENGTH(sizes); j += 2)
+			in_child(grow, &sizes[j]);
+		in_child(nothing_left, NULL);
+	}
+	return 0;
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+/*
+ * Of two freed neighbours the second one's link into the list of what is to be
+ * merged is made to lead to the free block at the heap's end, behind which there
+ * is no memory.
+ * expect: os_free(): overwritten header
+ */
+
+#include <stdint.h>
+
+#include "misuse.h"
+
+int main(void)
+{
+	char *neighbour = os_malloc(104);
+	char *first = os_malloc(104);
+	char *second = announce(os_malloc(104));
+	char *end = (char *)os_malloc(8) + sizeof(struct block_meta) + 8;
+
+	os_free(first);
+	os_free(second);
+	((uint32_t *)second)[-2] = (uint32_t)((end - neighbour) / 8 + 1);
+	os_free(neighbour);
+	return 0;
+}

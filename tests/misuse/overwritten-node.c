@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+/*
+ * A free block's links made to lead into a live payload, where the next block of
+ * that size to be freed would leave a link. The report names where they lead.
+ * expect: os_free(): overwritten header
+ */
+
+#include <stdint.h>
+
+#include "misuse.h"
+
+int main(void)
+{
+	char *live = os_malloc(1000);
+	uint32_t *freed = os_malloc(104);
+	void *next;
+
+	os_malloc(8);
+	next = os_malloc(104);
+	os_malloc(8);
+	os_free(freed);
+	freed[-2] = (1000 - 104) / 8;
+	freed[-1] = freed[-2];
+	announce(live + 1000 - 104 - 8);
+	os_free(next);
+	return 0;
+}

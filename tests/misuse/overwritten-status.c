@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+/*
+ * A live block's status and seal changed in bits that might make up for each
+ * other.
+ * expect: os_free(): overwritten header
+ */
+
+#include "misuse.h"
+
+int main(void)
+{
+	struct block_meta *live;
+
+	os_malloc(100);
+	live = announce(os_malloc(100));
+	os_malloc(100);
+	live[-1].status ^= (int)(1U << 31);
+	live[-1].seal ^= 2;
+	os_free(live);
+	return 0;
+}

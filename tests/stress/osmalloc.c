@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+/*
+ * The production allocator: threads that free each other's blocks, with contents
+ * verified, while others come and go. It is compiled into the program, and
+ * malloc() and so on are other names there (test_stress.py), so that a
+ * sanitizer, which has a malloc() of its own, can watch.
+ */
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "stress.h"
+
+#define SHARED	512
+#define WORKERS	4
+#define GUESTS	50
+
+/* What is at the beginning of every block. */
+struct block {
+	size_t size;
+	unsigned char bytes[];
+};
+
+static struct block *shared[SHARED];
+static long steps;
+
+static size_t checked(size_t size)
+{
+	return size < 200 ? size : 200;
+}
+
+static void fill(struct block *block, size_t size)
+{
+	if (!block)
+		complain("no memory");
+	block->size = size;
+	memset(block->bytes, (int)size, checked(size));
+}
+
+static void drop(struct block *block, bool resize)
+{
+	if (!block)
+		return;
+	for (size_t i = 0; i < checked(block->size); i++)
+		if (block->bytes[i] != (unsigned char)block->size)
+			complain("contents changed");
+	if (resize)
+		block = realloc(block, sizeof(*block) + block->size / 2);
+	free(block);
+}
+
+/* Leaves a block in a shared place and frees what another thread has left there. */
+static void step(struct table *numbers)
+{
+	size_t size = next_random(numbers) % (next_random(numbers) % 50 ? 600 : 200000);
+	struct block *block = next_random(numbers) % 2 ?
+		malloc(sizeof(*block) + size) : calloc(1, sizeof(*block) + size);
+
+	fill(block, size);
+	block = __atomic_exchange_n(&shared[next_random(numbers) % SHARED], block,
+				    __ATOMIC_ACQ_REL);
+	drop(block, next_random(numbers) % 2);
+}
+
+static void *work(void *arg)
+{
+	static struct table tables[WORKERS];
+	struct table *numbers = &tables[(size_t)arg];
+
+	numbers->state = (size_t)arg * 0x9e3779b97f4a7c15 + 1;
+	for (long i = 0; i < steps; i++)
+		step(numbers);
+	return NULL;
+}
+
+/* A short life: some blocks of its own, some of others. */
+static void *visit(void *arg)
+{
+	for (size_t i = 0; i < 100; i++) {
+		free(malloc(100 + i));
+		drop(__atomic_exchange_n(&shared[i], NULL, __ATOMIC_ACQ_REL), false);
+	}
+	return arg;
+}
+
+static void start(pthread_t *thread, void *(*run)(void *arg), size_t number)
+{
+	if (pthread_create(thread, NULL, run, (void *)number))
+		complain("no thread");
+}
+
+int main(int argc, char **argv)
+{
+	pthread_t workers[WORKERS], guest;
+
+	steps = steps_wanted(argc, argv);
+	for (size_t i = 0; i < WORKERS; i++)
+		start(&workers[i], work, i);
+	for (size_t i = 0; i < GUESTS; i++) {
+		start(&guest, visit, i);
+		pthread_join(guest, NULL);
+	}
+	for (size_t i = 0; i < WORKERS; i++)
+		pthread_join(workers[i], NULL);
+	for (size_t i = 0; i < SHARED; i++)
+		drop(shared[i], false);
+	return 0;
+}

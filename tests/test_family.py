@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The malloc family as programs see it, libosmalloc preloaded: one C program a subject.
+
+OSMALLOC in the environment names another library to preload; if it is empty, the C library's own
+malloc is asked, for comparison.
+"""
+
+import functools
+import os
+import re
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+SOURCES = Path(__file__).resolve().parent / "family"
+# Without built-ins, as the compiler would leave out calls whose effect it believes to know.
+FLAGS = ["-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-fno-builtin", "-pthread"]
+SUBJECTS = sorted(path.stem for path in SOURCES.glob("*.c") if path.stem != "misuse")
+
+# A program's exit status when it cannot do what it is for; it says why on stdout.
+IMPOSSIBLE = 77
+# What the C library itself does not come through, and why.
+NOT_GLIBC = {"exports": "glibc 2.36 has no cfree(), free_sized(), free_aligned_sized()"}
+
+
+def compiled(subject, folder):
+    """The program of a subject, built into the folder."""
+    program = Path(folder) / subject
+    subprocess.run(["gcc", *FLAGS, SOURCES / f"{subject}.c", "-o", program], check=True)
+    return program
+
+
+@functools.lru_cache(maxsize=None)
+def misuse_cases():
+    """(name, functions, mistakes) of all that misuse.c can do; the latter two match the line."""
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run([compiled("misuse", folder), "--list"], check=True, text=True,
+                              stdout=subprocess.PIPE)
+    return [tuple(line.split("\t")) for line in done.stdout.splitlines()]
+
+
+def pytest_generate_tests(metafunc):
+    """A test for each of the misuse program's own list of cases."""
+    if "mistakes" in metafunc.fixturenames:
+        cases = misuse_cases()
+        metafunc.parametrize("name, functions, mistakes", cases, ids=[case[0] for case in cases])
+
+
+@pytest.fixture(scope="session")
+def preloaded(library):
+    """The library that programs get, or None for the C library alone."""
+    name = os.environ.get("OSMALLOC", library / "libosmalloc.so")
+    if name and not Path(name).is_file():
+        pytest.fail(f"no library {name}: build it, or name another one in OSMALLOC")
+    return Path(name).resolve() if name else None
+
+
+@pytest.fixture(scope="session")
+def program(tmp_path_factory):
+    """A function: subject -> its program, built once."""
+    folder = tmp_path_factory.mktemp("family")
+    return functools.lru_cache(maxsize=None)(lambda subject: compiled(subject, folder))
+
+
+@pytest.fixture
+def run(preloaded, program):
+    """A function: subject, arguments -> the finished process of its program."""
+    variables = {name: value for name, value in os.environ.items()
+                 if name not in ("LD_PRELOAD", "GLIBC_TUNABLES") and not name.startswith("MALLOC_")}
+    if preloaded:
+        variables["LD_PRELOAD"] = str(preloaded)
+
+    def run_subject(subject, *arguments):
+        return subprocess.run([program(subject), *arguments], env=variables, text=True,
+                              stdin=subprocess.DEVNULL, capture_output=True, timeout=120)
+    return run_subject
+
+
+@pytest.mark.parametrize("subject", SUBJECTS)
+def test_subject(subject, run, preloaded):
+    """Every check of the program holds, and nobody has anything to say."""
+    if not preloaded and subject in NOT_GLIBC:
+        pytest.skip(NOT_GLIBC[subject])
+    done = run(subject)
+    if done.returncode == IMPOSSIBLE:
+        pytest.skip(done.stdout.strip())
+    assert done.stderr == ""
+    assert done.returncode == 0
+
+
+def test_misuse(name, functions, mistakes, run, preloaded):
+    """One line that names function, mistake and address, and SIGABRT at that very call."""
+    if not preloaded:
+        pytest.skip("the C library has words of its own, or none")
+    done = run("misuse", name)
+    if done.returncode == IMPOSSIBLE:
+        pytest.skip(done.stdout.strip())
+    address = re.escape(done.stdout.strip())
+    assert address.startswith("0x"), "the wrong call was not reached: " + done.stderr
+    assert re.fullmatch(rf"osmalloc: ({functions})\(\): ({mistakes}) {address}\n", done.stderr)
+    assert done.returncode == -signal.SIGABRT
+
+
+def test_misuse_knows_its_cases(program):
+    """No two have one name, each mistake is expected somewhere, and no other name is taken."""
+    cases = misuse_cases()
+    assert len({case[0] for case in cases}) == len(cases)
+    assert {case[2] for case in cases} >= {"double free", "interior pointer", "invalid pointer"}
+    done = subprocess.run([program("misuse"), "nothing"], capture_output=True, text=True)
+    assert done.returncode == 2 and "--list" in done.stderr
+
+
+def test_the_library_needs_the_c_library_alone(library):
+    """And it has nothing to do at exit: late frees find it as it was."""
+    dynamic = subprocess.run(["readelf", "-dW", library / "libosmalloc.so"], check=True,
+                             capture_output=True, text=True).stdout
+    assert re.findall(r"\(NEEDED\).*\[(.*)\]", dynamic) == ["libc.so.6"]
+    assert "STATIC_TLS" in dynamic
+    names = subprocess.run(["nm", library / "libosmalloc.so"], check=True, capture_output=True,
+                           text=True).stdout
+    assert "__do_global_dtors_aux_fini_array_entry" in names
+    fini = re.search(r"\(FINI_ARRAYSZ\)\s+(\d+)", dynamic)
+    assert fini.group(1) == "8"     # the C runtime's own entry, which the line above has named
+
+
+@pytest.mark.parametrize("name", ["libosmalloc.so", "libosmalloc.a"])
+def test_nothing_but_the_family_is_visible(library, name):
+    options = ["-D"] if name.endswith(".so") else ["-g"]
+    symbols = subprocess.run(["nm", *options, "--defined-only", library / name], check=True,
+                             capture_output=True, text=True).stdout
+    found = set(re.findall(r"^[0-9a-f]+ [A-Za-z] (\w+)$", symbols, re.M))
+    assert found == set("""
+        malloc calloc realloc free reallocarray aligned_alloc posix_memalign memalign valloc
+        pvalloc cfree free_sized free_aligned_sized malloc_usable_size mallinfo mallinfo2
+        malloc_info malloc_stats malloc_trim mallopt __libc_malloc __libc_free __libc_calloc
+        __libc_realloc __libc_memalign __libc_valloc __libc_pvalloc""".split())
