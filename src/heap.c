@@ -204,6 +204,9 @@ static struct heap *heap_enter(void)
 /* The thread ends. It may still free, and even allocate: then it gets a heap again. */
 static void heap_leave(void *heap)
 {
+	/* What a fork has left half done is nobody's (after_fork). */
+	if (((struct heap *)heap)->busy)
+		return;
 	heap_trim();
 	heap_mine = &heap_none;
 	central_take();

@@ -133,7 +133,6 @@ void slab_collect(struct slab *slab)
 	if (!__atomic_load_n(&slab->remote, __ATOMIC_RELAXED))
 		return;
 	slot = __atomic_exchange_n(&slab->remote, NULL, __ATOMIC_ACQUIRE);
-
 	while (slot) {
 		struct slot *next = slot->next;
 

@@ -13,7 +13,7 @@
  * slots and reads or writes all fields but remote, mailed and mail. Any other
  * thread gives a slot back by pushing it on remote.
  *
- * Invariants, which slab_check() names:
+ * Invariants:
  *
  *  1. carved <= capacity, and the slots fit in the span.
  *  2. The free list holds carved, marked, different slots.
