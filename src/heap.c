@@ -6,12 +6,13 @@
 #include <pthread.h>
 
 #include "central.h"
+#include "large.h"
 #include "meta.h"
 #include "os.h"
 
 static struct slab slab_none;
 
-__extension__ struct heap heap_none = { .direct = { [0 ... DIRECT_MOST / GRAIN] = &slab_none } };
+__extension__ struct heap heap_none = { .direct = { [0 ... LINKED_MOST / GRAIN] = &slab_none } };
 __thread struct heap *heap_mine __attribute__((tls_model("initial-exec"))) = &heap_none;
 
 bool central_busy;
@@ -28,7 +29,7 @@ static void list_changed(struct heap *heap, unsigned int class)
 	struct slab *first = heap->lists[class] ? heap->lists[class] : &slab_none;
 	size_t end = class_size(class) / GRAIN;
 
-	if (class_size(class) > DIRECT_MOST)
+	if (class_size(class) > LINKED_MOST)
 		return;
 	for (size_t i = class ? class_size(class - 1) / GRAIN + 1 : 0; i <= end; i++)
 		heap->direct[i] = first;
@@ -94,6 +95,7 @@ static void after_fork(void)
 {
 	if (central_busy) {
 		span_abandon();
+		large_abandon();
 		slab_abandon();
 		meta_abandon();
 		idle = NULL;
@@ -252,7 +254,7 @@ void *heap_alloc_slow(struct heap *heap, size_t size)
 		slab = find_slab(heap, class);
 		finish(heap);
 	}
-	return slab ? slab_pop(slab) : NULL;
+	return slab ? slab_take(slab) : NULL;
 }
 
 void heap_trim(void)

@@ -22,10 +22,8 @@
 
 #include "slab.h"
 
-#define DIRECT_MOST	FINE_MOST	/* bytes, up to which direct[] finds the slab */
-
 struct heap {
-	struct slab *direct[DIRECT_MOST / GRAIN + 1];
+	struct slab *direct[LINKED_MOST / GRAIN + 1];
 	struct slab *lists[CLASSES];
 	bool keeps[CLASSES];	/* the class has a slab that is kept */
 	bool busy;		/* its thread is changing more than a free list */

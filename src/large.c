@@ -8,7 +8,23 @@
 #include "os.h"
 
 /* So much of a mapping is in the page map, for a pointer into it to be known as such. */
-#define MAPPED_MOST	(256UL * 1024 * 1024)
+#define ENTERED_MOST	(256UL * 1024 * 1024)
+
+/*
+ * Freed mappings are kept up to KEPT_LEAST bytes in all, or twice what the largest
+ * was that has been freed, as far as it had at most KEPT_MOST / 2: who needs a
+ * large block once tends to need it again (so glibc, M_MMAP_THRESHOLD in mallopt(3)).
+ */
+#define KEPT_MAPPINGS	16U
+#define KEPT_LEAST	(4UL * 1024 * 1024)
+#define KEPT_MOST	(64UL * 1024 * 1024)
+
+static struct {
+	struct slab *slab[KEPT_MAPPINGS];	/* the one freed first comes first */
+	unsigned int count;
+	size_t bytes;
+	size_t most;
+} kept = { .most = KEPT_LEAST };
 
 static size_t round_up(size_t size, size_t to)
 {
@@ -17,10 +33,13 @@ static size_t round_up(size_t size, size_t to)
 
 static size_t entered(size_t length)
 {
-	return length < MAPPED_MOST ? length : MAPPED_MOST;
+	return length < ENTERED_MOST ? length : ENTERED_MOST;
 }
 
-/* Wants the lock, as all static functions here. */
+/* All static functions from here on want the lock. */
+
+/* Spans */
+
 static struct slab *alloc_span(size_t size)
 {
 	struct span span = span_take((unsigned int)(round_up(size, UNIT) / UNIT));
@@ -36,20 +55,112 @@ static struct slab *alloc_span(size_t size)
 	return slab;
 }
 
-/* Where addresses are scarce (RLIMIT_AS), free chunks make room. */
+static bool resize_span(struct slab *slab, size_t length)
+{
+	size_t before = slab->size;
+
+	if (length > SPAN_MOST * UNIT || !span_resize(&slab->span, (unsigned int)(length / UNIT)))
+		return false;
+	slab->size = length;
+	if (length < before)
+		pagemap_set(slab->start + length, before - length, &slab_gone);
+	else
+		pagemap_set(slab->start + before, length - before, slab);
+	return true;
+}
+
+/* Freed mappings that are kept */
+
+static struct slab *kept_remove(unsigned int n)
+{
+	struct slab *slab = kept.slab[n];
+
+	kept.count--;
+	kept.bytes -= slab->length;
+	slab->kept = false;
+	for (; n < kept.count; n++)
+		kept.slab[n] = kept.slab[n + 1];
+	return slab;
+}
+
+/* Unmaps the one that was freed first; false: the kernel does not let go of it. */
+static bool kept_drop(void)
+{
+	struct slab *slab = kept.slab[0];
+
+	if (!os_unmap((void *)slab->start, slab->length))
+		return false;
+	kept_remove(0);
+	slab_forget(slab);
+	return true;
+}
+
+size_t large_release(void)
+{
+	size_t before = kept.bytes;
+
+	while (kept.count && kept_drop())
+		;
+	return before - kept.bytes;
+}
+
+/* The best fit, of which less than a fifth is lost, or, to grow in, the largest. */
+static struct slab *kept_take(size_t length, size_t alignment, bool roomy)
+{
+	size_t best = roomy ? 0 : length + length / 4;
+	unsigned int found = KEPT_MAPPINGS;
+
+	for (unsigned int n = 0; n < kept.count; n++) {
+		size_t has = kept.slab[n]->length;
+
+		if (has < length || kept.slab[n]->start % alignment ||
+		    (roomy ? has < best : has > best))
+			continue;
+		best = has;
+		found = n;
+	}
+	return found < KEPT_MAPPINGS ? kept_remove(found) : NULL;
+}
+
+/* Whether the freed mapping is kept now; others may go for it. */
+static bool kept_add(struct slab *slab)
+{
+	size_t length = slab->length;
+
+	if (length <= KEPT_MOST / 2 && kept.most < 2 * length)
+		kept.most = 2 * length;
+	if (length > kept.most)
+		return false;
+	while (kept.count == KEPT_MAPPINGS || kept.bytes + length > kept.most)
+		if (!kept_drop())
+			return false;
+	kept.slab[kept.count++] = slab;
+	kept.bytes += length;
+	slab->kept = true;
+	return true;
+}
+
+void large_abandon(void)
+{
+	kept.count = 0;
+	kept.bytes = 0;
+}
+
+/* Mappings */
+
+/* Where addresses are scarce (RLIMIT_AS), what is free makes room. */
 static void *map(size_t length, size_t alignment)
 {
 	void *start;
 
 	do {
-		start = alignment > PAGE ? os_map_aligned(length, alignment) : os_map(length);
-	} while (!start && span_release());
+		start = os_map_aligned(length, alignment);
+	} while (!start && (large_release() || span_release()));
 	return start;
 }
 
-static struct slab *alloc_mapping(size_t size, size_t alignment)
+static struct slab *alloc_fresh(size_t length, size_t alignment)
 {
-	size_t length = round_up(size, PAGE);
 	void *start = map(length, alignment);
 	struct slab *slab;
 
@@ -62,50 +173,27 @@ static struct slab *alloc_mapping(size_t size, size_t alignment)
 		return NULL;
 	}
 	slab->length = length;
-	pagemap_set(slab->start, entered(length), slab);
 	return slab;
 }
 
-void *large_alloc(size_t size, size_t alignment)
+static struct slab *alloc_mapping(size_t size, size_t alignment, bool roomy)
 {
-	int error = errno;
-	struct slab *slab;
+	size_t length = round_up(size, UNIT);
+	struct slab *slab = kept_take(length, alignment, roomy);
 
-	if (size > LARGE_MOST || alignment > LARGE_MOST - size) {
-		errno = ENOMEM;
-		return NULL;
-	}
-	size += !size;
-	central_take();
-	slab = size <= SPAN_MOST * UNIT && alignment <= UNIT ? alloc_span(size) :
-								alloc_mapping(size, alignment);
-	central_give();
+	if (slab)
+		slab->used_before = true;
+	else if (kept.count)
+		kept_drop();	/* it did not fit */
+	if (!slab && roomy)
+		slab = alloc_fresh(round_up(length + length / 2, UNIT), alignment);
 	if (!slab)
-		return NULL;
-	errno = error;
-	/* In a span the last owner's slot may have left its mark. */
-	if (!slab->length)
-		((struct slot *)slab->start)->mark = 0;
-	return (void *)slab->start;
+		slab = alloc_fresh(length, alignment);
+	if (slab)
+		pagemap_set(slab->start, entered(slab->length), slab);
+	return slab;
 }
 
-void large_free(struct slab *slab)
-{
-	uintptr_t start = slab->start;
-	size_t length = slab->length;
-	struct span span = slab->span;
-
-	central_take();
-	pagemap_set(start, length ? entered(length) : slab->size, &slab_gone);
-	slab_forget(slab);
-	if (length)
-		os_unmap((void *)start, length);
-	else
-		span_give(span);
-	central_give();
-}
-
-/* Where the block can stay. */
 static bool resize_here(struct slab *slab, size_t length)
 {
 	if (!pagemap_reserve(slab->start, entered(length)) ||
@@ -120,7 +208,7 @@ static bool resize_here(struct slab *slab, size_t length)
 /* To another address: the pages move, nothing is copied. */
 static bool resize_elsewhere(struct slab *slab, size_t length)
 {
-	void *onto = map(length, PAGE);
+	void *onto = map(length, UNIT);
 
 	if (!onto)
 		return false;
@@ -134,21 +222,85 @@ static bool resize_elsewhere(struct slab *slab, size_t length)
 	return true;
 }
 
+/* What has grown once is given room to grow on. */
+static bool resize_mapping(struct slab *slab, size_t length)
+{
+	size_t roomy = round_up(length + length / 2, UNIT);
+
+	if (length < SPAN_MOST * UNIT)
+		return false;
+	if (length > slab->length &&
+	    (resize_here(slab, roomy) || resize_elsewhere(slab, roomy)))
+		length = roomy;
+	else if (!resize_here(slab, length) && !resize_elsewhere(slab, length))
+		return false;
+	slab->length = length;
+	slab->size = length;
+	pagemap_set(slab->start, entered(length), slab);
+	return true;
+}
+
+/* Blocks */
+
+static void *alloc(size_t size, size_t alignment, bool roomy)
+{
+	int error = errno;
+	struct slab *slab;
+
+	if (size > LARGE_MOST || alignment > LARGE_MOST - size) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	size += !size;
+	central_take();
+	if (alignment > UNIT || size > SPAN_MOST * UNIT)
+		slab = alloc_mapping(size, alignment < UNIT ? UNIT : alignment, roomy);
+	else
+		slab = alloc_span(roomy && size < SPAN_MOST * UNIT / 2 ? 2 * size : size);
+	central_give();
+	if (!slab)
+		return NULL;
+	errno = error;
+	return (void *)slab->start;
+}
+
+void *large_alloc(size_t size, size_t alignment)
+{
+	return alloc(size, alignment, false);
+}
+
+void *large_alloc_roomy(size_t size)
+{
+	return alloc(size, UNIT, true);
+}
+
+void large_free(struct slab *slab)
+{
+	size_t length = slab->length;
+
+	central_take();
+	pagemap_set(slab->start, length ? entered(length) : slab->size, &slab_gone);
+	if (!length) {
+		span_give(slab->span);
+		slab_forget(slab);
+	} else if (!kept_add(slab)) {
+		os_unmap((void *)slab->start, length);
+		slab_forget(slab);
+	}
+	central_give();
+}
+
 void *large_resize(struct slab *slab, size_t size)
 {
-	size_t length = round_up(size, PAGE);
+	size_t length = round_up(size, UNIT);
 	void *block = NULL;
 	int error = errno;
 
-	if (!slab->length || size <= SPAN_MOST * UNIT || size > LARGE_MOST)
+	if (slab->owner || size > LARGE_MOST || size <= UNIT)
 		return NULL;
 	central_take();
-	if (length == slab->length || resize_here(slab, length) || resize_elsewhere(slab, length)) {
-		slab->length = length;
-		slab->size = length;
-		pagemap_set(slab->start, entered(length), slab);
+	if (slab->length ? resize_mapping(slab, length) : resize_span(slab, length))
 		block = (void *)slab->start;
-	}
 	central_give();
 	errno = error;
 	return block;

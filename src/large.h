@@ -3,10 +3,11 @@
 /*
  * Blocks that no class is large enough for, and those aligned more strictly than
  * slabs are: each the only slot of a slab without an owner, in a span while it
- * fits into one, else in a mapping of its own, which grows where it is if the
- * kernel lets it, and moves without being copied otherwise.
+ * fits into one, else in a mapping of its own. Either grows where it is if there is
+ * room; else a mapping moves without being copied. A few mappings that were freed are
+ * kept, with their pages, for the next taker.
  *
- * Lengths and sizes are bytes. All functions take the lock.
+ * Lengths and sizes are bytes. All functions take the lock unless it says otherwise.
  */
 
 #ifndef LARGE_H
@@ -20,19 +21,28 @@
 /* A block of size bytes at a multiple of alignment, a power of two; NULL and ENOMEM. */
 void *large_alloc(size_t size, size_t alignment);
 
+/* The same with room to grow: for a block that has grown out of its place. */
+void *large_alloc_roomy(size_t size);
+
 /* Gives a large block back. errno may change. */
 void large_free(struct slab *slab);
 
 /*
- * Makes a large block at least size bytes long; where it is now, with what it
- * held. NULL, and nothing has changed, when it has to be copied.
+ * Makes a large block size bytes long; where it is now, with what it held. NULL,
+ * and nothing has changed, when it has to be copied or is not too small.
  */
 void *large_resize(struct slab *slab, size_t size);
+
+/* Unmaps what is kept of freed mappings; how many bytes that were. Wants the lock. */
+size_t large_release(void);
+
+/* Begins anew: for the child of a fork (central.h). */
+void large_abandon(void);
 
 /* Whether a block that large_alloc() has just returned is known to be all zero. */
 static inline bool large_is_zero(const struct slab *slab)
 {
-	return slab->length;
+	return slab->length && !slab->used_before;
 }
 
 #endif

@@ -17,6 +17,9 @@
 #include "heap.h"
 #include "large.h"
 
+/* Bytes from which on a block that realloc() has to move gets room to grow. */
+#define ROOMY_LEAST	(32UL * 1024)
+
 static bool is_power_of_two(size_t n)
 {
 	return n && !(n & (n - 1));
@@ -30,7 +33,8 @@ static __attribute__((cold, noreturn)) void misuse(const char *api, const struct
 {
 	const char *what = "invalid pointer";
 
-	if (slab == &slab_gone || (slab && slab_has_slot(slab, ptr) && slot_is_free(ptr)))
+	if (slab == &slab_gone ||
+	    (slab && slab_has_slot(slab, ptr) && slab_slot_is_free(slab, ptr)))
 		what = "double free";
 	else if (slab && (uintptr_t)ptr - slab->start <
 			 __atomic_load_n(&slab->carved, __ATOMIC_RELAXED) * slab->size)
@@ -43,7 +47,7 @@ static inline struct slab *slab_of(const char *api, void *ptr)
 {
 	struct slab *slab = pagemap_get(ptr);
 
-	if (unlikely(!slab || !slab_has_slot(slab, ptr) || slot_is_free(ptr)))
+	if (unlikely(!slab || !slab_has_slot(slab, ptr) || slab_slot_is_free(slab, ptr)))
 		misuse(api, slab, ptr);
 	return slab;
 }
@@ -55,11 +59,15 @@ static inline void *take(size_t size)
 	struct heap *heap = heap_mine;
 	struct slab *slab;
 
-	if (likely(size <= DIRECT_MOST)) {
+	if (likely(size <= LINKED_MOST)) {
 		slab = heap->direct[(size + GRAIN - 1) / GRAIN];
 		if (likely(slab->free))
 			return slab_pop(slab);
-	} else if (size > SLOT_MOST) {
+	} else if (likely(size <= SLOT_MOST)) {
+		slab = heap->lists[class_of(size)];
+		if (likely(slab && slab->vacant))
+			return slab_pick(slab);
+	} else {
 		return large_alloc(size, GRAIN);
 	}
 	return heap_alloc_slow(heap, size);
@@ -136,7 +144,7 @@ OSMALLOC_API void *realloc(void *ptr, size_t size)
 	moved = large_resize(slab, size);
 	if (moved)
 		return moved;
-	moved = take(size);
+	moved = size > usable && size > ROOMY_LEAST ? large_alloc_roomy(size) : take(size);
 	if (moved) {
 		memcpy(moved, ptr, size < usable ? size : usable);
 		give(slab, ptr);

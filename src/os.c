@@ -71,7 +71,12 @@ void *os_map_aligned(size_t length, size_t alignment)
 	char *start, *aligned;
 	size_t before;
 
-	start = length > SIZE_MAX - alignment ? NULL : os_map(whole);
+	/* Mappings of like alignment lie side by side: the next one often fits at once. */
+	start = os_map(length);
+	if (!start || (uintptr_t)start % alignment == 0)
+		return start;
+	os_unmap(start, length);
+	start = whole < length ? NULL : os_map(whole);
 	if (!start) {
 		errno = ENOMEM;
 		return NULL;

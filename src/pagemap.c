@@ -6,15 +6,15 @@
 
 struct pagemap_leaf *pagemap_root[1U << PAGEMAP_ROOT_LOG];
 
-static struct pagemap_leaf **slot_of(uintptr_t page)
+static struct pagemap_leaf **slot_of(uintptr_t unit)
 {
-	return &pagemap_root[page >> PAGEMAP_LEAF_LOG & ((1U << PAGEMAP_ROOT_LOG) - 1)];
+	return &pagemap_root[unit >> PAGEMAP_LEAF_LOG & ((1U << PAGEMAP_ROOT_LOG) - 1)];
 }
 
 bool pagemap_reserve(uintptr_t start, size_t length)
 {
-	uintptr_t first = start / PAGE >> PAGEMAP_LEAF_LOG;
-	uintptr_t last = (start + length - 1) / PAGE >> PAGEMAP_LEAF_LOG;
+	uintptr_t first = start / UNIT >> PAGEMAP_LEAF_LOG;
+	uintptr_t last = (start + length - 1) / UNIT >> PAGEMAP_LEAF_LOG;
 
 	for (uintptr_t i = first; i <= last; i++) {
 		struct pagemap_leaf *leaf;
@@ -31,7 +31,7 @@ bool pagemap_reserve(uintptr_t start, size_t length)
 
 void pagemap_set(uintptr_t start, size_t length, struct slab *slab)
 {
-	for (uintptr_t page = start / PAGE; page < (start + length) / PAGE; page++)
-		__atomic_store_n(&(*slot_of(page))->slab[page & ((1U << PAGEMAP_LEAF_LOG) - 1)],
+	for (uintptr_t unit = start / UNIT; unit < (start + length) / UNIT; unit++)
+		__atomic_store_n(&(*slot_of(unit))->slab[unit & ((1U << PAGEMAP_LEAF_LOG) - 1)],
 				 slab, __ATOMIC_RELAXED);
 }

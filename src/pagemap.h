@@ -2,7 +2,8 @@
 
 /*
  * Address -> slab: a radix tree of two levels over 47-bit addresses, an entry
- * for each page. Any pointer whatever may be looked up; nothing but the tree is
+ * for each unit. Whatever has a slab begins at a unit and has all of its units for
+ * itself. Any pointer whatever may be looked up; nothing but the tree is
  * read. Entries are written under the span lock and read without it: whoever
  * holds a live block's address was given it after its entry was written.
  */
@@ -17,7 +18,8 @@
 
 struct slab;
 
-#define PAGEMAP_LEAF_LOG	18	/* pages in a leaf: 1 GiB */
+#define UNIT			(16UL * 1024)
+#define PAGEMAP_LEAF_LOG	16	/* units in a leaf: 1 GiB */
 #define PAGEMAP_ROOT_LOG	17
 
 struct pagemap_leaf {
@@ -30,21 +32,21 @@ extern struct pagemap_leaf *pagemap_root[1U << PAGEMAP_ROOT_LOG];
 /* The slab around an address, NULL when there is none. */
 static inline struct slab *pagemap_get(const void *address)
 {
-	uintptr_t page = (uintptr_t)address / PAGE;
+	uintptr_t unit = (uintptr_t)address / UNIT;
 	struct pagemap_leaf *leaf;
 
-	leaf = __atomic_load_n(&pagemap_root[page >> PAGEMAP_LEAF_LOG &
+	leaf = __atomic_load_n(&pagemap_root[unit >> PAGEMAP_LEAF_LOG &
 					     ((1U << PAGEMAP_ROOT_LOG) - 1)], __ATOMIC_RELAXED);
 	if (unlikely(!leaf))
 		return NULL;
-	return __atomic_load_n(&leaf->slab[page & ((1U << PAGEMAP_LEAF_LOG) - 1)],
+	return __atomic_load_n(&leaf->slab[unit & ((1U << PAGEMAP_LEAF_LOG) - 1)],
 			       __ATOMIC_RELAXED);
 }
 
 /* Makes entries for length bytes from start on possible; false and ENOMEM. */
 bool pagemap_reserve(uintptr_t start, size_t length);
 
-/* Enters slab for all pages of a range for which there is room. */
+/* Enters slab for all units of a range for which there is room. */
 void pagemap_set(uintptr_t start, size_t length, struct slab *slab);
 
 #endif

@@ -3,9 +3,10 @@
 /*
  * Size classes: which slot a request gets. Pure functions, in bytes.
  *
- * Classes are GRAIN apart up to FINE_MOST / 8, then FINE_STEPS to a doubling up
- * to FINE_MOST, then COARSE_STEPS up to SLOT_MOST: less than a ninth of a slot
- * is lost below FINE_MOST, a fifth above. Every power of two is a class, and the
+ * Classes are GRAIN apart up to 128, then eight to a doubling up to FINE_MOST,
+ * then four up to SLOT_MOST: less than a ninth of a slot is lost below FINE_MOST,
+ * a fifth above, where slots are whole pages, so that most of the loss is of pages
+ * that nobody touches. Every power of two is a class, and the
  * size of a class is a multiple of any power of two of which its request was a
  * multiple: so aligned requests need no slots of their own.
  */
@@ -16,14 +17,14 @@
 #include <stddef.h>
 
 #define GRAIN		16U	/* every slot is a multiple of it, and so aligned */
-#define FINE_MOST	1024U
+#define FINE_MOST	(16U * 1024)
 #define FINE_LOG	3	/* log2 of the steps per doubling */
 #define COARSE_LOG	2
 #define SLOT_MOST	(128U * 1024)
 
-/* 16 to 128 by 16; 3 doublings by eighths; 7 doublings by quarters. */
-#define FINE_CLASSES	(8 + (3 << FINE_LOG))
-#define CLASSES		(FINE_CLASSES + (7 << COARSE_LOG))
+/* 16 to 128 by 16; 7 doublings by eighths; 3 doublings by quarters. */
+#define FINE_CLASSES	(8 + (7 << FINE_LOG))
+#define CLASSES		(FINE_CLASSES + (3 << COARSE_LOG))
 
 /* The class of the smallest slot for size bytes. Wants size <= SLOT_MOST; 0 counts as 1. */
 static inline unsigned int class_of(size_t size)
@@ -31,12 +32,12 @@ static inline unsigned int class_of(size_t size)
 	size_t last = size ? size - 1 : 0;
 	unsigned int log, steps, base;
 
-	if (last < FINE_MOST / 8)
+	if (last < 8 * GRAIN)
 		return (unsigned int)(last / GRAIN);
 	log = 63 - (unsigned int)__builtin_clzl(last);
 	steps = last < FINE_MOST ? FINE_LOG : COARSE_LOG;
 	base = last < FINE_MOST ? 8 + ((log - 7) << FINE_LOG) :
-				  FINE_CLASSES + ((log - 10) << COARSE_LOG);
+				  FINE_CLASSES + ((log - 14) << COARSE_LOG);
 	return base + ((unsigned int)(last >> (log - steps)) & ((1U << steps) - 1));
 }
 
@@ -49,7 +50,7 @@ static inline size_t class_size(unsigned int class)
 		return (class + 1) * (size_t)GRAIN;
 	steps = class < FINE_CLASSES ? FINE_LOG : COARSE_LOG;
 	step = class < FINE_CLASSES ? class - 8 : class - FINE_CLASSES;
-	log = (class < FINE_CLASSES ? 7 : 10) + (step >> steps);
+	log = (class < FINE_CLASSES ? 7 : 14) + (step >> steps);
 	return ((size_t)(1U << steps) + (step & ((1U << steps) - 1)) + 1) << (log - steps);
 }
 

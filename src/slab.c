@@ -4,7 +4,9 @@
 
 #include "meta.h"
 
-#define SLOTS_WANTED	8		/* slots that a slab of large slots has */
+#define SLAB_LEAST	(64UL * 1024)	/* bytes of a slab */
+#define SLAB_MOST	(1024UL * 1024)
+#define SLOTS_WANTED	32		/* that a slab has if it may be that large */
 #define CARVE_BYTES	4096		/* are carved at a time, or one slot */
 #define DESCRIPTORS	64		/* are made at a time */
 
@@ -79,12 +81,24 @@ struct slab *slab_single(uintptr_t start, size_t size)
 	return slab;
 }
 
-/* Units of a slab of slots of this size: waste at its end stays under an eighth. */
+/* Units of a slab of slots of this size. */
 static unsigned int units_for(size_t size)
 {
-	size_t bytes = size <= 1024 ? 64 * 1024 : SLOTS_WANTED * size;
+	size_t bytes = SLOTS_WANTED * size;
 
+	if (bytes < SLAB_LEAST)
+		bytes = SLAB_LEAST;
+	if (bytes > SLAB_MOST)
+		bytes = SLAB_MOST;
 	return (unsigned int)((bytes + UNIT - 1) / UNIT);
+}
+
+/* A whole slab's slots, as far as MAPPED_SLOTS bits go. */
+static uint32_t capacity_for(struct span span, size_t size)
+{
+	uint32_t slots = (uint32_t)(span.units * UNIT / size);
+
+	return size > LINKED_MOST && slots > MAPPED_SLOTS ? MAPPED_SLOTS : slots;
 }
 
 struct slab *slab_open(unsigned int class, struct heap *owner)
@@ -101,7 +115,7 @@ struct slab *slab_open(unsigned int class, struct heap *owner)
 		slab->shift = (uint32_t)__builtin_ctzl(size);
 		slab->inverse = inverse_of(size >> slab->shift);
 		slab->carved = 0;
-		slab->capacity = (uint32_t)(span.units * UNIT / size);
+		slab->capacity = capacity_for(span, size);
 		slab->class = (uint8_t)class;
 		slab->owner = owner;
 		slab->span = span;
@@ -126,13 +140,9 @@ void slab_close(struct slab *slab)
 
 /* Slots */
 
-void slab_collect(struct slab *slab)
+/* Links the slots, which are the first of a list, in front of the free ones. */
+static void collect_linked(struct slab *slab, struct slot *slot)
 {
-	struct slot *slot;
-
-	if (!__atomic_load_n(&slab->remote, __ATOMIC_RELAXED))
-		return;
-	slot = __atomic_exchange_n(&slab->remote, NULL, __ATOMIC_ACQUIRE);
 	while (slot) {
 		struct slot *next = slot->next;
 
@@ -145,57 +155,97 @@ void slab_collect(struct slab *slab)
 	}
 }
 
-/* Carves off some slots that were never used. The free list is empty. */
-static void carve(struct slab *slab)
+void slab_collect(struct slab *slab)
 {
-	uint32_t count = slab->size < CARVE_BYTES ? CARVE_BYTES / (uint32_t)slab->size : 1;
-	struct slot *slot = (struct slot *)(slab->start + slab->carved * slab->size);
-	struct slot *first = slot;
+	uint64_t given;
 
-	if (count > slab->capacity - slab->carved)
-		count = slab->capacity - slab->carved;
-	for (uint32_t left = count; left; left--) {
+	if (!__atomic_load_n(&slab->remote, __ATOMIC_RELAXED))
+		return;
+	given = __atomic_exchange_n(&slab->remote, 0, __ATOMIC_ACQUIRE);
+	if (slab_is_linked(slab)) {
+		collect_linked(slab, (struct slot *)given);
+		return;
+	}
+	__atomic_store_n(&slab->vacant, slab->vacant | given, __ATOMIC_RELAXED);
+	signal_fence();
+	slab->countdown -= (uint32_t)__builtin_popcountl(given);
+}
+
+/* A list of so many slots that were never used. */
+static struct slot *carve_linked(const struct slab *slab, uint32_t count)
+{
+	struct slot *first = (struct slot *)(slab->start + slab->carved * slab->size);
+	struct slot *slot = first;
+
+	for (; count; count--) {
 		struct slot *next = (struct slot *)((uintptr_t)slot + slab->size);
 
 		slot->mark = slot_mark(slot);
-		slot->next = left > 1 ? next : NULL;
+		slot->next = count > 1 ? next : NULL;
 		slot = next;
 	}
+	return first;
+}
+
+/* Carves off some slots that were never used. None is free. */
+static void carve(struct slab *slab)
+{
+	uint32_t count = slab->size < CARVE_BYTES ? CARVE_BYTES / (uint32_t)slab->size : 1;
+	uint32_t carved = slab->carved;
+	struct slot *first = NULL;
+
+	if (count > slab->capacity - carved)
+		count = slab->capacity - carved;
+	if (slab_is_linked(slab))
+		first = carve_linked(slab, count);
 	/* Others look, while they free a slot that has long been carved. */
-	__atomic_store_n(&slab->carved, slab->carved + count, __ATOMIC_RELAXED);
+	__atomic_store_n(&slab->carved, carved + count, __ATOMIC_RELAXED);
 	signal_fence();
-	slab->free = first;
+	if (first)
+		slab->free = first;
+	else
+		__atomic_store_n(&slab->vacant, ((1UL << count) - 1) << carved, __ATOMIC_RELAXED);
 }
 
 bool slab_refill(struct slab *slab)
 {
-	if (!slab->free)
+	if (!slab->vacant)
 		slab_collect(slab);
-	if (!slab->free && slab->carved < slab->capacity)
+	if (!slab->vacant && slab->carved < slab->capacity)
 		carve(slab);
-	return slab->free;
+	return slab->vacant;
+}
+
+/* What remote is to become when the slot is added to what is there. */
+static uint64_t remote_with(const struct slab *slab, uint64_t before, struct slot *slot)
+{
+	if (!slab_is_linked(slab))
+		return (before & ~SLAB_FULL) | 1UL << slab_index(slab, slot);
+	slot->next = before == SLAB_FULL ? NULL : (struct slot *)before;
+	return (uintptr_t)slot;
 }
 
 bool slab_push_remote(struct slab *slab, void *ptr)
 {
 	struct slot *slot = ptr;
-	struct slot *first = __atomic_load_n(&slab->remote, __ATOMIC_RELAXED);
+	uint64_t before = __atomic_load_n(&slab->remote, __ATOMIC_RELAXED);
 	bool mine = false;
 
-	slot->mark = slot_mark(slot);
+	if (slab_is_linked(slab))
+		slot->mark = slot_mark(slot);
 	do {
 		/* While the slot is live, so is the slab; from then on mailed keeps it (heap.c). */
-		if (first == SLAB_FULL && !mine)
+		if (before == SLAB_FULL && !mine)
 			mine = !__atomic_exchange_n(&slab->mailed, true, __ATOMIC_RELAXED);
-		slot->next = first == SLAB_FULL ? NULL : first;
-	} while (!__atomic_compare_exchange_n(&slab->remote, &first, slot, true, __ATOMIC_RELEASE,
-					      __ATOMIC_RELAXED));
+	} while (!__atomic_compare_exchange_n(&slab->remote, &before,
+					      remote_with(slab, before, slot), true,
+					      __ATOMIC_RELEASE, __ATOMIC_RELAXED));
 	return mine;
 }
 
 bool slab_set_aside(struct slab *slab)
 {
-	struct slot *none = NULL;
+	uint64_t none = 0;
 
 	slab->countdown -= slab->kept;
 	slab->kept = false;
@@ -209,10 +259,10 @@ bool slab_set_aside(struct slab *slab)
 
 void slab_take_back(struct slab *slab)
 {
-	struct slot *full = SLAB_FULL;
+	uint64_t full = SLAB_FULL;
 
 	/* Should others have been faster, their slots are collected like any. */
-	__atomic_compare_exchange_n(&slab->remote, &full, NULL, false, __ATOMIC_RELAXED,
+	__atomic_compare_exchange_n(&slab->remote, &full, 0, false, __ATOMIC_RELAXED,
 				    __ATOMIC_RELAXED);
 	slab->full = false;
 	slab->countdown = slab->capacity;

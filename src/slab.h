@@ -6,8 +6,10 @@
  * slot of a slab of its own (large.h).
  *
  * Slots are carved off the span a few at a time, so that no page is touched
- * before it is needed. A free slot holds the link to the next and a mark, made of
- * its address and the process's secret, that tells it from a live one.
+ * before it is needed. Small free slots are linked: each holds the link to the
+ * next and a mark, made of its address and the process's secret, that tells it from
+ * a live one. Slots over LINKED_MOST bytes are mapped: a bit each in the
+ * descriptor says which are free, and nothing is written into them.
  *
  * Who owns what: a slab belongs to one heap (heap.h), whose thread alone takes
  * slots and reads or writes all fields but remote, mailed and mail. Any other
@@ -16,7 +18,7 @@
  * Invariants:
  *
  *  1. carved <= capacity, and the slots fit in the span.
- *  2. The free list holds carved, marked, different slots.
+ *  2. The free list holds carved, marked, different slots; vacant has bits of carved slots only.
  *  3. Of a listed slab, countdown = live slots + (kept ? 1 : 0), where those that
  *     wait on remote still count as live; of a full one it is 1.
  */
@@ -33,7 +35,10 @@
 
 struct heap;
 
-/* A free slot. */
+#define LINKED_MOST	1024U	/* bytes of the largest slots that are linked while free */
+#define MAPPED_SLOTS	63U	/* of a slab whose free slots are bits, at most */
+
+/* A linked free slot. */
 struct slot {
 	struct slot *next;
 	uintptr_t mark;		/* slot_mark() */
@@ -46,16 +51,19 @@ struct __attribute__((aligned(64))) slab {
 	uint32_t shift;		/* log2 of its even part */
 	uint32_t carved;	/* slots that have been handed out or are in a list; only grows */
 	struct heap *owner;	/* NULL: a large block */
-	struct slot *free;	/* slots to hand out */
+	union {			/* slots to hand out: */
+		struct slot *free;	/* linked, or */
+		uint64_t vacant;	/* mapped: bit n for slot n */
+	};
 	uint32_t countdown;	/* frees by the owner until one needs slab_free_slow() */
 	uint32_t capacity;	/* slots */
 	size_t size;		/* bytes of a slot */
 	uint8_t class;
 	bool full;		/* has no free slot and is in no list */
-	bool kept;		/* empty, but to be used again */
+	bool kept;		/* empty, or a freed mapping, but to be used again */
 
 	/* What other threads write. */
-	struct slot *remote __attribute__((aligned(64)));	/* SLAB_FULL: tell the owner */
+	uint64_t remote __attribute__((aligned(64)));	/* the same of what they gave back */
 	struct slab *mail;	/* the next one in the owner's mailbox */
 	bool mailed;		/* is in the mailbox */
 
@@ -63,10 +71,11 @@ struct __attribute__((aligned(64))) slab {
 	struct slab *prev;
 	struct span span;
 	size_t length;		/* of a large block: bytes of its mapping, 0 if in a span */
+	bool used_before;	/* the mapping may hold something */
 };
 
-/* On remote of a slab that its owner has put aside: the first to free has to say so. */
-#define SLAB_FULL	((struct slot *)1)
+/* In remote of a slab that its owner has put aside: the first to free has to say so. */
+#define SLAB_FULL	(1UL << 63)
 
 /* What pages of a slab that is no more have in the page map, until used again. */
 extern struct slab slab_gone;
@@ -79,27 +88,41 @@ static inline uintptr_t slot_mark(const void *slot)
 	return (uintptr_t)slot ^ slab_secret;
 }
 
-/* Whether ptr is where a slot that was ever handed out begins. */
-static inline bool slab_has_slot(const struct slab *slab, const void *ptr)
+/* Which slot begins at ptr; not below carved if none that was ever handed out does. */
+static inline uint64_t slab_index(const struct slab *slab, const void *ptr)
 {
 	uint64_t product = ((uintptr_t)ptr - slab->start) * slab->inverse;
 
 	/* An exact division; what it does not divide becomes huge (Hacker's Delight, 10-17). */
-	return (product >> slab->shift | product << (-slab->shift & 63)) <
-	       __atomic_load_n(&slab->carved, __ATOMIC_RELAXED);
+	return product >> slab->shift | product << (-slab->shift & 63);
 }
 
-static inline bool slot_is_free(const void *slot)
+static inline bool slab_has_slot(const struct slab *slab, const void *ptr)
 {
-	return ((const struct slot *)slot)->mark == slot_mark(slot);
+	return slab_index(slab, ptr) < __atomic_load_n(&slab->carved, __ATOMIC_RELAXED);
 }
 
-/* Takes the first free slot, which there is. */
+static inline bool slab_is_linked(const struct slab *slab)
+{
+	return slab->size <= LINKED_MOST;
+}
+
+static inline bool slab_slot_is_free(const struct slab *slab, const void *ptr)
+{
+	if (likely(slab_is_linked(slab)))
+		return ((const struct slot *)ptr)->mark == slot_mark(ptr);
+	return (__atomic_load_n(&slab->vacant, __ATOMIC_RELAXED) |
+		__atomic_load_n(&slab->remote, __ATOMIC_RELAXED)) >> slab_index(slab, ptr) & 1;
+}
+
+/*
+ * Takes the first free slot, which there is. Here and below, things are done in
+ * an order in which a fork in a signal handler finds nothing counted too low.
+ */
 static inline void *slab_pop(struct slab *slab)
 {
 	struct slot *slot = slab->free;
 
-	/* In this order, so that a fork in a signal handler finds nothing counted too low. */
 	slab->countdown++;
 	signal_fence();
 	slab->free = slot->next;
@@ -107,15 +130,36 @@ static inline void *slab_pop(struct slab *slab)
 	return slot;
 }
 
-/* The owner gives a slot back; true: slab_free_slow() is due. */
+/* The same where slots are mapped: the lowest. */
+static inline void *slab_pick(struct slab *slab)
+{
+	uint64_t vacant = slab->vacant;
+
+	slab->countdown++;
+	signal_fence();
+	__atomic_store_n(&slab->vacant, vacant & (vacant - 1), __ATOMIC_RELAXED);
+	return (void *)(slab->start + (unsigned int)__builtin_ctzl(vacant) * slab->size);
+}
+
+static inline void *slab_take(struct slab *slab)
+{
+	return slab_is_linked(slab) ? slab_pop(slab) : slab_pick(slab);
+}
+
+/* The owner gives a slot back; true: heap_free_slow() is due. */
 static inline bool slab_push(struct slab *slab, void *ptr)
 {
-	struct slot *slot = ptr;
+	if (likely(slab_is_linked(slab))) {
+		struct slot *slot = ptr;
 
-	slot->mark = slot_mark(slot);
-	slot->next = slab->free;
-	signal_fence();
-	slab->free = slot;
+		slot->mark = slot_mark(slot);
+		slot->next = slab->free;
+		signal_fence();
+		slab->free = slot;
+	} else {
+		__atomic_store_n(&slab->vacant, slab->vacant | 1UL << slab_index(slab, ptr),
+				 __ATOMIC_RELAXED);
+	}
 	signal_fence();
 	return --slab->countdown == 0;
 }

@@ -109,6 +109,16 @@ static struct chunk *chunk_open(void)
 	return chunk;
 }
 
+static void chunk_use(struct chunk *chunk, unsigned int from, unsigned int units)
+{
+	bits_assign(chunk->used, from, units, true);
+	span_totals.dirty -= bits_assign(chunk->dirty, from, units, false);
+	span_totals.used += units;
+	if (span_totals.dirty < dirty_low)
+		dirty_low = span_totals.dirty;
+	chunk->used_units += units;
+}
+
 struct span span_take(unsigned int units)
 {
 	unsigned int from = CHUNK_UNITS;
@@ -127,12 +137,7 @@ struct span span_take(unsigned int units)
 			return (struct span){ .start = 0 };
 		from = 0;
 	}
-	bits_assign(chunk->used, from, units, true);
-	span_totals.dirty -= bits_assign(chunk->dirty, from, units, false);
-	span_totals.used += units;
-	if (span_totals.dirty < dirty_low)
-		dirty_low = span_totals.dirty;
-	chunk->used_units += units;
+	chunk_use(chunk, from, units);
 	return (struct span){ chunk->start + from * UNIT, units, chunk };
 }
 
@@ -192,6 +197,24 @@ void span_give(struct span span)
 	span_totals.dirty += span.units;
 	if (span_totals.dirty > dirty_next)
 		dirty_look();
+}
+
+bool span_resize(struct span *span, unsigned int units)
+{
+	struct chunk *chunk = span->chunk;
+	unsigned int end = (unsigned int)((span->start - chunk->start) / UNIT) + span->units;
+
+	if (units < span->units) {
+		span_give((struct span){ span->start + units * UNIT, span->units - units, chunk });
+	} else {
+		unsigned int more = units - span->units;
+
+		if (end + more > CHUNK_UNITS || bits_next(chunk->used, end, true) < end + more)
+			return false;
+		chunk_use(chunk, end, more);
+	}
+	span->units = units;
+	return true;
 }
 
 bool span_release(void)

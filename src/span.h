@@ -21,9 +21,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "config.h"
+#include "pagemap.h"
 
-#define UNIT		(16UL * 1024)
 #define CHUNK_UNITS	256U
 #define CHUNK		(CHUNK_UNITS * UNIT)
 #define SPAN_MOST	(CHUNK_UNITS / 4)	/* units; longer runs get a mapping of their own */
@@ -55,6 +54,9 @@ extern struct span_totals span_totals;
 
 /* Takes so many units, at most SPAN_MOST; .start is 0 with ENOMEM when there is no memory. */
 struct span span_take(unsigned int units);
+
+/* Makes a span longer or shorter where it is; false: there is no room. */
+bool span_resize(struct span *span, unsigned int units);
 
 /* Gives a span back. */
 void span_give(struct span span);

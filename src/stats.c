@@ -13,8 +13,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "heap.h"
 #include "central.h"
+#include "heap.h"
+#include "large.h"
 
 #define OSMEM_PRINTF_NO_MACROS
 #include "printf.h"
@@ -34,10 +35,11 @@ static void add_slab(const struct slab *slab, void *arg)
 {
 	struct numbers *numbers = arg;
 
-	numbers->mappings += slab->length != 0;
 	numbers->mapped += slab->length;
 	if (!slab->owner) {
-		numbers->live += slab->size;
+		/* The mapping of a freed block may be kept. */
+		numbers->mappings += slab->length && !slab->kept;
+		numbers->live += slab->kept ? 0 : slab->size;
 		return;
 	}
 	numbers->slots += slab->capacity * slab->size;
@@ -120,7 +122,7 @@ OSMALLOC_API int malloc_trim(size_t pad)
 	(void)pad;
 	heap_trim();
 	central_take();
-	given = span_purge();
+	given = large_release() + span_purge();
 	central_give();
 	return given > 0;
 }

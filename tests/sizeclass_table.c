@@ -39,7 +39,7 @@ static void check_size(size_t size)
 		complain("a slot that is too small", size);
 	if (class && class_size(class - 1) >= size)
 		complain("a slot that is larger than need be", size);
-	if (size > FINE_MOST / 8 && slot - size >= slot / (size <= FINE_MOST ? 9 : 5))
+	if (size > 8 * GRAIN && slot - size >= slot / (size <= FINE_MOST ? 9 : 5))
 		complain("more waste than promised", size);
 	for (size_t alignment = GRAIN; alignment <= UNIT && size && size % alignment == 0;
 	     alignment *= 2)
