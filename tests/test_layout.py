@@ -16,7 +16,7 @@ ROOT = tree.ROOT
 
 # Files of the library, ground floor first: each includes its own header and earlier ones only.
 FLOORS = ["config", "check", "os", "lock", "block", "map", "run", "index", "fit", "osmem",
-          "central", "meta", "sizeclass", "pagemap", "span", "slab", "heap", "large", "osmalloc",
+          "central", "meta", "sizeclass", "pagemap", "span", "slab", "large", "heap", "osmalloc",
           "stats", "malloc"]
 # What both sides share is below them all.
 UTILS = {"osmem.h", "block_meta.h", "printf.h"}
