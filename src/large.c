@@ -261,6 +261,7 @@ static void *alloc(size_t size, size_t alignment, bool roomy)
 	if (!slab)
 		return NULL;
 	errno = error;
+	slab->asked = roomy ? size : 0;
 	return (void *)slab->start;
 }
 
@@ -299,8 +300,10 @@ void *large_resize(struct slab *slab, size_t size)
 	if (slab->owner || size > LARGE_MOST || size <= UNIT)
 		return NULL;
 	central_take();
-	if (slab->length ? resize_mapping(slab, length) : resize_span(slab, length))
+	if (slab->length ? resize_mapping(slab, length) : resize_span(slab, length)) {
 		block = (void *)slab->start;
+		slab->asked = size;
+	}
 	central_give();
 	errno = error;
 	return block;

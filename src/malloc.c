@@ -119,10 +119,16 @@ OSMALLOC_API void *calloc(size_t nmemb, size_t size)
 	return ptr;
 }
 
-/* Whether a block of that many usable bytes may as well stay for a request of size. */
-static bool fits_well(size_t usable, size_t size)
+/* Whether a block may as well stay where it is for a request of size. */
+static bool fits_well(struct slab *slab, size_t size)
 {
-	return size <= usable && (size >= usable / 2 || usable <= 2 * GRAIN);
+	bool growing = slab->asked && size >= slab->asked;
+
+	if (size > slab->size)
+		return false;
+	if (slab->asked)
+		slab->asked = size;
+	return growing || size >= slab->size / 2 || slab->size <= 2 * GRAIN;
 }
 
 OSMALLOC_API void *realloc(void *ptr, size_t size)
@@ -139,7 +145,7 @@ OSMALLOC_API void *realloc(void *ptr, size_t size)
 		return NULL;
 	}
 	usable = slab->size;
-	if (fits_well(usable, size))
+	if (fits_well(slab, size))
 		return ptr;
 	moved = large_resize(slab, size);
 	if (moved)

@@ -71,6 +71,7 @@ struct __attribute__((aligned(64))) slab {
 	struct slab *prev;
 	struct span span;
 	size_t length;		/* of a large block: bytes of its mapping, 0 if in a span */
+	size_t asked;		/* of one with room to grow: what realloc() was last asked for */
 	bool used_before;	/* the mapping may hold something */
 };
 
