@@ -17,6 +17,10 @@ __thread struct heap *heap_mine __attribute__((tls_model("initial-exec"))) = &he
 
 bool central_busy;
 
+/* Slabs in the mailboxes of heaps without a thread: how many are left there. */
+#define IDLE_MAIL_MOST	16
+
+static unsigned int idle_mail;
 static struct heap *idle;	/* heaps whose threads have ended; under the lock */
 static pthread_key_t key;	/* its destructor ends a thread's use of its heap */
 static bool ready;
@@ -35,44 +39,82 @@ static void list_changed(struct heap *heap, unsigned int class)
 		heap->direct[i] = first;
 }
 
+/*
+ * At the end: slabs in front are used up first, so that those that only just have a
+ * free slot have time to gain more, or to become empty.
+ */
 static void list_add(struct heap *heap, struct slab *slab)
 {
-	struct slab **list = &heap->lists[slab->class];
+	struct slab *first = heap->lists[slab->class];
 
-	slab->prev = NULL;
-	slab->next = *list;
-	if (*list)
-		(*list)->prev = slab;
-	*list = slab;
-	list_changed(heap, slab->class);
+	slab->next = NULL;
+	slab->prev = slab;
+	if (!first) {
+		heap->lists[slab->class] = slab;
+		list_changed(heap, slab->class);
+		return;
+	}
+	slab->prev = first->prev;
+	slab->prev->next = slab;
+	first->prev = slab;
 }
 
 static void list_remove(struct heap *heap, struct slab *slab)
 {
+	struct slab *first = heap->lists[slab->class];
+
 	if (slab->next)
 		slab->next->prev = slab->prev;
-	if (slab->prev)
-		slab->prev->next = slab->next;
 	else
-		heap->lists[slab->class] = slab->next;
+		first->prev = slab->prev;
+	if (slab != first) {
+		slab->prev->next = slab->next;
+		return;
+	}
+	heap->lists[slab->class] = slab->next;
 	list_changed(heap, slab->class);
 }
 
 /* Empty slabs */
 
+/* A slab in the mailbox stays until the mail is read. */
+static bool is_mailed(const struct slab *slab)
+{
+	return __atomic_load_n(&slab->mailed, __ATOMIC_RELAXED);
+}
+
+/* Gives the listed slab back, which is empty; true as slab_close(). */
+static bool list_close(struct heap *heap, struct slab *slab)
+{
+	heap->keeps[slab->class] &= !slab->kept;
+	list_remove(heap, slab);
+	return slab_close(slab);
+}
+
+/* Gives back all empty slabs. */
+static void close_empty(struct heap *heap)
+{
+	for (unsigned int class = 0; class < CLASSES; class++)
+		for (struct slab *slab = heap->lists[class], *next; slab; slab = next) {
+			next = slab->next;
+			slab_collect(slab);
+			if (!slab_live(slab) && !is_mailed(slab))
+				list_close(heap, slab);
+		}
+}
+
 /* The listed slab is empty: keeps it if it is the only one of its class, else gives it back. */
 static void retire(struct heap *heap, struct slab *slab)
 {
-	/* A slab in the mailbox is retired when the mail is read. */
-	if (__atomic_load_n(&slab->mailed, __ATOMIC_RELAXED))
+	if (is_mailed(slab))
 		return;
-	if (heap->keeps[slab->class]) {
-		list_remove(heap, slab);
-		slab_close(slab);
-	} else {
+	if (!heap->keeps[slab->class]) {
 		heap->keeps[slab->class] = true;
 		slab->kept = true;
 		slab->countdown++;
+	} else if (list_close(heap, slab)) {
+		/* When memory goes to the kernel, that of what is kept is soon to follow. */
+		close_empty(heap);
 	}
 }
 
@@ -120,18 +162,6 @@ void heap_free_slow(struct heap *heap, struct slab *slab)
 
 /* Mail */
 
-void heap_free_remote(struct slab *slab, void *slot)
-{
-	struct heap *heap = slab->owner;
-
-	if (!slab_push_remote(slab, slot))
-		return;
-	slab->mail = __atomic_load_n(&heap->mailbox, __ATOMIC_RELAXED);
-	while (!__atomic_compare_exchange_n(&heap->mailbox, &slab->mail, slab, true,
-					    __ATOMIC_RELEASE, __ATOMIC_RELAXED))
-		;
-}
-
 /* Looks after the slabs into which others have freed since they were put aside. */
 static void read_mail(struct heap *heap)
 {
@@ -153,6 +183,89 @@ static void read_mail(struct heap *heap)
 			retire(heap, slab);
 		slab = next;
 	}
+}
+
+/* Gives back what it can. */
+static void tidy(struct heap *heap)
+{
+	begin(heap);
+	read_mail(heap);
+	close_empty(heap);
+	finish(heap);
+}
+
+/* The same of a heap without a thread, which is then to be told of slabs that become empty. */
+static void tidy_for_long(struct heap *heap)
+{
+	tidy(heap);
+	for (unsigned int class = 0; class < CLASSES; class++)
+		for (struct slab *slab = heap->lists[class]; slab; slab = slab->next)
+			slab_await_last(slab);
+}
+
+/* Makes the heap one of those that have no thread. Wants the lock. */
+static void idle_add(struct heap *heap)
+{
+	__atomic_store_n(&heap->idle, true, __ATOMIC_RELAXED);
+	heap->next = idle;
+	idle = heap;
+}
+
+static struct heap *idle_remove(void)
+{
+	struct heap *heap = idle;
+
+	if (heap) {
+		idle = heap->next;
+		__atomic_store_n(&heap->idle, false, __ATOMIC_RELAXED);
+	}
+	return heap;
+}
+
+/* Gives back what became empty in heaps without a thread. */
+static void tidy_idle(void)
+{
+	struct heap *mailed = NULL;
+	struct heap **link = &idle;
+
+	__atomic_store_n(&idle_mail, 0, __ATOMIC_RELAXED);
+	central_take();
+	while (*link) {
+		struct heap *heap = *link;
+
+		if (!__atomic_load_n(&heap->mailbox, __ATOMIC_RELAXED)) {
+			link = &heap->next;
+			continue;
+		}
+		*link = heap->next;
+		heap->next = mailed;
+		mailed = heap;
+	}
+	central_give();
+	while (mailed) {
+		struct heap *next = mailed->next;
+
+		tidy_for_long(mailed);
+		central_take();
+		idle_add(mailed);
+		central_give();
+		mailed = next;
+	}
+}
+
+void heap_free_remote(struct slab *slab, void *slot)
+{
+	struct heap *heap = slab->owner;
+
+	if (!slab_push_remote(slab, slot))
+		return;
+	slab->mail = __atomic_load_n(&heap->mailbox, __ATOMIC_RELAXED);
+	while (!__atomic_compare_exchange_n(&heap->mailbox, &slab->mail, slab, true,
+					    __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		;
+	if (__atomic_load_n(&heap->idle, __ATOMIC_RELAXED) &&
+	    __atomic_add_fetch(&idle_mail, 1, __ATOMIC_RELAXED) > IDLE_MAIL_MOST)
+		tidy_idle();
 }
 
 /* Heaps and threads */
@@ -189,10 +302,8 @@ static struct heap *heap_enter(void)
 	central_take();
 	if (!ready)
 		get_ready();
-	heap = idle;
-	if (heap)
-		idle = heap->next;
-	else
+	heap = idle_remove();
+	if (!heap)
 		heap = heap_make();
 	central_give();
 	if (!heap)
@@ -209,11 +320,10 @@ static void heap_leave(void *heap)
 	/* What a fork has left half done is nobody's (after_fork). */
 	if (((struct heap *)heap)->busy)
 		return;
-	heap_trim();
+	tidy_for_long(heap);
 	heap_mine = &heap_none;
 	central_take();
-	((struct heap *)heap)->next = idle;
-	idle = heap;
+	idle_add(heap);
 	central_give();
 }
 
@@ -233,6 +343,8 @@ static struct slab *find_slab(struct heap *heap, unsigned int class)
 		if (!slab_set_aside(slab))
 			list_add(heap, slab);
 	}
+	if (__atomic_load_n(&idle_mail, __ATOMIC_RELAXED))
+		tidy_idle();
 	slab = slab_open(class, heap);
 	if (!slab)
 		return NULL;
@@ -259,19 +371,6 @@ void *heap_alloc_slow(struct heap *heap, size_t size)
 
 void heap_trim(void)
 {
-	struct heap *heap = heap_mine;
-
-	begin(heap);
-	read_mail(heap);
-	for (unsigned int class = 0; class < CLASSES; class++)
-		for (struct slab *slab = heap->lists[class], *next; slab; slab = next) {
-			next = slab->next;
-			slab_collect(slab);
-			if (slab_live(slab) || __atomic_load_n(&slab->mailed, __ATOMIC_RELAXED))
-				continue;
-			heap->keeps[class] &= !slab->kept;
-			list_remove(heap, slab);
-			slab_close(slab);
-		}
-	finish(heap);
+	tidy(heap_mine);
+	tidy_idle();
 }

@@ -7,7 +7,8 @@
  *
  * Other threads free into a slab (slab.h). When that slab was full, and so in no
  * list, they put it into the heap's mailbox, which the heap empties when it runs
- * out of slots.
+ * out of slots. Into that of a heap without a thread they put slabs that have no live
+ * slot any more; whoever needs memory, or sees many of them, gives them back.
  *
  * Invariants:
  *
@@ -27,6 +28,7 @@ struct heap {
 	struct slab *lists[CLASSES];
 	bool keeps[CLASSES];	/* the class has a slab that is kept */
 	bool busy;		/* its thread is changing more than a free list */
+	bool idle;		/* has no thread */
 	struct slab *mailbox __attribute__((aligned(64)));
 	struct heap *next;	/* among those without a thread */
 };

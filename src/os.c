@@ -111,6 +111,15 @@ bool os_purge(void *start, size_t length)
 	return madvise(start, length, MADV_DONTNEED) == 0;
 }
 
+void os_prefer_huge(void *start, size_t length)
+{
+	int error = errno;
+
+	/* A kernel without them refuses, and nothing is lost. */
+	madvise(start, length, MADV_HUGEPAGE);
+	errno = error;
+}
+
 bool os_unmap(void *start, size_t length)
 {
 	if (munmap(start, length) == 0)

@@ -60,6 +60,9 @@ bool os_move(void *start, size_t length, void *onto, size_t new_length);
 /* Gives the pages of a range back, which stays mapped and reads as zeroes; false: not now. */
 bool os_purge(void *start, size_t length);
 
+/* Asks for huge pages, where there are any, in a range that nobody has touched. */
+void os_prefer_huge(void *start, size_t length);
+
 /* Gives a whole mapping back; false with errno = ENOMEM, and it is still there. */
 bool os_unmap(void *start, size_t length);
 

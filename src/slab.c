@@ -6,7 +6,7 @@
 
 #define SLAB_LEAST	(64UL * 1024)	/* bytes of a slab */
 #define SLAB_MOST	(1024UL * 1024)
-#define SLOTS_WANTED	32		/* that a slab has if it may be that large */
+#define SLOTS_WANTED	16		/* that a slab has if it may be that large */
 #define CARVE_BYTES	4096		/* are carved at a time, or one slot */
 #define DESCRIPTORS	64		/* are made at a time */
 
@@ -127,18 +127,26 @@ struct slab *slab_open(unsigned int class, struct heap *owner)
 	return slab;
 }
 
-void slab_close(struct slab *slab)
+bool slab_close(struct slab *slab)
 {
 	struct span span = slab->span;
+	bool purged;
 
 	central_take();
 	pagemap_set(span.start, span.units * UNIT, &slab_gone);
 	slab_forget(slab);
-	span_give(span);
+	purged = span_give(span);
 	central_give();
+	return purged;
 }
 
 /* Slots */
+
+/* What remote holds where slots are linked. */
+static struct slot *linked_in(uint64_t remote)
+{
+	return (struct slot *)(remote & (REMOTE_ONE - 1));
+}
 
 /* Links the slots, which are the first of a list, in front of the free ones. */
 static void collect_linked(struct slab *slab, struct slot *slot)
@@ -163,9 +171,10 @@ void slab_collect(struct slab *slab)
 		return;
 	given = __atomic_exchange_n(&slab->remote, 0, __ATOMIC_ACQUIRE);
 	if (slab_is_linked(slab)) {
-		collect_linked(slab, (struct slot *)given);
+		collect_linked(slab, linked_in(given));
 		return;
 	}
+	given &= ~(REMOTE_FIRST | REMOTE_LAST);
 	__atomic_store_n(&slab->vacant, slab->vacant | given, __ATOMIC_RELAXED);
 	signal_fence();
 	slab->countdown -= (uint32_t)__builtin_popcountl(given);
@@ -219,28 +228,54 @@ bool slab_refill(struct slab *slab)
 /* What remote is to become when the slot is added to what is there. */
 static uint64_t remote_with(const struct slab *slab, uint64_t before, struct slot *slot)
 {
+	before &= ~REMOTE_FIRST;
 	if (!slab_is_linked(slab))
-		return (before & ~SLAB_FULL) | 1UL << slab_index(slab, slot);
-	slot->next = before == SLAB_FULL ? NULL : (struct slot *)before;
-	return (uintptr_t)slot;
+		return before | 1UL << slab_index(slab, slot);
+	slot->next = linked_in(before);
+	return (before & -REMOTE_ONE) + REMOTE_ONE + (uintptr_t)slot;
+}
+
+/* Whether with these slots in remote none is live any more, and the owner waits for that. */
+static bool is_last(const struct slab *slab, uint64_t remote)
+{
+	uint64_t slots = remote & ~REMOTE_LAST;
+
+	return remote & REMOTE_LAST && __atomic_load_n(&slab->due, __ATOMIC_RELAXED) ==
+	       (slab_is_linked(slab) ? slots / REMOTE_ONE :
+						     (uint64_t)__builtin_popcountl(slots));
 }
 
 bool slab_push_remote(struct slab *slab, void *ptr)
 {
 	struct slot *slot = ptr;
-	uint64_t before = __atomic_load_n(&slab->remote, __ATOMIC_RELAXED);
+	uint64_t before = __atomic_load_n(&slab->remote, __ATOMIC_ACQUIRE);
+	uint64_t after;
 	bool mine = false;
 
 	if (slab_is_linked(slab))
 		slot->mark = slot_mark(slot);
 	do {
+		after = remote_with(slab, before, slot);
 		/* While the slot is live, so is the slab; from then on mailed keeps it (heap.c). */
-		if (before == SLAB_FULL && !mine)
+		if (!mine && (before & REMOTE_FIRST || is_last(slab, after)))
 			mine = !__atomic_exchange_n(&slab->mailed, true, __ATOMIC_RELAXED);
-	} while (!__atomic_compare_exchange_n(&slab->remote, &before,
-					      remote_with(slab, before, slot), true,
-					      __ATOMIC_RELEASE, __ATOMIC_RELAXED));
+	} while (!__atomic_compare_exchange_n(&slab->remote, &before, after, true,
+					      __ATOMIC_RELEASE, __ATOMIC_ACQUIRE));
 	return mine;
+}
+
+void slab_await_last(struct slab *slab)
+{
+	uint64_t none;
+	uint32_t live;
+
+	do {
+		slab_collect(slab);
+		live = (uint32_t)slab_live(slab);
+		__atomic_store_n(&slab->due, live, __ATOMIC_RELAXED);
+		none = 0;
+	} while (live && !__atomic_compare_exchange_n(&slab->remote, &none, REMOTE_LAST, true,
+						      __ATOMIC_RELEASE, __ATOMIC_RELAXED));
 }
 
 bool slab_set_aside(struct slab *slab)
@@ -249,8 +284,8 @@ bool slab_set_aside(struct slab *slab)
 
 	slab->countdown -= slab->kept;
 	slab->kept = false;
-	if (!__atomic_compare_exchange_n(&slab->remote, &none, SLAB_FULL, false, __ATOMIC_RELEASE,
-					 __ATOMIC_RELAXED))
+	if (!__atomic_compare_exchange_n(&slab->remote, &none, REMOTE_FIRST, false,
+					 __ATOMIC_RELEASE, __ATOMIC_RELAXED))
 		return false;
 	slab->full = true;
 	slab->countdown = 1;
@@ -259,10 +294,10 @@ bool slab_set_aside(struct slab *slab)
 
 void slab_take_back(struct slab *slab)
 {
-	uint64_t full = SLAB_FULL;
+	uint64_t first = REMOTE_FIRST;
 
 	/* Should others have been faster, their slots are collected like any. */
-	__atomic_compare_exchange_n(&slab->remote, &full, 0, false, __ATOMIC_RELAXED,
+	__atomic_compare_exchange_n(&slab->remote, &first, 0, false, __ATOMIC_RELAXED,
 				    __ATOMIC_RELAXED);
 	slab->full = false;
 	slab->countdown = slab->capacity;

@@ -36,7 +36,7 @@
 struct heap;
 
 #define LINKED_MOST	1024U	/* bytes of the largest slots that are linked while free */
-#define MAPPED_SLOTS	63U	/* of a slab whose free slots are bits, at most */
+#define MAPPED_SLOTS	62U	/* of a slab whose free slots are bits, at most */
 
 /* A linked free slot. */
 struct slot {
@@ -66,17 +66,23 @@ struct __attribute__((aligned(64))) slab {
 	uint64_t remote __attribute__((aligned(64)));	/* the same of what they gave back */
 	struct slab *mail;	/* the next one in the owner's mailbox */
 	bool mailed;		/* is in the mailbox */
+	uint32_t due;		/* with REMOTE_LAST: live slots */
 
 	struct slab *next;	/* in the heap's list of slabs with free slots */
-	struct slab *prev;
+	struct slab *prev;	/* of the first: the last */
 	struct span span;
 	size_t length;		/* of a large block: bytes of its mapping, 0 if in a span */
 	size_t asked;		/* of one with room to grow: what realloc() was last asked for */
 	bool used_before;	/* the mapping may hold something */
 };
 
-/* In remote of a slab that its owner has put aside: the first to free has to say so. */
-#define SLAB_FULL	(1UL << 63)
+/*
+ * In remote, beside slots: whoever gives back the next slot, or the last live one,
+ * has to tell the owner; and how many slots are linked there.
+ */
+#define REMOTE_FIRST	(1UL << 63)
+#define REMOTE_LAST	(1UL << 62)
+#define REMOTE_ONE	(1UL << 48)	/* bits 48 to 61; addresses are below */
 
 /* What pages of a slab that is no more have in the page map, until used again. */
 extern struct slab slab_gone;
@@ -168,8 +174,8 @@ static inline bool slab_push(struct slab *slab, void *ptr)
 /* A slab of that class for the heap; NULL and ENOMEM. Takes the lock. */
 struct slab *slab_open(unsigned int class, struct heap *owner);
 
-/* Gives the slab's span back. Takes the lock. */
-void slab_close(struct slab *slab);
+/* Gives the slab's span back; true as span_give(). Takes the lock. */
+bool slab_close(struct slab *slab);
 
 /* A descriptor of one slot of size bytes at start, not in the page map yet. Wants the lock. */
 struct slab *slab_single(uintptr_t start, size_t size);
@@ -185,6 +191,9 @@ void slab_collect(struct slab *slab);
 
 /* Another thread gives a slot back; true: the slab is to be put into its owner's mailbox. */
 bool slab_push_remote(struct slab *slab, void *ptr);
+
+/* The owner will not look at the slab, which has live slots, before the last of them is free. */
+void slab_await_last(struct slab *slab);
 
 /* Puts the full slab aside; false: there are slots after all. */
 bool slab_set_aside(struct slab *slab);

@@ -8,9 +8,12 @@
 
 #define WORD_BITS	64U
 
+/* Chunks that have to be there before further ones are of huge pages: see docs/osmalloc.md. */
+#define HUGE_FROM	8
+
 /* Dirty units that are no reason for a purge: so many, and a share of those in use. */
-#define DIRTY_LEAST	(4UL * 1024 * 1024 / UNIT)
-#define DIRTY_SHARE	8
+#define DIRTY_LEAST	(1UL * 1024 * 1024 / UNIT)
+#define DIRTY_SHARE	32
 
 struct span_totals span_totals;
 
@@ -20,6 +23,28 @@ static struct chunk *spare;	/* descriptors without memory */
 /* How few dirty units there were since the last look, and how many it takes for the next. */
 static size_t dirty_low;
 static size_t dirty_next = DIRTY_LEAST;
+
+/*
+ * A turn: as much has been given back as there is. The fewest dirty units of a turn
+ * were not needed in it. Units that were purged and then taken again had better be
+ * kept the next time; both counts are forgotten by halves, every few turns.
+ */
+#define TURNS_KEPT	4
+
+static struct {
+	size_t given;		/* in this turn */
+	size_t dirty_low;	/* in this turn */
+	size_t high;		/* units in use, at most, in this turn */
+	size_t high_before;	/* and in the one before */
+	unsigned int turns;
+	size_t purged;		/* and not taken again */
+	size_t regretted;	/* purged, and taken again */
+} history;
+
+static size_t least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
 
 static bool bit_get(const uint64_t *bits, unsigned int n)
 {
@@ -100,6 +125,8 @@ static struct chunk *chunk_open(void)
 		os_unmap(memory, CHUNK);
 		return NULL;
 	}
+	if (span_totals.chunks >= HUGE_FROM)
+		os_prefer_huge(memory, CHUNK);
 	spare = chunk->next;
 	*chunk = (struct chunk){ .start = (uintptr_t)memory };
 	while (*last)
@@ -109,14 +136,30 @@ static struct chunk *chunk_open(void)
 	return chunk;
 }
 
+/* So many clean units were taken. */
+static void history_take(size_t clean)
+{
+	size_t again = least(clean, history.purged);
+
+	history.purged -= again;
+	history.regretted += again;
+	if (span_totals.used > history.high)
+		history.high = span_totals.used;
+	if (span_totals.dirty < history.dirty_low)
+		history.dirty_low = span_totals.dirty;
+}
+
 static void chunk_use(struct chunk *chunk, unsigned int from, unsigned int units)
 {
+	unsigned int dirty = bits_assign(chunk->dirty, from, units, false);
+
 	bits_assign(chunk->used, from, units, true);
-	span_totals.dirty -= bits_assign(chunk->dirty, from, units, false);
+	chunk->used_units += units;
+	span_totals.dirty -= dirty;
 	span_totals.used += units;
 	if (span_totals.dirty < dirty_low)
 		dirty_low = span_totals.dirty;
-	chunk->used_units += units;
+	history_take(units - dirty);
 }
 
 struct span span_take(unsigned int units)
@@ -171,21 +214,51 @@ size_t span_purge(void)
 	return given;
 }
 
+/* No more is kept of what was regretted than gets the program back to what it used lately. */
+static size_t dirty_limit(void)
+{
+	size_t high = history.high > history.high_before ? history.high : history.high_before;
+	size_t below = high > span_totals.used ? high - span_totals.used : 0;
+
+	return DIRTY_LEAST + span_totals.used / DIRTY_SHARE + least(history.regretted, below);
+}
+
 /*
  * There are many dirty units. What was never taken again since the last look
  * will not be soon: if that alone is too much, all go back to the kernel.
  */
-static void dirty_look(void)
+static bool dirty_look(void)
 {
-	size_t limit = DIRTY_LEAST + span_totals.used / DIRTY_SHARE;
+	size_t limit = dirty_limit();
+	bool stale = span_totals.dirty > limit && dirty_low > limit / 2;
 
-	if (span_totals.dirty > limit && dirty_low > limit / 2)
-		span_purge();
+	if (stale)
+		history.purged += span_purge() / UNIT;
 	dirty_low = span_totals.dirty;
 	dirty_next = limit > dirty_low + limit / 4 ? limit : dirty_low + limit / 4;
+	return stale;
 }
 
-void span_give(struct span span)
+static bool turn_ends(void)
+{
+	bool stale = history.dirty_low > DIRTY_LEAST + span_totals.used / DIRTY_SHARE;
+
+	if (stale) {
+		history.regretted /= 2;
+		span_purge();
+	}
+	if (++history.turns % TURNS_KEPT == 0) {
+		history.purged /= 2;
+		history.regretted /= 2;
+	}
+	history.given = 0;
+	history.dirty_low = span_totals.dirty;
+	history.high_before = history.high;
+	history.high = span_totals.used;
+	return stale;
+}
+
+bool span_give(struct span span)
 {
 	struct chunk *chunk = span.chunk;
 	unsigned int from = (unsigned int)((span.start - chunk->start) / UNIT);
@@ -195,8 +268,10 @@ void span_give(struct span span)
 	chunk->used_units -= span.units;
 	span_totals.used -= span.units;
 	span_totals.dirty += span.units;
-	if (span_totals.dirty > dirty_next)
-		dirty_look();
+	history.given += span.units;
+	if (history.given > span_totals.used + span_totals.dirty)
+		return turn_ends();
+	return span_totals.dirty > dirty_next && dirty_look();
 }
 
 bool span_resize(struct span *span, unsigned int units)

@@ -58,8 +58,8 @@ struct span span_take(unsigned int units);
 /* Makes a span longer or shorter where it is; false: there is no room. */
 bool span_resize(struct span *span, unsigned int units);
 
-/* Gives a span back. */
-void span_give(struct span span);
+/* Gives a span back; true: much was free, and has gone to the kernel. */
+bool span_give(struct span span);
 
 /* Gives the pages of free units to the kernel; returns how many bytes that were. */
 size_t span_purge(void);

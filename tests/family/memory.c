@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+/*
+ * What stays resident: after much was freed, in whatever order and by whichever
+ * thread, and while the sizes of what is live change all the time.
+ */
+
+#include "family.h"
+
+#include <pthread.h>
+
+#define BLOCKS		24000
+#define LARGEST		8192
+#define STAYS_MOST	(8 * MIB)	/* more than before there was anything */
+#define STEADY		(48 * MIB)	/* live, while sizes drift */
+
+static unsigned char *blocks[BLOCKS];
+static size_t sizes[BLOCKS];
+static uint64_t state = 88172645463325252;
+
+static size_t resident(void)
+{
+	char text[100] = "";
+	unsigned long pages = 0;
+	int file = open("/proc/self/statm", O_RDONLY);
+
+	CHECK(file >= 0 && read(file, text, sizeof(text) - 1) > 0);
+	CHECK(close(file) == 0 && sscanf(text, "%*u %lu", &pages) == 1);
+	return pages * PAGE;
+}
+
+static void block_make(size_t i, size_t size)
+{
+	blocks[i] = malloc(size);
+	CHECK_FOR(blocks[i], size);
+	memset(blocks[i], 1, size);
+	sizes[i] = size;
+}
+
+/* Close to 100 MB. */
+static void *make_all(void *arg)
+{
+	for (size_t i = 0; i < BLOCKS; i++)
+		block_make(i, 256 + next_random(&state) % (LARGEST - 256));
+	return arg;
+}
+
+static void *drop_all(void *arg)
+{
+	for (size_t i = BLOCKS; i > 1; i--) {
+		size_t other = next_random(&state) % i;
+		unsigned char *block = blocks[other];
+
+		blocks[other] = blocks[i - 1];
+		free(block);
+	}
+	free(blocks[0]);
+	return arg;
+}
+
+static void in_a_thread(void *(*run)(void *))
+{
+	pthread_t thread;
+
+	CHECK(pthread_create(&thread, NULL, run, NULL) == 0);
+	CHECK(pthread_join(thread, NULL) == 0);
+}
+
+static void check_stays(size_t before)
+{
+	size_t now = resident();
+
+	CHECK_FOR(now < before + STAYS_MOST, now - before);
+}
+
+/* The live set's size stays, while its blocks' sizes go up and down again. */
+static void drift(size_t before)
+{
+	size_t live = 0;
+	size_t next = 0;
+
+	for (size_t turn = 0; turn < 40; turn++) {
+		size_t middle = 2048 + 1024 * (turn < 20 ? turn % 20 : 19 - turn % 20);
+
+		for (size_t i = 0; i < BLOCKS / 8; i++, next = (next + 1) % BLOCKS) {
+			live -= sizes[next];
+			free(blocks[next]);
+			blocks[next] = NULL;
+			sizes[next] = 0;
+			if (live < STEADY) {
+				block_make(next, middle / 2 + next_random(&state) % middle);
+				live += sizes[next];
+			}
+		}
+		CHECK_FOR(resident() < before + live + live / 4 + STAYS_MOST, turn);
+	}
+	for (size_t i = 0; i < BLOCKS; i++)
+		free(blocks[i]);
+}
+
+static void free_all(size_t before)
+{
+	make_all(NULL);
+	CHECK(resident() > before + 90 * MIB);
+	drop_all(NULL);
+	check_stays(before);
+}
+
+static void free_what_an_ended_thread_made(size_t before)
+{
+	in_a_thread(make_all);
+	drop_all(NULL);
+	check_stays(before);
+}
+
+static void let_a_thread_free_all(size_t before)
+{
+	make_all(NULL);
+	in_a_thread(drop_all);
+	/* What came from other threads is looked at when something is asked for. */
+	CHECK(malloc_trim(0) == 1);
+	check_stays(before);
+}
+
+int main(void)
+{
+	void (*const scenes[])(size_t before) = {
+		free_all, free_what_an_ended_thread_made, let_a_thread_free_all, drift,
+	};
+
+	for (size_t i = 0; i < LENGTH(scenes); i++) {
+		size_t before = resident();
+		pid_t child = fork();
+		int status;
+
+		if (child == 0) {
+			scenes[i](before);
+			_exit(0);
+		}
+		CHECK(child > 0 && waitpid(child, &status, 0) == child);
+		CHECK_FOR(status == 0, i);
+	}
+	return 0;
+}
