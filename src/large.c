@@ -10,6 +10,9 @@
 /* So much of a mapping is in the page map, for a pointer into it to be known as such. */
 #define ENTERED_MOST	(256UL * 1024 * 1024)
 
+/* Bytes from which on a block that grows has a mapping, which can move without being copied. */
+#define GROWN_LEAST	(1024UL * 1024)
+
 /*
  * Freed mappings are kept up to KEPT_LEAST bytes in all, or twice what the largest
  * was that has been freed, as far as it had at most KEPT_MOST / 2: who needs a
@@ -36,31 +39,37 @@ static size_t entered(size_t length)
 	return length < ENTERED_MOST ? length : ENTERED_MOST;
 }
 
+static bool is_mapped(const struct slab *slab)
+{
+	return !slab->chunk;
+}
+
 /* All static functions from here on want the lock. */
 
 /* Spans */
 
 static struct slab *alloc_span(size_t size)
 {
-	struct span span = span_take((unsigned int)(round_up(size, UNIT) / UNIT));
-	struct slab *slab = span.start ? slab_single(span.start, span.units * UNIT) : NULL;
+	struct span span = span_take((unsigned int)(round_up(size, UNIT) / UNIT), false);
+	struct slab *slab = span.start ? slab_single(span, span.units * UNIT) : NULL;
 
 	if (!slab) {
 		if (span.start)
 			span_give(span);
 		return NULL;
 	}
-	slab->span = span;
 	pagemap_set(span.start, span.units * UNIT, slab);
 	return slab;
 }
 
 static bool resize_span(struct slab *slab, size_t length)
 {
+	struct span span = slab_span(slab);
 	size_t before = slab->size;
 
-	if (length > SPAN_MOST * UNIT || !span_resize(&slab->span, (unsigned int)(length / UNIT)))
+	if (length > SPAN_MOST * UNIT || !span_resize(&span, (unsigned int)(length / UNIT)))
 		return false;
+	slab->units = span.units;
 	slab->size = length;
 	if (length < before)
 		pagemap_set(slab->start + length, before - length, &slab_gone);
@@ -76,7 +85,7 @@ static struct slab *kept_remove(unsigned int n)
 	struct slab *slab = kept.slab[n];
 
 	kept.count--;
-	kept.bytes -= slab->length;
+	kept.bytes -= slab->size;
 	slab->kept = false;
 	for (; n < kept.count; n++)
 		kept.slab[n] = kept.slab[n + 1];
@@ -88,7 +97,7 @@ static bool kept_drop(void)
 {
 	struct slab *slab = kept.slab[0];
 
-	if (!os_unmap((void *)slab->start, slab->length))
+	if (!os_unmap((void *)slab->start, slab->size))
 		return false;
 	kept_remove(0);
 	slab_forget(slab);
@@ -111,7 +120,7 @@ static struct slab *kept_take(size_t length, size_t alignment, bool roomy)
 	unsigned int found = KEPT_MAPPINGS;
 
 	for (unsigned int n = 0; n < kept.count; n++) {
-		size_t has = kept.slab[n]->length;
+		size_t has = kept.slab[n]->size;
 
 		if (has < length || kept.slab[n]->start % alignment ||
 		    (roomy ? has < best : has > best))
@@ -125,7 +134,7 @@ static struct slab *kept_take(size_t length, size_t alignment, bool roomy)
 /* Whether the freed mapping is kept now; others may go for it. */
 static bool kept_add(struct slab *slab)
 {
-	size_t length = slab->length;
+	size_t length = slab->size;
 
 	if (length <= KEPT_MOST / 2 && kept.most < 2 * length)
 		kept.most = 2 * length;
@@ -162,17 +171,15 @@ static void *map(size_t length, size_t alignment)
 static struct slab *alloc_fresh(size_t length, size_t alignment)
 {
 	void *start = map(length, alignment);
+	struct span span = { .clean = true };
 	struct slab *slab;
 
 	if (!start)
 		return NULL;
-	slab = pagemap_reserve((uintptr_t)start, entered(length)) ?
-		slab_single((uintptr_t)start, length) : NULL;
-	if (!slab) {
+	span.start = (uintptr_t)start;
+	slab = pagemap_reserve(span.start, entered(length)) ? slab_single(span, length) : NULL;
+	if (!slab)
 		os_unmap(start, length);
-		return NULL;
-	}
-	slab->length = length;
 	return slab;
 }
 
@@ -190,18 +197,18 @@ static struct slab *alloc_mapping(size_t size, size_t alignment, bool roomy)
 	if (!slab)
 		slab = alloc_fresh(length, alignment);
 	if (slab)
-		pagemap_set(slab->start, entered(slab->length), slab);
+		pagemap_set(slab->start, entered(slab->size), slab);
 	return slab;
 }
 
 static bool resize_here(struct slab *slab, size_t length)
 {
 	if (!pagemap_reserve(slab->start, entered(length)) ||
-	    !os_resize((void *)slab->start, slab->length, length))
+	    !os_resize((void *)slab->start, slab->size, length))
 		return false;
-	if (length < slab->length)
-		pagemap_set(slab->start + length, entered(slab->length) > length ?
-			    entered(slab->length) - length : 0, &slab_gone);
+	if (length < slab->size)
+		pagemap_set(slab->start + length, entered(slab->size) > length ?
+			    entered(slab->size) - length : 0, &slab_gone);
 	return true;
 }
 
@@ -213,11 +220,11 @@ static bool resize_elsewhere(struct slab *slab, size_t length)
 	if (!onto)
 		return false;
 	if (!pagemap_reserve((uintptr_t)onto, entered(length)) ||
-	    !os_move((void *)slab->start, slab->length, onto, length)) {
+	    !os_move((void *)slab->start, slab->size, onto, length)) {
 		os_unmap(onto, length);
 		return false;
 	}
-	pagemap_set(slab->start, entered(slab->length), &slab_gone);
+	pagemap_set(slab->start, entered(slab->size), &slab_gone);
 	slab->start = (uintptr_t)onto;
 	return true;
 }
@@ -227,14 +234,13 @@ static bool resize_mapping(struct slab *slab, size_t length)
 {
 	size_t roomy = round_up(length + length / 2, UNIT);
 
-	if (length < SPAN_MOST * UNIT)
+	if (length < GROWN_LEAST)
 		return false;
-	if (length > slab->length &&
+	if (length > slab->size &&
 	    (resize_here(slab, roomy) || resize_elsewhere(slab, roomy)))
 		length = roomy;
 	else if (!resize_here(slab, length) && !resize_elsewhere(slab, length))
 		return false;
-	slab->length = length;
 	slab->size = length;
 	pagemap_set(slab->start, entered(length), slab);
 	return true;
@@ -253,10 +259,10 @@ static void *alloc(size_t size, size_t alignment, bool roomy)
 	}
 	size += !size;
 	central_take();
-	if (alignment > UNIT || size > SPAN_MOST * UNIT)
+	if (alignment > UNIT || size > (roomy ? GROWN_LEAST : SPAN_MOST * UNIT))
 		slab = alloc_mapping(size, alignment < UNIT ? UNIT : alignment, roomy);
 	else
-		slab = alloc_span(roomy && size < SPAN_MOST * UNIT / 2 ? 2 * size : size);
+		slab = alloc_span(roomy ? size + size / 2 : size);
 	central_give();
 	if (!slab)
 		return NULL;
@@ -277,12 +283,12 @@ void *large_alloc_roomy(size_t size)
 
 void large_free(struct slab *slab)
 {
-	size_t length = slab->length;
+	size_t length = slab->size;
 
 	central_take();
-	pagemap_set(slab->start, length ? entered(length) : slab->size, &slab_gone);
-	if (!length) {
-		span_give(slab->span);
+	pagemap_set(slab->start, is_mapped(slab) ? entered(length) : length, &slab_gone);
+	if (!is_mapped(slab)) {
+		span_give(slab_span(slab));
 		slab_forget(slab);
 	} else if (!kept_add(slab)) {
 		os_unmap((void *)slab->start, length);
@@ -300,7 +306,7 @@ void *large_resize(struct slab *slab, size_t size)
 	if (slab->owner || size > LARGE_MOST || size <= UNIT)
 		return NULL;
 	central_take();
-	if (slab->length ? resize_mapping(slab, length) : resize_span(slab, length)) {
+	if (is_mapped(slab) ? resize_mapping(slab, length) : resize_span(slab, length)) {
 		block = (void *)slab->start;
 		slab->asked = size;
 	}

@@ -16,7 +16,7 @@
 #include "slab.h"
 
 /* No request may be larger (C11 7.22.3 with PTRDIFF_MAX as the largest object). */
-#define LARGE_MOST	((size_t)PTRDIFF_MAX - CHUNK)
+#define LARGE_MOST	((size_t)PTRDIFF_MAX - CHUNK_MOST * UNIT)
 
 /* A block of size bytes at a multiple of alignment, a power of two; NULL and ENOMEM. */
 void *large_alloc(size_t size, size_t alignment);
@@ -42,7 +42,7 @@ void large_abandon(void);
 /* Whether a block that large_alloc() has just returned is known to be all zero. */
 static inline bool large_is_zero(const struct slab *slab)
 {
-	return slab->length && !slab->used_before;
+	return !slab->used_before;
 }
 
 #endif

@@ -17,9 +17,6 @@
 #include "heap.h"
 #include "large.h"
 
-/* Bytes from which on a block that realloc() has to move gets room to grow. */
-#define ROOMY_LEAST	(32UL * 1024)
-
 static bool is_power_of_two(size_t n)
 {
 	return n && !(n & (n - 1));
@@ -122,12 +119,14 @@ OSMALLOC_API void *calloc(size_t nmemb, size_t size)
 /* Whether a block may as well stay where it is for a request of size. */
 static bool fits_well(struct slab *slab, size_t size)
 {
-	bool growing = slab->asked && size >= slab->asked;
+	bool growing = false;
 
 	if (size > slab->size)
 		return false;
-	if (slab->asked)
+	if (!slab->owner && slab->asked) {
+		growing = size >= slab->asked;
 		slab->asked = size;
+	}
 	return growing || size >= slab->size / 2 || slab->size <= 2 * GRAIN;
 }
 
@@ -150,7 +149,7 @@ OSMALLOC_API void *realloc(void *ptr, size_t size)
 	moved = large_resize(slab, size);
 	if (moved)
 		return moved;
-	moved = size > usable && size > ROOMY_LEAST ? large_alloc_roomy(size) : take(size);
+	moved = size > usable && size > SLOT_MOST ? large_alloc_roomy(size) : take(size);
 	if (moved) {
 		memcpy(moved, ptr, size < usable ? size : usable);
 		give(slab, ptr);

@@ -4,9 +4,14 @@
 
 #include "meta.h"
 
-#define SLAB_LEAST	(64UL * 1024)	/* bytes of a slab */
-#define SLAB_MOST	(1024UL * 1024)
-#define SLOTS_WANTED	16		/* that a slab has if it may be that large */
+/* Bytes of a slab: for so many slots, within limits. */
+#define LINKED_SLOTS	64
+#define LINKED_LEAST	(16UL * 1024)
+#define MAPPED_WANTED	16
+#define MAPPED_LEAST	(64UL * 1024)
+#define MAPPED_MOST	(1024UL * 1024)
+
+#define DENSE_MOST	PAGE		/* bytes of slots of which a slab has no untouched page */
 #define CARVE_BYTES	4096		/* are carved at a time, or one slot */
 #define DESCRIPTORS	64		/* are made at a time */
 
@@ -67,13 +72,16 @@ static uint64_t inverse_of(uint64_t odd)
 	return inverse;
 }
 
-struct slab *slab_single(uintptr_t start, size_t size)
+struct slab *slab_single(struct span span, size_t size)
 {
 	struct slab *slab = descriptor_take();
 
 	if (!slab)
 		return NULL;
-	slab->start = start;
+	slab->start = span.start;
+	slab->units = span.units;
+	slab->chunk = span.chunk;
+	slab->used_before = !span.clean;
 	slab->size = size;
 	slab->inverse = 1;	/* only the start itself passes slab_has_slot() */
 	slab->carved = 1;
@@ -81,15 +89,20 @@ struct slab *slab_single(uintptr_t start, size_t size)
 	return slab;
 }
 
+static size_t within(size_t least, size_t bytes, size_t most)
+{
+	if (bytes < least)
+		return least;
+	return bytes < most ? bytes : most;
+}
+
 /* Units of a slab of slots of this size. */
 static unsigned int units_for(size_t size)
 {
-	size_t bytes = SLOTS_WANTED * size;
+	size_t bytes = size <= LINKED_MOST ?
+		within(LINKED_LEAST, LINKED_SLOTS * size, SIZE_MAX) :
+		within(MAPPED_LEAST, MAPPED_WANTED * size, MAPPED_MOST);
 
-	if (bytes < SLAB_LEAST)
-		bytes = SLAB_LEAST;
-	if (bytes > SLAB_MOST)
-		bytes = SLAB_MOST;
 	return (unsigned int)((bytes + UNIT - 1) / UNIT);
 }
 
@@ -108,9 +121,9 @@ struct slab *slab_open(unsigned int class, struct heap *owner)
 	struct span span;
 
 	central_take();
-	span = span_take(units_for(size));
+	span = span_take(units_for(size), size <= DENSE_MOST);
 	if (span.start)
-		slab = slab_single(span.start, size);
+		slab = slab_single(span, size);
 	if (slab) {
 		slab->shift = (uint32_t)__builtin_ctzl(size);
 		slab->inverse = inverse_of(size >> slab->shift);
@@ -118,7 +131,6 @@ struct slab *slab_open(unsigned int class, struct heap *owner)
 		slab->capacity = capacity_for(span, size);
 		slab->class = (uint8_t)class;
 		slab->owner = owner;
-		slab->span = span;
 		pagemap_set(span.start, span.units * UNIT, slab);
 	} else if (span.start) {
 		span_give(span);
@@ -129,7 +141,7 @@ struct slab *slab_open(unsigned int class, struct heap *owner)
 
 bool slab_close(struct slab *slab)
 {
-	struct span span = slab->span;
+	struct span span = slab_span(slab);
 	bool purged;
 
 	central_take();

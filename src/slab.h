@@ -65,15 +65,17 @@ struct __attribute__((aligned(64))) slab {
 	/* What other threads write. */
 	uint64_t remote __attribute__((aligned(64)));	/* the same of what they gave back */
 	struct slab *mail;	/* the next one in the owner's mailbox */
-	bool mailed;		/* is in the mailbox */
 	uint32_t due;		/* with REMOTE_LAST: live slots */
+	bool mailed;		/* is in the mailbox */
 
+	bool used_before;	/* a large block: as allocated, it may hold something */
+	uint32_t units;		/* of the span */
+	struct chunk *chunk;	/* of the span; NULL: a large block with a mapping of its own */
 	struct slab *next;	/* in the heap's list of slabs with free slots */
-	struct slab *prev;	/* of the first: the last */
-	struct span span;
-	size_t length;		/* of a large block: bytes of its mapping, 0 if in a span */
-	size_t asked;		/* of one with room to grow: what realloc() was last asked for */
-	bool used_before;	/* the mapping may hold something */
+	union {
+		struct slab *prev;	/* of the first: the last */
+		size_t asked;	/* a large block with room to grow: the last realloc() */
+	};
 };
 
 /*
@@ -171,14 +173,19 @@ static inline bool slab_push(struct slab *slab, void *ptr)
 	return --slab->countdown == 0;
 }
 
+static inline struct span slab_span(const struct slab *slab)
+{
+	return (struct span){ slab->start, slab->units, false, slab->chunk };
+}
+
 /* A slab of that class for the heap; NULL and ENOMEM. Takes the lock. */
 struct slab *slab_open(unsigned int class, struct heap *owner);
 
 /* Gives the slab's span back; true as span_give(). Takes the lock. */
 bool slab_close(struct slab *slab);
 
-/* A descriptor of one slot of size bytes at start, not in the page map yet. Wants the lock. */
-struct slab *slab_single(uintptr_t start, size_t size);
+/* A descriptor of one slot of size bytes, not in the page map yet. Wants the lock. */
+struct slab *slab_single(struct span span, size_t size);
 
 /* Gives a descriptor back whose pages are no longer in the page map. Wants the lock. */
 void slab_forget(struct slab *slab);

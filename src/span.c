@@ -2,14 +2,17 @@
 
 #include "span.h"
 
+#include <errno.h>
+
 #include "meta.h"
 #include "os.h"
 #include "pagemap.h"
 
 #define WORD_BITS	64U
 
-/* Chunks that have to be there before further ones are of huge pages: see docs/osmalloc.md. */
-#define HUGE_FROM	8
+/* Units that there have to be before chunks of huge pages are made: see docs/osmalloc.md. */
+#define HUGE_FROM	(32UL * 1024 * 1024 / UNIT)
+#define HUGE_PAGE	(2UL * 1024 * 1024)
 
 /* Dirty units that are no reason for a purge: so many, and a share of those in use. */
 #define DIRTY_LEAST	(1UL * 1024 * 1024 / UNIT)
@@ -30,6 +33,7 @@ static size_t dirty_next = DIRTY_LEAST;
  * kept the next time; both counts are forgotten by halves, every few turns.
  */
 #define TURNS_KEPT	4
+#define REGRET_SHARE	8	/* of what is in use, may be kept because of that in any case */
 
 static struct {
 	size_t given;		/* in this turn */
@@ -75,42 +79,98 @@ static unsigned int bits_assign(uint64_t *bits, unsigned int from, unsigned int 
 	return were;
 }
 
-/* The first bit from n on that is on (or off), CHUNK_UNITS when there is none. */
-static unsigned int bits_next(const uint64_t *bits, unsigned int n, bool on)
+/* The first bit in [n, end) that is on (or off), end when there is none. */
+static unsigned int bits_next(const uint64_t *bits, unsigned int n, unsigned int end, bool on)
 {
-	while (n < CHUNK_UNITS) {
+	while (n < end) {
 		uint64_t word = bits[n / WORD_BITS];
 		uint64_t left = (on ? word : ~word) >> n % WORD_BITS;
 
-		if (left)
-			return n + (unsigned int)__builtin_ctzl(left);
+		if (left) {
+			n += (unsigned int)__builtin_ctzl(left);
+			return n < end ? n : end;
+		}
 		n = (n / WORD_BITS + 1) * WORD_BITS;
 	}
-	return CHUNK_UNITS;
+	return end;
 }
 
-/* Where the chunk has so many free units in a row, CHUNK_UNITS when nowhere. */
-static unsigned int chunk_fit(const struct chunk *chunk, unsigned int units)
+/* Where so many bits in a row are on (or off), end when nowhere; and how many are at most. */
+static unsigned int bits_fit(const uint64_t *bits, unsigned int end, unsigned int count, bool on,
+			     unsigned int *longest)
 {
-	unsigned int from = bits_next(chunk->used, 0, false);
+	unsigned int from = bits_next(bits, 0, end, on);
 
-	while (from + units <= CHUNK_UNITS) {
-		unsigned int end = bits_next(chunk->used, from, true);
+	*longest = 0;
+	while (from < end) {
+		unsigned int stop = bits_next(bits, from, end, !on);
 
-		if (end - from >= units)
+		if (stop - from > *longest)
+			*longest = stop - from;
+		if (stop - from >= count)
 			return from;
-		from = bits_next(chunk->used, end, false);
+		from = bits_next(bits, stop, end, on);
 	}
-	return CHUNK_UNITS;
+	return end;
+}
+
+/* Where the chunk has so many free units in a row, chunk->units when nowhere. */
+static unsigned int chunk_fit(struct chunk *chunk, unsigned int units, bool dirty)
+{
+	unsigned int longest, from;
+
+	if (units > (dirty ? chunk->dirty_units : chunk->room))
+		return chunk->units;
+	from = bits_fit(dirty ? chunk->dirty : chunk->used, chunk->units, units, dirty, &longest);
+	if (!dirty && from == chunk->units)
+		chunk->room = longest;
+	return from;
+}
+
+/* Maps memory for a chunk of so many units; false and ENOMEM. */
+static bool chunk_map(struct chunk *chunk, size_t units, bool huge)
+{
+	size_t length = units * UNIT;
+	void *memory = huge ? os_map_aligned(length, HUGE_PAGE) : os_map(length);
+	uintptr_t skew = -(uintptr_t)memory & (UNIT - 1);
+
+	if (!memory)
+		return false;
+	if (!pagemap_reserve((uintptr_t)memory, length)) {
+		os_unmap(memory, length);
+		return false;
+	}
+	if (huge)
+		os_prefer_huge(memory, length);
+	/* A unit that does not fit is left out: cheaper than to give both ends back. */
+	units -= skew > 0;
+	*chunk = (struct chunk){
+		.start = (uintptr_t)memory + skew, .units = (unsigned int)units,
+		.room = (unsigned int)units, .huge = huge,
+		.mapping = (uintptr_t)memory, .length = length,
+	};
+	return true;
+}
+
+/* Units of the next chunk: the more there are, the more come. */
+static size_t chunk_size(unsigned int units)
+{
+	size_t size = CHUNK_LEAST;
+
+	while (size < CHUNK_MOST && (size < span_totals.mapped / 4 || size < 4 * units))
+		size *= 2;
+	return size;
 }
 
 /* A new chunk at the end of the list, NULL and ENOMEM. */
-static struct chunk *chunk_open(void)
+static struct chunk *chunk_open(unsigned int units, bool dense)
 {
+	bool huge = dense && span_totals.mapped >= HUGE_FROM;
 	struct chunk **last = &chunks;
 	/* Read once: the child of a fork in between has none (central.h). */
 	struct chunk *chunk = __atomic_load_n(&spare, __ATOMIC_RELAXED);
-	void *memory;
+	struct chunk *next;
+	int error = errno;
 
 	if (!chunk) {
 		chunk = meta_alloc(sizeof(*chunk));
@@ -118,21 +178,15 @@ static struct chunk *chunk_open(void)
 			return NULL;
 		spare = chunk;
 	}
-	memory = os_map_aligned(CHUNK, CHUNK);
-	if (!memory)
+	next = chunk->next;
+	if (!chunk_map(chunk, chunk_size(units), huge) && !chunk_map(chunk, units + 1, false))
 		return NULL;
-	if (!pagemap_reserve((uintptr_t)memory, CHUNK)) {
-		os_unmap(memory, CHUNK);
-		return NULL;
-	}
-	if (span_totals.chunks >= HUGE_FROM)
-		os_prefer_huge(memory, CHUNK);
-	spare = chunk->next;
-	*chunk = (struct chunk){ .start = (uintptr_t)memory };
+	errno = error;
+	spare = next;
 	while (*last)
 		last = &(*last)->next;
 	*last = chunk;
-	span_totals.chunks++;
+	span_totals.mapped += chunk->units;
 	return chunk;
 }
 
@@ -149,83 +203,104 @@ static void history_take(size_t clean)
 		history.dirty_low = span_totals.dirty;
 }
 
-static void chunk_use(struct chunk *chunk, unsigned int from, unsigned int units)
+/* Puts units into use; returns how many of them were dirty. */
+static unsigned int chunk_use(struct chunk *chunk, unsigned int from, unsigned int units)
 {
 	unsigned int dirty = bits_assign(chunk->dirty, from, units, false);
 
 	bits_assign(chunk->used, from, units, true);
 	chunk->used_units += units;
+	chunk->dirty_units -= dirty;
 	span_totals.dirty -= dirty;
 	span_totals.used += units;
 	if (span_totals.dirty < dirty_low)
 		dirty_low = span_totals.dirty;
 	history_take(units - dirty);
+	return dirty;
 }
 
-struct span span_take(unsigned int units)
+static struct chunk *find_chunk(unsigned int units, bool dense, bool dirty, unsigned int *from)
 {
-	unsigned int from = CHUNK_UNITS;
 	struct chunk *chunk;
 
+	if (dirty && span_totals.dirty < units)
+		return NULL;
 	for (chunk = chunks; chunk; chunk = chunk->next) {
-		if (chunk->used_units + units > CHUNK_UNITS)
+		if (chunk->huge && !dense)
 			continue;
-		from = chunk_fit(chunk, units);
-		if (from < CHUNK_UNITS)
+		*from = chunk_fit(chunk, units, dirty);
+		if (*from < chunk->units)
 			break;
 	}
+	return chunk;
+}
+
+/* What has pages is taken first, then the first fit. */
+struct span span_take(unsigned int units, bool dense)
+{
+	struct chunk *chunk;
+	unsigned int from;
+	bool clean;
+
+	chunk = find_chunk(units, dense, true, &from);
+	if (!chunk)
+		chunk = find_chunk(units, dense, false, &from);
 	if (!chunk) {
-		chunk = chunk_open();
+		chunk = chunk_open(units, dense);
 		if (!chunk)
 			return (struct span){ .start = 0 };
 		from = 0;
 	}
-	chunk_use(chunk, from, units);
-	return (struct span){ chunk->start + from * UNIT, units, chunk };
+	clean = chunk_use(chunk, from, units) == 0;
+	return (struct span){ chunk->start + from * UNIT, units, clean, chunk };
 }
 
 /* Purging */
 
-/* Gives the chunk's dirty pages back; a refusal leaves them dirty. */
-static size_t chunk_purge(struct chunk *chunk)
+/* Gives the chunk's dirty pages back after the first keep units; a refusal leaves them dirty. */
+static void chunk_purge(struct chunk *chunk, size_t *keep)
 {
-	unsigned int from = bits_next(chunk->dirty, 0, true);
-	size_t given = 0;
+	unsigned int from = bits_next(chunk->dirty, 0, chunk->units, true);
 
-	while (from < CHUNK_UNITS) {
-		unsigned int end = bits_next(chunk->dirty, from, false);
+	while (from < chunk->units) {
+		unsigned int end = bits_next(chunk->dirty, from, chunk->units, false);
+		unsigned int stay = (unsigned int)least(*keep, end - from);
 
-		if (os_purge((void *)(chunk->start + from * UNIT), (end - from) * UNIT)) {
+		*keep -= stay;
+		from += stay;
+		if (from < end && os_purge((void *)(chunk->start + from * UNIT),
+					   (end - from) * UNIT)) {
 			bits_assign(chunk->dirty, from, end - from, false);
+			chunk->dirty_units -= end - from;
 			span_totals.dirty -= end - from;
-			given += (end - from) * UNIT;
 		}
-		from = bits_next(chunk->dirty, end, true);
+		from = bits_next(chunk->dirty, end, chunk->units, true);
 	}
-	return given;
 }
 
-size_t span_purge(void)
+size_t span_purge(size_t keep)
 {
-	size_t given = 0;
+	size_t before = span_totals.dirty;
 
 	for (struct chunk *chunk = chunks; chunk; chunk = chunk->next)
-		given += chunk_purge(chunk);
-	return given;
+		chunk_purge(chunk, &keep);
+	return before - span_totals.dirty;
 }
 
-/* No more is kept of what was regretted than gets the program back to what it used lately. */
+/* What was regretted is kept as far as it gets the program back to what it used lately. */
 static size_t dirty_limit(void)
 {
 	size_t high = history.high > history.high_before ? history.high : history.high_before;
 	size_t below = high > span_totals.used ? high - span_totals.used : 0;
 
+	if (below < span_totals.used / REGRET_SHARE)
+		below = span_totals.used / REGRET_SHARE;
 	return DIRTY_LEAST + span_totals.used / DIRTY_SHARE + least(history.regretted, below);
 }
 
 /*
- * There are many dirty units. What was never taken again since the last look
- * will not be soon: if that alone is too much, all go back to the kernel.
+ * There are many dirty units. So many as were never taken again since the last look
+ * will not be soon: if these alone are too many, they go back to the kernel.
  */
 static bool dirty_look(void)
 {
@@ -233,7 +308,7 @@ static bool dirty_look(void)
 	bool stale = span_totals.dirty > limit && dirty_low > limit / 2;
 
 	if (stale)
-		history.purged += span_purge() / UNIT;
+		history.purged += span_purge(span_totals.dirty - dirty_low);
 	dirty_low = span_totals.dirty;
 	dirty_next = limit > dirty_low + limit / 4 ? limit : dirty_low + limit / 4;
 	return stale;
@@ -241,11 +316,11 @@ static bool dirty_look(void)
 
 static bool turn_ends(void)
 {
-	bool stale = history.dirty_low > DIRTY_LEAST + span_totals.used / DIRTY_SHARE;
+	bool stale = history.dirty_low > dirty_limit() / 2;
 
 	if (stale) {
 		history.regretted /= 2;
-		span_purge();
+		history.purged += span_purge(span_totals.dirty - history.dirty_low);
 	}
 	if (++history.turns % TURNS_KEPT == 0) {
 		history.purged /= 2;
@@ -266,6 +341,8 @@ bool span_give(struct span span)
 	bits_assign(chunk->used, from, span.units, false);
 	bits_assign(chunk->dirty, from, span.units, true);
 	chunk->used_units -= span.units;
+	chunk->dirty_units += span.units;
+	chunk->room = chunk->units;
 	span_totals.used -= span.units;
 	span_totals.dirty += span.units;
 	history.given += span.units;
@@ -280,11 +357,16 @@ bool span_resize(struct span *span, unsigned int units)
 	unsigned int end = (unsigned int)((span->start - chunk->start) / UNIT) + span->units;
 
 	if (units < span->units) {
-		span_give((struct span){ span->start + units * UNIT, span->units - units, chunk });
+		struct span rest = *span;
+
+		rest.start += units * UNIT;
+		rest.units -= units;
+		span_give(rest);
 	} else {
 		unsigned int more = units - span->units;
 
-		if (end + more > CHUNK_UNITS || bits_next(chunk->used, end, true) < end + more)
+		if (end + more > chunk->units ||
+		    bits_next(chunk->used, end, end + more, true) < end + more)
 			return false;
 		chunk_use(chunk, end, more);
 	}
@@ -300,13 +382,13 @@ bool span_release(void)
 	while (*link) {
 		struct chunk *chunk = *link;
 
-		if (chunk->used_units || !os_unmap((void *)chunk->start, CHUNK)) {
+		if (chunk->used_units || !os_unmap((void *)chunk->mapping, chunk->length)) {
 			link = &chunk->next;
 			continue;
 		}
 		*link = chunk->next;
-		span_totals.dirty -= bits_assign(chunk->dirty, 0, CHUNK_UNITS, false);
-		span_totals.chunks--;
+		span_totals.dirty -= chunk->dirty_units;
+		span_totals.mapped -= chunk->units;
 		chunk->next = spare;
 		spare = chunk;
 		released = true;
@@ -318,31 +400,44 @@ void span_abandon(void)
 {
 	chunks = NULL;
 	spare = NULL;
-	span_totals = (struct span_totals){ .chunks = 0 };
+	span_totals = (struct span_totals){ .mapped = 0 };
 }
 
 /* Audit */
 
+/* NULL or what is wrong with the chunk; adds its numbers. */
+static const char *chunk_check(const struct chunk *chunk, struct span_totals *found)
+{
+	unsigned int used = 0;
+	unsigned int dirty = 0;
+	unsigned int row = 0;
+
+	for (unsigned int n = 0; n < chunk->units; n++) {
+		if (bit_get(chunk->used, n) && bit_get(chunk->dirty, n))
+			return "span 1: dirty unit in use";
+		used += bit_get(chunk->used, n);
+		dirty += bit_get(chunk->dirty, n);
+		row = bit_get(chunk->used, n) ? 0 : row + 1;
+		if (row > chunk->room)
+			return "span 3: room in a chunk";
+	}
+	found->used += used;
+	found->dirty += dirty;
+	found->mapped += chunk->units;
+	if (used != chunk->used_units || dirty != chunk->dirty_units)
+		return "span 2: units of a chunk";
+	return NULL;
+}
+
 const char *span_check(void)
 {
-	struct span_totals found = { .chunks = 0 };
+	struct span_totals found = { .mapped = 0 };
+	const char *broken = NULL;
 
-	for (const struct chunk *chunk = chunks; chunk; chunk = chunk->next) {
-		unsigned int used = 0;
-
-		for (unsigned int n = 0; n < CHUNK_UNITS; n++) {
-			if (bit_get(chunk->used, n) && bit_get(chunk->dirty, n))
-				return "span 1: dirty unit in use";
-			used += bit_get(chunk->used, n);
-			found.dirty += bit_get(chunk->dirty, n);
-		}
-		if (used != chunk->used_units)
-			return "span 2: used units of a chunk";
-		found.used += used;
-		found.chunks++;
-	}
-	if (found.chunks != span_totals.chunks || found.used != span_totals.used ||
-	    found.dirty != span_totals.dirty)
-		return "span 2: totals";
-	return NULL;
+	for (const struct chunk *chunk = chunks; chunk && !broken; chunk = chunk->next)
+		broken = chunk_check(chunk, &found);
+	if (!broken && (found.mapped != span_totals.mapped || found.used != span_totals.used ||
+			found.dirty != span_totals.dirty))
+		broken = "span 2: totals";
+	return broken;
 }

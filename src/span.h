@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * Spans: runs of units of 16 KiB in chunks of 4 MiB, first fit, shared by all
- * threads. A chunk is mapped when no other has room. A span that is given back
+ * Spans: runs of units of 16 KiB in chunks of 4 to 32 MiB, shared by all threads; what
+ * has pages is taken first. A chunk is mapped when no other has room. A span that is given back
  * keeps its pages for the next taker; once many are kept, the kernel gets all of
  * them in one go (span_purge).
  *
  * Invariants, which span_check() names:
  *
  *  1. A unit is dirty only if it is not used.
- *  2. chunk.used_units and the totals are what the bitmaps say.
+ *  2. chunk.used_units, chunk.dirty_units and the totals are what the bitmaps say.
+ *  3. No run of free units in a chunk is longer than chunk.room.
  *
  * All functions want the lock of lock.h. Lengths are units.
  */
@@ -23,16 +24,22 @@
 
 #include "pagemap.h"
 
-#define CHUNK_UNITS	256U
-#define CHUNK		(CHUNK_UNITS * UNIT)
-#define SPAN_MOST	(CHUNK_UNITS / 4)	/* units; longer runs get a mapping of their own */
+#define CHUNK_LEAST	(4UL * 1024 * 1024 / UNIT)
+#define CHUNK_MOST	(32UL * 1024 * 1024 / UNIT)
+#define SPAN_MOST	(CHUNK_MOST / 4)	/* longer runs get a mapping of their own */
 
-#define UNIT_WORDS	(CHUNK_UNITS / 64)
+#define UNIT_WORDS	(CHUNK_MOST / 64)
 
 struct chunk {
-	uintptr_t start;		/* aligned to CHUNK */
-	struct chunk *next;
+	uintptr_t start;		/* of unit 0 */
+	unsigned int units;
 	unsigned int used_units;
+	unsigned int dirty_units;
+	unsigned int room;
+	bool huge;			/* of huge pages, for dense spans only */
+	uintptr_t mapping;		/* what is mapped, in bytes */
+	size_t length;
+	struct chunk *next;
 	uint64_t used[UNIT_WORDS];	/* bit u: unit u belongs to a span */
 	uint64_t dirty[UNIT_WORDS];	/* bit u: unit u is free, and may have pages */
 };
@@ -40,20 +47,24 @@ struct chunk {
 struct span {
 	uintptr_t start;	/* 0: no memory */
 	unsigned int units;
+	bool clean;		/* as taken: all of it is zero */
 	struct chunk *chunk;
 };
 
-/* Units that are in spans, and that are free with pages, in all chunks. */
+/* Units that there are, that are in spans, and that are free with pages, in all chunks. */
 struct span_totals {
-	size_t chunks;
+	size_t mapped;
 	size_t used;
 	size_t dirty;
 };
 
 extern struct span_totals span_totals;
 
-/* Takes so many units, at most SPAN_MOST; .start is 0 with ENOMEM when there is no memory. */
-struct span span_take(unsigned int units);
+/*
+ * Takes so many units, at most SPAN_MOST; .start is 0 with ENOMEM when there is no
+ * memory. Dense: all of it is going to be used, so that huge pages waste nothing.
+ */
+struct span span_take(unsigned int units, bool dense);
 
 /* Makes a span longer or shorter where it is; false: there is no room. */
 bool span_resize(struct span *span, unsigned int units);
@@ -61,8 +72,8 @@ bool span_resize(struct span *span, unsigned int units);
 /* Gives a span back; true: much was free, and has gone to the kernel. */
 bool span_give(struct span span);
 
-/* Gives the pages of free units to the kernel; returns how many bytes that were. */
-size_t span_purge(void);
+/* Gives the pages of free units but the first keep ones to the kernel; returns of how many. */
+size_t span_purge(size_t keep);
 
 /* Unmaps chunks of which nothing is in use; whether there were any. */
 bool span_release(void);

@@ -35,10 +35,10 @@ static void add_slab(const struct slab *slab, void *arg)
 {
 	struct numbers *numbers = arg;
 
-	numbers->mapped += slab->length;
 	if (!slab->owner) {
 		/* The mapping of a freed block may be kept. */
-		numbers->mappings += slab->length && !slab->kept;
+		numbers->mappings += !slab->chunk && !slab->kept;
+		numbers->mapped += slab->chunk ? 0 : slab->size;
 		numbers->live += slab->kept ? 0 : slab->size;
 		return;
 	}
@@ -52,7 +52,7 @@ static struct numbers numbers_now(void)
 
 	central_take();
 	slab_walk(add_slab, &numbers);
-	numbers.chunks = span_totals.chunks * CHUNK;
+	numbers.chunks = span_totals.mapped * UNIT;
 	numbers.dirty = span_totals.dirty * UNIT;
 	central_give();
 	return numbers;
@@ -122,7 +122,7 @@ OSMALLOC_API int malloc_trim(size_t pad)
 	(void)pad;
 	heap_trim();
 	central_take();
-	given = large_release() + span_purge();
+	given = large_release() + span_purge(0);
 	central_give();
 	return given > 0;
 }
