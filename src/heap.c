@@ -17,10 +17,17 @@ __thread struct heap *heap_mine __attribute__((tls_model("initial-exec"))) = &he
 
 bool central_busy;
 
-/* Slabs in the mailboxes of heaps without a thread: how many are left there. */
-#define IDLE_MAIL_MOST	16
+/* Slabs in the mailboxes of heaps without a thread: so many may stay there. */
+#define IDLE_MAIL_MOST	64
+
+/* Heaps without a thread that are left as they are, for the next threads. */
+#define IDLE_READY_MOST	4
+
+/* Units of slabs without a live slot that may stay in the mailbox of a heap. */
+#define LEFT_MOST	(1024UL * 1024 / UNIT)
 
 static unsigned int idle_mail;
+static unsigned int idle_count;
 static struct heap *idle;	/* heaps whose threads have ended; under the lock */
 static pthread_key_t key;	/* its destructor ends a thread's use of its heap */
 static bool ready;
@@ -141,6 +148,7 @@ static void after_fork(void)
 		slab_abandon();
 		meta_abandon();
 		idle = NULL;
+		idle_count = 0;
 		central_busy = false;
 	}
 	if (heap_mine->busy)
@@ -162,6 +170,21 @@ void heap_free_slow(struct heap *heap, struct slab *slab)
 
 /* Mail */
 
+static void mail_send(struct heap *heap, struct slab *slab)
+{
+	slab->mail = __atomic_load_n(&heap->mailbox, __ATOMIC_RELAXED);
+	while (!__atomic_compare_exchange_n(&heap->mailbox, &slab->mail, slab, true,
+					    __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		;
+}
+
+/* All mail there is. */
+static struct slab *mail_fetch(struct heap *heap)
+{
+	__atomic_store_n(&heap->left, 0, __ATOMIC_RELAXED);
+	return __atomic_exchange_n(&heap->mailbox, NULL, __ATOMIC_ACQUIRE);
+}
+
 /* Looks after the slabs into which others have freed since they were put aside. */
 static void read_mail(struct heap *heap)
 {
@@ -169,7 +192,7 @@ static void read_mail(struct heap *heap)
 
 	if (!__atomic_load_n(&heap->mailbox, __ATOMIC_RELAXED))
 		return;
-	slab = __atomic_exchange_n(&heap->mailbox, NULL, __ATOMIC_ACQUIRE);
+	slab = mail_fetch(heap);
 	while (slab) {
 		struct slab *next = slab->mail;
 
@@ -209,6 +232,7 @@ static void idle_add(struct heap *heap)
 	__atomic_store_n(&heap->idle, true, __ATOMIC_RELAXED);
 	heap->next = idle;
 	idle = heap;
+	__atomic_store_n(&idle_count, idle_count + 1, __ATOMIC_RELAXED);
 }
 
 static struct heap *idle_remove(void)
@@ -217,6 +241,7 @@ static struct heap *idle_remove(void)
 
 	if (heap) {
 		idle = heap->next;
+		__atomic_store_n(&idle_count, idle_count - 1, __ATOMIC_RELAXED);
 		__atomic_store_n(&heap->idle, false, __ATOMIC_RELAXED);
 	}
 	return heap;
@@ -238,6 +263,7 @@ static void tidy_idle(void)
 			continue;
 		}
 		*link = heap->next;
+		__atomic_store_n(&idle_count, idle_count - 1, __ATOMIC_RELAXED);
 		heap->next = mailed;
 		mailed = heap;
 	}
@@ -253,19 +279,41 @@ static void tidy_idle(void)
 	}
 }
 
+/* A heap does not read its mail: closes the slabs in there that nobody uses. For any thread. */
+static void close_left(struct heap *heap)
+{
+	struct slab *slab = mail_fetch(heap);
+
+	while (slab) {
+		struct slab *next = slab->mail;
+
+		if (slab_is_left(slab))
+			slab_close(slab);
+		else
+			mail_send(heap, slab);
+		slab = next;
+	}
+}
+
 void heap_free_remote(struct slab *slab, void *slot)
 {
 	struct heap *heap = slab->owner;
+	size_t units = slab->units;
 
-	if (!slab_push_remote(slab, slot))
-		return;
-	slab->mail = __atomic_load_n(&heap->mailbox, __ATOMIC_RELAXED);
-	while (!__atomic_compare_exchange_n(&heap->mailbox, &slab->mail, slab, true,
-					    __ATOMIC_RELEASE, __ATOMIC_RELAXED))
-		;
-	if (__atomic_load_n(&heap->idle, __ATOMIC_RELAXED) &&
-	    __atomic_add_fetch(&idle_mail, 1, __ATOMIC_RELAXED) > IDLE_MAIL_MOST)
-		tidy_idle();
+	switch (slab_push_remote(slab, slot)) {
+	case NEWS_NONE:
+		break;
+	case NEWS_MAIL:
+		mail_send(heap, slab);
+		if (__atomic_load_n(&heap->idle, __ATOMIC_RELAXED) &&
+		    __atomic_add_fetch(&idle_mail, 1, __ATOMIC_RELAXED) > IDLE_MAIL_MOST)
+			tidy_idle();
+		break;
+	case NEWS_EMPTY:
+		if (__atomic_add_fetch(&heap->left, units, __ATOMIC_RELAXED) > LEFT_MOST)
+			close_left(heap);
+		break;
+	}
 }
 
 /* Heaps and threads */
@@ -320,7 +368,10 @@ static void heap_leave(void *heap)
 	/* What a fork has left half done is nobody's (after_fork). */
 	if (((struct heap *)heap)->busy)
 		return;
-	tidy_for_long(heap);
+	if (__atomic_load_n(&idle_count, __ATOMIC_RELAXED) < IDLE_READY_MOST)
+		read_mail(heap);
+	else
+		tidy_for_long(heap);
 	heap_mine = &heap_none;
 	central_take();
 	idle_add(heap);

@@ -7,8 +7,9 @@
  *
  * Other threads free into a slab (slab.h). When that slab was full, and so in no
  * list, they put it into the heap's mailbox, which the heap empties when it runs
- * out of slots. Into that of a heap without a thread they put slabs that have no live
- * slot any more; whoever needs memory, or sees many of them, gives them back.
+ * out of slots. Should its thread sleep for long, they give slabs without a live
+ * slot back themselves. Into the mailbox of a heap without a thread goes every slab
+ * that has no live slot any more; whoever needs memory, or sees many, gives them back.
  *
  * Invariants:
  *
@@ -30,6 +31,7 @@ struct heap {
 	bool busy;		/* its thread is changing more than a free list */
 	bool idle;		/* has no thread */
 	struct slab *mailbox __attribute__((aligned(64)));
+	size_t left;		/* units of slabs in it that have no live slot */
 	struct heap *next;	/* among those without a thread */
 };
 

@@ -257,23 +257,33 @@ static bool is_last(const struct slab *slab, uint64_t remote)
 						     (uint64_t)__builtin_popcountl(slots));
 }
 
-bool slab_push_remote(struct slab *slab, void *ptr)
+enum remote_news slab_push_remote(struct slab *slab, void *ptr)
 {
 	struct slot *slot = ptr;
 	uint64_t before = __atomic_load_n(&slab->remote, __ATOMIC_ACQUIRE);
 	uint64_t after;
+	bool last;
 	bool mine = false;
 
 	if (slab_is_linked(slab))
 		slot->mark = slot_mark(slot);
 	do {
 		after = remote_with(slab, before, slot);
+		last = is_last(slab, after);
 		/* While the slot is live, so is the slab; from then on mailed keeps it (heap.c). */
-		if (!mine && (before & REMOTE_FIRST || is_last(slab, after)))
+		if (!mine && (before & REMOTE_FIRST || last))
 			mine = !__atomic_exchange_n(&slab->mailed, true, __ATOMIC_RELAXED);
 	} while (!__atomic_compare_exchange_n(&slab->remote, &before, after, true,
 					      __ATOMIC_RELEASE, __ATOMIC_ACQUIRE));
-	return mine;
+	if (mine)
+		return NEWS_MAIL;
+	return last ? NEWS_EMPTY : NEWS_NONE;
+}
+
+bool slab_is_left(const struct slab *slab)
+{
+	/* Pairs with the release of whoever gave the last slot back. */
+	return is_last(slab, __atomic_load_n(&slab->remote, __ATOMIC_ACQUIRE)) && slab->full;
 }
 
 void slab_await_last(struct slab *slab)
@@ -294,22 +304,24 @@ bool slab_set_aside(struct slab *slab)
 {
 	uint64_t none = 0;
 
-	slab->countdown -= slab->kept;
 	slab->kept = false;
-	if (!__atomic_compare_exchange_n(&slab->remote, &none, REMOTE_FIRST, false,
-					 __ATOMIC_RELEASE, __ATOMIC_RELAXED))
-		return false;
 	slab->full = true;
 	slab->countdown = 1;
-	return true;
+	__atomic_store_n(&slab->due, slab->capacity, __ATOMIC_RELAXED);
+	if (__atomic_compare_exchange_n(&slab->remote, &none, REMOTE_FIRST | REMOTE_LAST, false,
+					__ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		return true;
+	slab->full = false;
+	slab->countdown = slab->capacity;
+	return false;
 }
 
 void slab_take_back(struct slab *slab)
 {
-	uint64_t first = REMOTE_FIRST;
+	uint64_t aside = REMOTE_FIRST | REMOTE_LAST;
 
 	/* Should others have been faster, their slots are collected like any. */
-	__atomic_compare_exchange_n(&slab->remote, &first, 0, false, __ATOMIC_RELAXED,
+	__atomic_compare_exchange_n(&slab->remote, &aside, 0, false, __ATOMIC_RELAXED,
 				    __ATOMIC_RELAXED);
 	slab->full = false;
 	slab->countdown = slab->capacity;

@@ -65,7 +65,7 @@ struct __attribute__((aligned(64))) slab {
 	/* What other threads write. */
 	uint64_t remote __attribute__((aligned(64)));	/* the same of what they gave back */
 	struct slab *mail;	/* the next one in the owner's mailbox */
-	uint32_t due;		/* with REMOTE_LAST: live slots */
+	uint32_t due;		/* with REMOTE_LAST: slots in remote when none is live */
 	bool mailed;		/* is in the mailbox */
 
 	bool used_before;	/* a large block: as allocated, it may hold something */
@@ -80,7 +80,7 @@ struct __attribute__((aligned(64))) slab {
 
 /*
  * In remote, beside slots: whoever gives back the next slot, or the last live one,
- * has to tell the owner; and how many slots are linked there.
+ * has to tell; and how many slots are linked there.
  */
 #define REMOTE_FIRST	(1UL << 63)
 #define REMOTE_LAST	(1UL << 62)
@@ -196,8 +196,21 @@ bool slab_refill(struct slab *slab);
 /* Puts the slots that other threads gave back into the free list of a slab that is not full. */
 void slab_collect(struct slab *slab);
 
-/* Another thread gives a slot back; true: the slab is to be put into its owner's mailbox. */
-bool slab_push_remote(struct slab *slab, void *ptr);
+/* What follows when another thread has given a slot back. */
+enum remote_news {
+	NEWS_NONE,
+	NEWS_MAIL,	/* the slab is to be put into its owner's mailbox */
+	NEWS_EMPTY,	/* it is there, or will be, and has no live slot any more */
+};
+
+/* Another thread gives a slot back. */
+enum remote_news slab_push_remote(struct slab *slab, void *ptr);
+
+/*
+ * Whether the slab, which is out of its owner's mailbox, was put aside and has no
+ * live slot any more. Its owner does not know of it then, and anybody may close it.
+ */
+bool slab_is_left(const struct slab *slab);
 
 /* The owner will not look at the slab, which has live slots, before the last of them is free. */
 void slab_await_last(struct slab *slab);
