@@ -14,7 +14,9 @@
 #include "block_meta.h"
 
 #define PAGE		4096UL		/* the least a mapping can be; x86-64 and most others */
+#ifndef ALIGNMENT		/* memory_allocator has 16, see Makefile */
 #define ALIGNMENT	8UL			/* of headers, payloads and sizes (G2) */
+#endif
 #define HEADER		sizeof(struct block_meta)	/* in front of every payload (G1) */
 #define MMAP_THRESHOLD	(128UL * 1024)		/* spans from here on are mapped (W1) */
 #define PREALLOC	(128UL * 1024)		/* first growth of the break (F1) */

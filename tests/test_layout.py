@@ -17,9 +17,9 @@ ROOT = tree.ROOT
 # Files of the library, ground floor first: each includes its own header and earlier ones only.
 FLOORS = ["config", "check", "os", "lock", "block", "map", "run", "index", "fit", "osmem",
           "central", "meta", "sizeclass", "pagemap", "span", "slab", "large", "heap", "osmalloc",
-          "stats", "malloc"]
+          "stats", "malloc", "prefix", "my_alloc", "memory_allocator"]
 # What both sides share is below them all.
-UTILS = {"osmem.h", "block_meta.h", "printf.h"}
+UTILS = {"osmem.h", "block_meta.h", "printf.h", "my_alloc.h", "memory_allocator.h"}
 
 # Headers that declare system calls -> the only files of library and utils that may include them.
 SYSTEM_CALLS = {"unistd.h", "fcntl.h", "syscall.h", "sys/mman.h", "sys/syscall.h", "sys/uio.h",

@@ -26,12 +26,9 @@ REASONS = {
     "reach": "the kernel does not let a process's break go 32 GiB far",
 }
 
-# The production allocator's sources, and the names that osmalloc.c has it under. The questions of
-# malloc(3) that stats.c answers stay away: one of them has the name of its own result.
+# The production allocator's sources; prefix.h has the names that osmalloc.c has it under. The
+# questions of malloc(3) that stats.c answers stay away.
 FAMILY = ["malloc", "heap", "large", "slab", "span", "meta", "pagemap", "os", "lock", "check"]
-NAMES = """malloc free calloc realloc reallocarray aligned_alloc posix_memalign memalign valloc
-    pvalloc cfree free_sized free_aligned_sized malloc_usable_size __libc_malloc __libc_free
-    __libc_calloc __libc_realloc __libc_memalign __libc_valloc __libc_pvalloc""".split()
 
 # Program, steps in `make check`, under what. AddressSanitizer and ThreadSanitizer have a malloc of
 # their own, off the break, so what neighbours.c, reach.c and lowered.c are about is run without
@@ -50,8 +47,7 @@ RUNS = [
 
 def family_arguments():
     """What compiles the production allocator, under other names, into a program."""
-    return ["-fno-builtin", f"-I{ROOT / 'src'}",
-            *(f"-D{name}=family_{name}" for name in NAMES),
+    return ["-fno-builtin", f"-I{ROOT / 'src'}", "-include", ROOT / "src" / "prefix.h",
             *(ROOT / "src" / f"{name}.c" for name in FAMILY)]
 
 

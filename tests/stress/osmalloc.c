@@ -3,7 +3,7 @@
 /*
  * The production allocator: threads that free each other's blocks, with contents
  * verified, while others come and go. It is compiled into the program, and
- * malloc() and so on are other names there (test_stress.py), so that a
+ * malloc() and so on are other names there (prefix.h), so that a
  * sanitizer, which has a malloc() of its own, can watch.
  */
 

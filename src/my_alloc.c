@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+/*
+ * A door to the production allocator: my_alloc.h's names for four of the family.
+ * No state, no policy.
+ */
+
+#include "my_alloc.h"
+
+#include "osmalloc.h"
+#include "sizeclass.h"
+
+_Static_assert(GRAIN % ALIGNMENT == 0, "every slot is aligned as the header says");
+_Static_assert(CLASSES >= 60, "my_alloc.h lets a program want so many");
+
+OSMALLOC_API void *my_alloc(size_t size)
+{
+	return malloc(size);
+}
+
+OSMALLOC_API void freee(void *ptr)
+{
+	free(ptr);
+}
+
+OSMALLOC_API void *call_oc(size_t nelem, size_t elsize)
+{
+	return calloc(nelem, elsize);
+}
+
+OSMALLOC_API void *reall_oc(void *ptr, size_t size)
+{
+	return realloc(ptr, size);
+}

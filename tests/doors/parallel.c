@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+/*
+ * my_alloc's threads do not wait for each other: next to no operation takes a lock, whether a
+ * thread frees its own blocks or another's; and none does while the process has one
+ * thread. Every pthread_mutex_lock() of the allocator is counted. Says how many there were.
+ */
+
+#include "../family/family.h"
+
+#include <pthread.h>
+
+#include "my_alloc.h"
+
+#define THREADS		4
+#define HELD		256
+#define OPERATIONS	200000
+#define RARE		100	/* operations for each lock, at least */
+
+static size_t locks;
+
+/* Comes before the C library's own. */
+int pthread_mutex_lock(pthread_mutex_t *mutex)
+{
+	static int (*lock)(pthread_mutex_t *mutex);
+
+	if (!lock)
+		*(void **)&lock = dlsym(RTLD_NEXT, "pthread_mutex_lock");
+	__atomic_fetch_add(&locks, 1, __ATOMIC_RELAXED);
+	return lock(mutex);
+}
+
+static void *exchange[THREADS][HELD];
+static pthread_barrier_t barrier;
+
+/* Its own blocks, at random. */
+static void alone(uint64_t *state, void **held)
+{
+	for (size_t i = 0; i < OPERATIONS; i++) {
+		void **one = &held[next_random(state) % HELD];
+
+		freee(*one);
+		*one = my_alloc(1 + next_random(state) % 1000);
+		CHECK_FOR(*one, i);
+	}
+}
+
+/* Each frees what its neighbour has taken. */
+static void across(size_t number)
+{
+	size_t neighbour = (number + 1) % THREADS;
+
+	for (size_t i = 0; i < OPERATIONS / HELD; i++) {
+		for (size_t j = 0; j < HELD; j++)
+			exchange[number][j] = my_alloc(1 + (i + j) % 1000);
+		pthread_barrier_wait(&barrier);
+		for (size_t j = 0; j < HELD; j++)
+			freee(exchange[neighbour][j]);
+		pthread_barrier_wait(&barrier);
+	}
+}
+
+static void *work(void *arg)
+{
+	size_t number = (size_t)arg;
+	uint64_t state = number + 1;
+	void *held[HELD] = { NULL };
+
+	alone(&state, held);
+	for (size_t i = 0; i < HELD; i++)
+		freee(held[i]);
+	across(number);
+	return NULL;
+}
+
+int main(void)
+{
+	pthread_t threads[THREADS];
+	uint64_t state = 1;
+	void *held[HELD] = { NULL };
+
+	watchdog();
+	alone(&state, held);
+	CHECK_FOR(locks == 0, locks);
+	pthread_barrier_init(&barrier, NULL, THREADS);
+	for (size_t i = 0; i < THREADS; i++)
+		CHECK(pthread_create(&threads[i], NULL, work, (void *)i) == 0);
+	for (size_t i = 0; i < THREADS; i++)
+		CHECK(pthread_join(threads[i], NULL) == 0);
+	dprintf(STDOUT_FILENO, "%d threads, %d operations each, %zu locks\n", THREADS,
+		2 * OPERATIONS, locks);
+	CHECK_FOR(locks * RARE <= (size_t)THREADS * 2 * OPERATIONS, locks);
+	return 0;
+}

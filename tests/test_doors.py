@@ -1,0 +1,281 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The doors, my_alloc and memory_allocator: each promise of docs/doors.md, and that a library that
+does not keep it is noticed.
+
+Programs that are about both doors have the names of malloc(3), which the compiler replaces.
+"""
+
+import re
+import shutil
+import signal
+import subprocess
+import sys
+
+import pytest
+
+import test_random
+from conftest import ROOT, WARNINGS
+from harness import build, model, replay, sequences
+
+SOURCES = ROOT / "tests" / "doors"
+FAMILY = ROOT / "tests" / "family"
+FLAGS = ["-std=gnu11", "-O1", "-g", *WARNINGS, "-fno-builtin", f"-I{ROOT / 'utils'}"]
+
+# Door -> its names of malloc(), free(), calloc(), realloc().
+NAMES = {"my_alloc": ["my_alloc", "freee", "call_oc", "reall_oc"],
+         "memory_allocator": ["memalloc", "memfree", "defalloc", "memresize"]}
+FOUR = ["malloc", "free", "calloc", "realloc"]
+EXPORTS = {"my_alloc": NAMES["my_alloc"],
+           "memory_allocator": NAMES["memory_allocator"] + ["memdup", "memoryset"]}
+
+BOTH = ["semantics", "alignment", "rounding", "zeroing"]
+PROMISES = [(door, program) for door in NAMES for program in BOTH] + [
+    ("my_alloc", "segregation"), ("my_alloc", "spans"), ("my_alloc", "parallel"),
+    ("memory_allocator", "splitting"), ("memory_allocator", "coalescing"),
+    ("memory_allocator", "in-place"), ("memory_allocator", "helpers")]
+# Programs about malloc() that use those four only: threads, and what becomes of their blocks.
+THREADED = ["threads", "thread-exit", "fork"]
+
+# What of misuse.c -> the mistake that the line has to name.
+MISUSES = {"twice": "double free", "interior": "interior pointer", "global": "invalid pointer",
+           "code": "invalid pointer", "large-interior": "interior pointer",
+           "large-twice": "double free|invalid pointer"}
+SAYS = {"my_alloc": r"osmalloc: free\(\)", "memory_allocator": r"osmem: os_free\(\)"}
+
+GOOD_SETTINGS = ["ALIGNMENT=8", "ALIGNMENT=16", "NUM_CLASSES=1", "NUM_CLASSES=60",
+                 "THREAD_SAFE=0", "THREAD_SAFE=1", "THREAD_SAFE"]
+BAD_SETTINGS = ["ALIGNMENT=3", "ALIGNMENT=0", "ALIGNMENT=32", "ALIGNMENT=-8", "ALIGNMENT=",
+                "ALIGNMENT=large", "NUM_CLASSES=0", "NUM_CLASSES=-1", "NUM_CLASSES=61",
+                "NUM_CLASSES=", "NUM_CLASSES=many", "THREAD_SAFE=7", "THREAD_SAFE=-1",
+                "THREAD_SAFE=", "THREAD_SAFE=yes"]
+
+
+def compiled(source, target, *more):
+    """The program of one source."""
+    subprocess.run(["gcc", *FLAGS, source, *more, "-pthread", "-o", target], check=True)
+    return target
+
+
+def as_door(door):
+    """What makes a program about malloc() one about the door."""
+    return [f"-D{name}={other}" for name, other in zip(FOUR, NAMES[door])]
+
+
+def program(door, name, folder, *more):
+    """The program about one promise of the door."""
+    renamed = as_door(door) if name in BOTH + ["misuse"] else []
+    return compiled(SOURCES / f"{name}.c", folder / name, *renamed, *more)
+
+
+def run(*command, **more):
+    """What a command did, output captured as text."""
+    return subprocess.run([str(word) for word in command], capture_output=True, text=True,
+                          stdin=subprocess.DEVNULL, check=False, timeout=120, **more)
+
+
+def passes(path):
+    """Runs a program that finds nothing wrong; what it printed."""
+    done = run(path)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def one_file(tmp_path_factory):
+    """A folder with my_alloc.c and my_alloc.h, as examples/Makefile makes it."""
+    subprocess.run(["make", "-s", "-C", ROOT / "examples", "my_alloc", f"PYTHON={sys.executable}"],
+                   check=True)
+    folder = tmp_path_factory.mktemp("one") / "my_alloc"
+    shutil.copytree(ROOT / "examples" / "build" / "my_alloc", folder,
+                    ignore=shutil.ignore_patterns("my_alloc"))
+    return folder
+
+
+# ---- promises -------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("door, name", PROMISES)
+def test_promise(door, name, library, tmp_path):
+    passes(program(door, name, tmp_path, library / f"lib{door}.a"))
+
+
+@pytest.mark.parametrize("door, name", PROMISES)
+def test_a_broken_promise_is_noticed(door, name, tmp_path):
+    """By the program about it, which fails on a library that keeps none."""
+    naive = program(door, name, tmp_path, SOURCES / "naive.c")
+    assert run(naive).returncode != 0
+
+
+@pytest.mark.parametrize("name", THREADED)
+@pytest.mark.parametrize("door", NAMES)
+def test_threads(door, name, library, tmp_path):
+    passes(compiled(FAMILY / f"{name}.c", tmp_path / name, *as_door(door),
+                    library / f"lib{door}.a"))
+
+
+def test_what_knows_nothing_of_threads_is_noticed(tmp_path):
+    """Blocks that threads exchange do not survive it."""
+    naive = compiled(FAMILY / "threads.c", tmp_path / "threads", *as_door("my_alloc"),
+                     SOURCES / "naive.c")
+    assert run(naive).returncode != 0
+
+
+@pytest.mark.parametrize("which", MISUSES)
+@pytest.mark.parametrize("door", NAMES)
+def test_misuse(door, which, library, tmp_path):
+    """Every block is known: a pointer that is none is one line and the end."""
+    done = run(program(door, "misuse", tmp_path, library / f"lib{door}.a"), which)
+    assert re.fullmatch(rf"{SAYS[door]}: ({MISUSES[which]}) {done.stdout}", done.stderr)
+    assert done.returncode == -signal.SIGABRT
+
+
+def test_mappings_in_the_trace(library, tmp_path):
+    """From MMAP_THRESHOLD up, header included: private, anonymous, read-write, and unmapped."""
+    mapping = program("memory_allocator", "mapping", tmp_path, library / "libmemory_allocator.a")
+    trace = tmp_path / "trace"
+    conf = ROOT / "tests" / "harness" / "ltrace.conf"
+    done = run(build.find_tool("ltrace", "make deps"), "-L", "-S", "-F", conf, "-o", trace, mapping)
+    assert done.returncode == 0, done.stderr
+    inside = trace.read_text().split("SYS_getppid")[1]
+    mapped = re.findall(r"SYS_mmap\(0, (\d+), (\d+), (\d+), [^)]*\) += (\w+)", inside)
+    read_write, private_anonymous = "3", "34"
+    assert [call[:3] for call in mapped] == [
+        (str(length), read_write, private_anonymous) for length in (131072, 1000032, 200032)]
+    unmapped = re.findall(r"SYS_munmap\((\w+), (\d+)\)", inside)
+    assert unmapped == [(start, length) for length, _, _, start in mapped]
+    assert len(re.findall(r"SYS_mmap\(", inside)) == len(mapped)
+
+
+# ---- libraries and headers ------------------------------------------------------------------
+
+@pytest.mark.parametrize("ending", [".so", ".a"])
+@pytest.mark.parametrize("door", NAMES)
+def test_nothing_but_the_door_is_visible(door, ending, library):
+    """So a program keeps its malloc()."""
+    shown = run("nm", "-D" if ending == ".so" else "-g", "--defined-only",
+                library / f"lib{door}{ending}").stdout
+    assert sorted(re.findall(r"^[0-9a-f]+ [A-Za-z] (\w+)$", shown, re.M)) == sorted(EXPORTS[door])
+
+
+@pytest.mark.parametrize("ending", [".so", ".a"])
+def test_all_families_in_one_program(ending, library, tmp_path):
+    names = ["osmem", *NAMES]
+    libraries = ([library / f"lib{name}.a" for name in names] if ending == ".a" else
+                 [f"-L{library}", *(f"-l{name}" for name in names), f"-Wl,-rpath,{library}"])
+    passes(compiled(SOURCES / "together.c", tmp_path / "together", *libraries))
+
+
+@pytest.mark.parametrize("door", NAMES)
+def test_headers_are_for_cpp_programs_as_well(door, library, tmp_path):
+    source = tmp_path / "program.cpp"
+    allocate, release = NAMES[door][:2]
+    source.write_text(f'#include "{door}.h"\nint main() {{ {release}({allocate}(10)); }}\n')
+    subprocess.run(["g++", *WARNINGS, f"-I{ROOT / 'utils'}", source, library / f"lib{door}.a",
+                    "-o", tmp_path / "program"], check=True)
+    passes(tmp_path / "program")
+
+
+# ---- settings -------------------------------------------------------------------------------
+
+def compile_header(header, setting, folder):
+    """The finished compiler, whose program has the setting and includes the header."""
+    source = folder / "setting.c"
+    source.write_text(f'#include "{header}"\nint main(void)\n{{\n\treturn 0;\n}}\n')
+    return run("gcc", *WARNINGS, f"-I{ROOT / 'utils'}", f"-D{setting}", source,
+               "-o", folder / "setting")
+
+
+@pytest.mark.parametrize("setting", GOOD_SETTINGS)
+def test_setting(setting, one_file, tmp_path):
+    """The one file compiles with it and without a warning, and works."""
+    done = run("gcc", f"-D{setting}", "my_alloc.c", "-o", tmp_path / "my_alloc", cwd=one_file)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "168 primes" in passes(tmp_path / "my_alloc")
+
+
+@pytest.mark.parametrize("setting", BAD_SETTINGS)
+def test_nonsense_is_one_error(setting, one_file, tmp_path):
+    """It names the setting and what it may be; in the header alone and in the one file."""
+    for done in (compile_header("my_alloc.h", setting, tmp_path),
+                 run("gcc", f"-D{setting}", "my_alloc.c", "-o", tmp_path / "x", cwd=one_file)):
+        errors = [line for line in done.stderr.splitlines() if "error: " in line]
+        assert done.returncode != 0 and len(errors) == 1
+        assert re.search(rf'#error "my_alloc: {setting.split("=")[0]} must be [^"]*\d"', errors[0])
+
+
+def test_settings_can_be_edited_in_the_header(one_file, tmp_path):
+    folder = tmp_path / "edited"
+    shutil.copytree(one_file, folder)
+    header = folder / "my_alloc.h"
+    header.write_text(header.read_text().replace("#define NUM_CLASSES 10", "#define NUM_CLASSES 0"))
+    assert "NUM_CLASSES must be" in run("gcc", "my_alloc.c", cwd=folder).stderr
+
+
+@pytest.mark.parametrize("alignment, known", [(8, [8]), (16, [8, 16])])
+def test_the_compiler_relies_on_the_alignment(alignment, known, library, tmp_path):
+    """What it knows to be a multiple it does not compute; what it does not know, it does."""
+    for multiple in (8, 16):
+        source = tmp_path / "rely.c"
+        source.write_text('#include "my_alloc.h"\nvoid unaligned(void);\nint main(void)\n{\n'
+                          f'if ((unsigned long)my_alloc(10) % {multiple})\nunaligned();\n}}\n')
+        done = run("gcc", "-O2", f"-I{ROOT / 'utils'}", f"-DALIGNMENT={alignment}", source,
+                   library / "libmy_alloc.a", "-o", tmp_path / "rely")
+        assert (done.returncode == 0) == (multiple in known), done.stderr
+
+
+def test_as_many_classes_as_may_be_asked_for(library, tmp_path):
+    passes(program("my_alloc", "segregation", tmp_path, "-DNUM_CLASSES=60",
+                   library / "libmy_alloc.a"))
+
+
+def test_the_setting_of_one_thread_takes_nothing_away(one_file, tmp_path):
+    """THREAD_SAFE=0: other threads are safe all the same, and one alone takes no lock anyway."""
+    single = tmp_path / "my_alloc.o"
+    subprocess.run(["gcc", "-DTHREAD_SAFE=0", "-c", "my_alloc.c", "-o", single], cwd=one_file,
+                   check=True)
+    passes(compiled(FAMILY / "threads.c", tmp_path / "threads", *as_door("my_alloc"), single))
+    passes(program("my_alloc", "parallel", tmp_path, single))
+
+
+def test_the_threshold_is_the_librarys(tmp_path):
+    done = compile_header("memory_allocator.h", "MMAP_THRESHOLD=65536", tmp_path)
+    assert done.returncode != 0 and "MMAP_THRESHOLD is 131072" in done.stderr
+    assert compile_header("memory_allocator.h", "MMAP_THRESHOLD=131072", tmp_path).returncode == 0
+
+
+# ---- my_alloc in one file -------------------------------------------------------------------
+
+def test_one_command(one_file):
+    """Word for word, in a folder that has those two files only."""
+    assert sorted(path.name for path in one_file.iterdir()) == ["my_alloc.c", "my_alloc.h"]
+    done = run("sh", "-c", "gcc my_alloc.c -o my_alloc && ./my_alloc && rm my_alloc", cwd=one_file)
+    assert (done.stdout, done.stderr) == ("168 primes up to 1000, the last is 997\n", "")
+
+
+def test_the_one_file_leaves_malloc_alone(one_file, library, tmp_path):
+    """It defines none of the family's names, and a program's own main() goes first."""
+    subprocess.run(["gcc", "-c", one_file / "my_alloc.c", "-o", tmp_path / "my_alloc.o"],
+                   check=True)
+    shown = run("nm", "-g", "--defined-only", tmp_path / "my_alloc.o").stdout
+    family = run("nm", "-D", "--defined-only", library / "libosmalloc.so").stdout
+    defined, family = (set(re.findall(r" [A-Z] (\w+)$", text, re.M)) for text in (shown, family))
+    assert "my_alloc" in defined and "malloc" in family
+    assert defined & family == set()
+    own = tmp_path / "own.c"
+    own.write_text('#include "my_alloc.h"\nint main(void)\n{\nfreee(my_alloc(5));\nreturn 3;\n}\n')
+    subprocess.run(["gcc", f"-I{one_file}", own, one_file / "my_alloc.c", "-o", tmp_path / "own"],
+                   check=True)
+    assert run(tmp_path / "own").returncode == 3
+
+
+# ---- the contract's engine with an alignment of 16 -----------------------------------------
+
+def test_the_engine_is_the_contracts_but_for_the_alignment(tmp_path, monkeypatch):
+    """With 16 for 8 in the model's A(n) and S1, random sequences differ nowhere."""
+    def aligned(n):
+        return (n + 15) // 16 * 16
+    for module in (model, sequences):
+        monkeypatch.setattr(module, "aligned", aligned)
+    monkeypatch.setattr(model, "MIN_SPLIT", model.HEADER + 16)
+    built = replay.build_with({"ALIGNMENT": "16UL"}, tmp_path)
+    with replay.Replay(*built) as driver:
+        test_random.test_long_sequences(driver)
