@@ -5,9 +5,9 @@ PYTHON = $$(checker/python.sh || echo python3)
 SECONDS ?= 60
 STRESS ?= 20
 
-.PHONY: build help deps demo check lint test stress fuzz mutants bench clean
+.PHONY: build help deps demo check lint test tests stress fuzz mutants bench clean
 
-build: ## build src/libosmem.so and src/libosmem.a (the default)
+build: ## build the libraries in src/ (the default)
 	$(MAKE) -C src
 
 help: ## print this list
@@ -27,6 +27,9 @@ lint: deps ## all linters, or one: LINTER=gcc
 
 test: deps ## all pytest tests, or one: TEST=tests/test_layout.py
 	@"$(PYTHON)" -m pytest -q $(if $(TEST),'$(TEST)')
+
+tests: deps ## the tests of my_alloc and memory_allocator: docs/doors.md
+	@"$(PYTHON)" -m pytest -q tests/test_doors.py
 
 stress: deps ## threads, fork, refused memory, 20 times as long: STRESS=100 for more
 	@STRESS=$(STRESS) "$(PYTHON)" -m pytest -q tests/test_stress.py tests/test_failures.py

@@ -51,4 +51,6 @@ def amalgamate(names):
 
 
 if __name__ == "__main__":
+    if len(sys.argv) == 1:
+        sys.exit("amalgamate: no file named; name those to begin with, as examples/Makefile does")
     print("#define _GNU_SOURCE\n\n" + amalgamate(sys.argv[1:]), end="")

@@ -128,21 +128,30 @@ def test_misuse(door, which, library, tmp_path):
     assert done.returncode == -signal.SIGABRT
 
 
-def test_mappings_in_the_trace(library, tmp_path):
-    """From MMAP_THRESHOLD up, header included: private, anonymous, read-write, and unmapped."""
-    mapping = program("memory_allocator", "mapping", tmp_path, library / "libmemory_allocator.a")
-    trace = tmp_path / "trace"
+def mappings(library, folder):
+    """What mapping.c maps and unmaps with a library: mmap and munmap lines of its trace."""
+    mapping = program("memory_allocator", "mapping", folder, library)
+    trace = folder / "trace"
     conf = ROOT / "tests" / "harness" / "ltrace.conf"
     done = run(build.find_tool("ltrace", "make deps"), "-L", "-S", "-F", conf, "-o", trace, mapping)
     assert done.returncode == 0, done.stderr
     inside = trace.read_text().split("SYS_getppid")[1]
-    mapped = re.findall(r"SYS_mmap\(0, (\d+), (\d+), (\d+), [^)]*\) += (\w+)", inside)
-    read_write, private_anonymous = "3", "34"
-    assert [call[:3] for call in mapped] == [
-        (str(length), read_write, private_anonymous) for length in (131072, 1000032, 200032)]
-    unmapped = re.findall(r"SYS_munmap\((\w+), (\d+)\)", inside)
-    assert unmapped == [(start, length) for length, _, _, start in mapped]
-    assert len(re.findall(r"SYS_mmap\(", inside)) == len(mapped)
+    return [re.findall(rf"SYS_{name}\((.*)\) += (\w+)", inside) for name in ("mmap", "munmap")]
+
+
+def test_mappings_in_the_trace(library, tmp_path):
+    """From MMAP_THRESHOLD up, header included: private, anonymous, read-write, and unmapped."""
+    mapped, unmapped = mappings(library / "libmemory_allocator.a", tmp_path)
+    lengths = [131072, 1000032, 200032]
+    read_write, private_anonymous = 3, 34
+    assert [arguments.rsplit(",", 2)[0] for arguments, _ in mapped] == [
+        f"0, {length}, {read_write}, {private_anonymous}" for length in lengths]
+    assert unmapped == [(f"{start}, {length}", "0") for length, (_, start) in zip(lengths, mapped)]
+
+
+def test_mappings_that_are_missing_are_noticed(tmp_path):
+    mapped, unmapped = mappings(SOURCES / "naive.c", tmp_path)
+    assert len(mapped) < 3 and not unmapped
 
 
 # ---- libraries and headers ------------------------------------------------------------------
@@ -240,6 +249,25 @@ def test_the_threshold_is_the_librarys(tmp_path):
     done = compile_header("memory_allocator.h", "MMAP_THRESHOLD=65536", tmp_path)
     assert done.returncode != 0 and "MMAP_THRESHOLD is 131072" in done.stderr
     assert compile_header("memory_allocator.h", "MMAP_THRESHOLD=131072", tmp_path).returncode == 0
+
+
+# ---- what the documents name ----------------------------------------------------------------
+
+def test_make_tests():
+    """It runs this file."""
+    done = run("make", "-n", "tests", cwd=ROOT)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "-m pytest -q tests/test_doors.py" in done.stdout
+
+
+def test_each_promise_names_a_test_that_there_is():
+    section = (ROOT / "docs" / "doors.md").read_text().split("\n## ")[1]
+    rows = [row.split("|")[3] for row in section.splitlines()
+            if re.match(r"\| (?!.*promises)", row)]
+    named = [re.findall(r"`(test_\w+|[\w-]+\.c)`", tests) for tests in rows]
+    assert len(named) == 20 and all(named)
+    known = {path.name for path in SOURCES.glob("*.c")} | set(globals())
+    assert {test for tests in named for test in tests} - known == set()
 
 
 # ---- my_alloc in one file -------------------------------------------------------------------

@@ -2,9 +2,12 @@
 """README.md shows what really happens, and names what is really there."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
@@ -29,6 +32,35 @@ def test_trace_is_real(library, tmp_path):
     done = subprocess.run([sys.executable, ROOT / "tests" / "show_trace.py", "--all", program],
                           capture_output=True, text=True, check=True)
     assert done.stdout.startswith(block("trace:"))
+
+
+@pytest.mark.parametrize("library_name, body", [
+    ("osmem", '#include "osmem.h"\nint main(void)\n{\n\tos_free(os_malloc(5));\n}\n'),
+    ("my_alloc", '#include "my_alloc.h"\nint main(void)\n{\n\tfreee(my_alloc(5));\n}\n'),
+    ("memory_allocator",
+     '#include "memory_allocator.h"\nint main(void)\n{\n\tmemfree(memalloc(5));\n}\n'),
+])
+def test_build_line(library_name, body, library, tmp_path):
+    """Each family's line, as it stands, in a folder where program.c is."""
+    build = re.search(rf"^(gcc .*-l{library_name} .*?) +# or (\S+)$", block("make  "), re.M)
+    start = re.search(r"^LD_LIBRARY_PATH=.*$", block("make  "), re.M).group(0)
+    (tmp_path / "program.c").write_text(body)
+    for folder in ("src", "utils"):
+        (tmp_path / folder).symlink_to(ROOT / folder)
+    shared, static = build.group(1), re.sub(r"-Lsrc -l\w+", build.group(2), build.group(1))
+    assert (library / Path(build.group(2)).name).is_file()
+    for line in (shared, static):
+        subprocess.run(["sh", "-c", f"{line} && {start}"], cwd=tmp_path, check=True)
+
+
+def test_the_one_file_is_made_and_compiled_as_written(tmp_path):
+    """my_alloc by the two lines of README.md, in a copy of what they need."""
+    for folder in ("src", "utils", "examples"):
+        shutil.copytree(ROOT / folder, tmp_path / folder,
+                        ignore=shutil.ignore_patterns("build", "*.o", "*.a", "*.so", "debug"))
+    done = subprocess.run(["sh", "-ec", block("make -C examples my_alloc")], cwd=tmp_path,
+                          capture_output=True, text=True, check=True)
+    assert "168 primes" in done.stdout
 
 
 def test_named_paths_exist():
