@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * A program on my_alloc. `make my_alloc` puts it and the allocator into one file,
- * build/my_alloc/my_alloc.c, for which this command is all it takes:
+ * The primes up to 1000, on my_alloc. `make my_alloc` puts this program and the allocator
+ * into one file, build/my_alloc/my_alloc.c, for which this command is all it takes:
  *
  *	gcc my_alloc.c -o my_alloc && ./my_alloc
  */
