@@ -11,7 +11,7 @@
 #include "sizeclass.h"
 
 _Static_assert(GRAIN % ALIGNMENT == 0, "every slot is aligned as the header says");
-_Static_assert(CLASSES >= 60, "my_alloc.h lets a program want so many");
+_Static_assert(CLASSES >= 64, "my_alloc.h lets a program want so many");
 
 OSMALLOC_API void *my_alloc(size_t size)
 {

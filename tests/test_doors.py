@@ -42,10 +42,10 @@ MISUSES = {"twice": "double free", "interior": "interior pointer", "global": "in
            "large-twice": "double free|invalid pointer"}
 SAYS = {"my_alloc": r"osmalloc: free\(\)", "memory_allocator": r"osmem: os_free\(\)"}
 
-GOOD_SETTINGS = ["ALIGNMENT=8", "ALIGNMENT=16", "NUM_CLASSES=1", "NUM_CLASSES=60",
+GOOD_SETTINGS = ["ALIGNMENT=8", "ALIGNMENT=16", "NUM_CLASSES=1", "NUM_CLASSES=64",
                  "THREAD_SAFE=0", "THREAD_SAFE=1", "THREAD_SAFE"]
 BAD_SETTINGS = ["ALIGNMENT=3", "ALIGNMENT=0", "ALIGNMENT=32", "ALIGNMENT=-8", "ALIGNMENT=",
-                "ALIGNMENT=large", "NUM_CLASSES=0", "NUM_CLASSES=-1", "NUM_CLASSES=61",
+                "ALIGNMENT=large", "NUM_CLASSES=0", "NUM_CLASSES=-1", "NUM_CLASSES=65",
                 "NUM_CLASSES=", "NUM_CLASSES=many", "THREAD_SAFE=7", "THREAD_SAFE=-1",
                 "THREAD_SAFE=", "THREAD_SAFE=yes"]
 
@@ -232,7 +232,7 @@ def test_the_compiler_relies_on_the_alignment(alignment, known, library, tmp_pat
 
 
 def test_as_many_classes_as_may_be_asked_for(library, tmp_path):
-    passes(program("my_alloc", "segregation", tmp_path, "-DNUM_CLASSES=60",
+    passes(program("my_alloc", "segregation", tmp_path, "-DNUM_CLASSES=64",
                    library / "libmy_alloc.a"))
 
 

@@ -26,7 +26,7 @@
 #define ALIGNMENT 16
 #endif
 
-/* Size classes with lists of their own: 1 to 60, which is what there always are. */
+/* Size classes with lists of their own: 1 to 64, which is what there always are. */
 #ifndef NUM_CLASSES
 #define NUM_CLASSES 10
 #endif
@@ -42,8 +42,8 @@
 #define ALIGNMENT 16	/* no errors that follow from the first */
 #endif
 
-#if NUM_CLASSES + 0 < 1 || NUM_CLASSES + 0 > 60
-#error "my_alloc: NUM_CLASSES must be a number from 1 to 60"
+#if NUM_CLASSES + 0 < 1 || NUM_CLASSES + 0 > 64
+#error "my_alloc: NUM_CLASSES must be a number from 1 to 64"
 #endif
 
 /* A word such as yes is 0 to #if, so what seems to be 0 is made a part of a name. */
