@@ -32,7 +32,7 @@ void *my_alloc(size_t size)
 	if (!next)
 		next = mmap(NULL, SPACE, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (!size || size > SPACE)
+	if (size > SPACE)
 		return NULL;
 	block = next + sizeof(size_t);
 	next = block + ((size + 3) & ~(size_t)3);
