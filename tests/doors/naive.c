@@ -14,7 +14,7 @@
 #include "memory_allocator.h"
 #include "my_alloc.h"
 
-#define SPACE	((size_t)1 << 36)
+#define SPACE	((size_t)1 << 32)
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static char *next;
