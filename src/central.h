@@ -12,10 +12,15 @@
 #ifndef CENTRAL_H
 #define CENTRAL_H
 
+#include <stdint.h>
+
 #include "lock.h"
 
 /* Nobody but the holder of the lock writes it. */
 extern bool central_busy;
+
+/* Mixed into marks and canaries. Set with the first heap. */
+extern uintptr_t central_secret;
 
 /* Stores before it are made before those behind it, as a signal handler sees them. */
 static inline void signal_fence(void)

@@ -55,6 +55,13 @@ _Static_assert(offsetof(struct block_meta, next) == 24, "G1");
 _Static_assert(HEADER % ALIGNMENT == 0, "payloads are aligned because headers are (G2)");
 _Static_assert((EXACT_BINS & (EXACT_BINS - 1)) == 0, "range bins start at a power of two");
 
+/* The hardened build (make HARDENED=1), see harden.h. */
+#ifdef OSMALLOC_HARDENED
+#define HARDENED true
+#else
+#define HARDENED false
+#endif
+
 /* A debug build (make debug) audits everything after each slow step, see block.h. */
 #ifdef OSMEM_DEBUG
 #define DEBUG	true

@@ -16,6 +16,7 @@ __extension__ struct heap heap_none = { .direct = { [0 ... LINKED_MOST / GRAIN] 
 __thread struct heap *heap_mine __attribute__((tls_model("initial-exec"))) = &heap_none;
 
 bool central_busy;
+uintptr_t central_secret;
 
 /* Slabs in the mailboxes of heaps without a thread: so many may stay there. */
 #define IDLE_MAIL_MOST	64
@@ -326,7 +327,7 @@ static void get_ready(void)
 	uint64_t secret[2];
 
 	os_secret(secret);
-	slab_secret = secret[1] | 1;
+	central_secret = secret[1] | 1;
 	pthread_atfork(NULL, NULL, after_fork);
 	ready = pthread_key_create(&key, heap_leave) == 0;
 }
@@ -342,8 +343,7 @@ static struct heap *heap_make(void)
 	return heap;
 }
 
-/* The calling thread gets a heap; NULL and ENOMEM. */
-static struct heap *heap_enter(void)
+struct heap *heap_enter(void)
 {
 	struct heap *heap;
 

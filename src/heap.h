@@ -39,6 +39,9 @@ struct heap {
 extern __thread struct heap *heap_mine __attribute__((tls_model("initial-exec")));
 extern struct heap heap_none;
 
+/* The calling thread, which has none, gets a heap; NULL and ENOMEM. */
+struct heap *heap_enter(void);
+
 /* A slot of size bytes, size <= SLOT_MOST; NULL and ENOMEM. For the thread of the heap. */
 void *heap_alloc_slow(struct heap *heap, size_t size);
 

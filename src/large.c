@@ -138,7 +138,7 @@ static bool kept_add(struct slab *slab)
 
 	if (length <= KEPT_MOST / 2 && kept.most < 2 * length)
 		kept.most = 2 * length;
-	if (length > kept.most)
+	if (length > kept.most || HARDENED)
 		return false;
 	while (kept.count == KEPT_MAPPINGS || kept.bytes + length > kept.most)
 		if (!kept_drop())
@@ -170,16 +170,19 @@ static void *map(size_t length, size_t alignment)
 
 static struct slab *alloc_fresh(size_t length, size_t alignment)
 {
-	void *start = map(length, alignment);
+	void *start = map(length + GUARD, alignment);
 	struct span span = { .clean = true };
 	struct slab *slab;
 
 	if (!start)
 		return NULL;
+	/* Where it is refused, the block has no guard, but is one. */
+	if (GUARD)
+		os_guard((char *)start + length, GUARD);
 	span.start = (uintptr_t)start;
 	slab = pagemap_reserve(span.start, entered(length)) ? slab_single(span, length) : NULL;
 	if (!slab)
-		os_unmap(start, length);
+		os_unmap(start, length + GUARD);
 	return slab;
 }
 
@@ -259,7 +262,7 @@ static void *alloc(size_t size, size_t alignment, bool roomy)
 	}
 	size += !size;
 	central_take();
-	if (alignment > UNIT || size > (roomy ? GROWN_LEAST : SPAN_MOST * UNIT))
+	if (HARDENED || alignment > UNIT || size > (roomy ? GROWN_LEAST : SPAN_MOST * UNIT))
 		slab = alloc_mapping(size, alignment < UNIT ? UNIT : alignment, roomy);
 	else
 		slab = alloc_span(roomy ? size + size / 2 : size);
@@ -291,7 +294,7 @@ void large_free(struct slab *slab)
 		span_give(slab_span(slab));
 		slab_forget(slab);
 	} else if (!kept_add(slab)) {
-		os_unmap((void *)slab->start, length);
+		os_unmap((void *)slab->start, length + GUARD);
 		slab_forget(slab);
 	}
 	central_give();
@@ -303,7 +306,7 @@ void *large_resize(struct slab *slab, size_t size)
 	void *block = NULL;
 	int error = errno;
 
-	if (slab->owner || size > LARGE_MOST || size <= UNIT)
+	if (HARDENED || slab->owner || size > LARGE_MOST || size <= UNIT)
 		return NULL;
 	central_take();
 	if (is_mapped(slab) ? resize_mapping(slab, length) : resize_span(slab, length)) {

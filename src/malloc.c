@@ -46,12 +46,20 @@ static inline struct slab *slab_of(const char *api, void *ptr)
 
 	if (unlikely(!slab || !slab_has_slot(slab, ptr) || slab_slot_is_free(slab, ptr)))
 		misuse(api, slab, ptr);
+	if (HARDENED)
+		harden_check(api, ptr, slab->size);
 	return slab;
+}
+
+/* Bytes of a block that the program may use. */
+static inline size_t usable(const struct slab *slab)
+{
+	return slab->size - CANARY;
 }
 
 /* Taking and giving */
 
-static inline void *take(size_t size)
+static inline void *take_slot(size_t size)
 {
 	struct heap *heap = heap_mine;
 	struct slab *slab;
@@ -70,6 +78,31 @@ static inline void *take(size_t size)
 	return heap_alloc_slow(heap, size);
 }
 
+/* A canary wants the secret, which the first heap brings. */
+static inline bool is_ready(void)
+{
+	return !HARDENED || likely(heap_mine != &heap_none) || heap_enter();
+}
+
+/* The block, if there is one, goes to the program. */
+static inline void *hand_out(void *ptr)
+{
+	const struct slab *slab = HARDENED && ptr ? pagemap_get(ptr) : NULL;
+
+	if (!slab)
+		return ptr;
+	if (slab->owner)
+		harden_verify(ptr, slab->size);
+	return harden_take(ptr, slab->size);
+}
+
+static inline void *take(size_t size)
+{
+	if (!is_ready())
+		return NULL;
+	return hand_out(take_slot(HARDENED && size < LARGE_MOST ? size + CANARY : size));
+}
+
 static __attribute__((noinline)) void give_slow(struct slab *slab, void *ptr)
 {
 	int error = errno;
@@ -85,6 +118,8 @@ static __attribute__((noinline)) void give_slow(struct slab *slab, void *ptr)
 
 static inline void give(struct slab *slab, void *ptr)
 {
+	if (HARDENED && slab->owner)
+		harden_give(ptr, slab->size);
 	if (likely(slab->owner == heap_mine) && likely(!slab_push(slab, ptr)))
 		return;
 	give_slow(slab, ptr);
@@ -121,7 +156,7 @@ static bool fits_well(struct slab *slab, size_t size)
 {
 	bool growing = false;
 
-	if (size > slab->size)
+	if (size > usable(slab))
 		return false;
 	if (!slab->owner && slab->asked) {
 		growing = size >= slab->asked;
@@ -133,7 +168,7 @@ static bool fits_well(struct slab *slab, size_t size)
 OSMALLOC_API void *realloc(void *ptr, size_t size)
 {
 	struct slab *slab;
-	size_t usable;
+	size_t before;
 	void *moved;
 
 	if (!ptr)
@@ -143,19 +178,20 @@ OSMALLOC_API void *realloc(void *ptr, size_t size)
 		give(slab, ptr);
 		return NULL;
 	}
-	usable = slab->size;
+	before = usable(slab);
 	if (fits_well(slab, size))
 		return ptr;
 	moved = large_resize(slab, size);
 	if (moved)
 		return moved;
-	moved = size > usable && size > SLOT_MOST ? large_alloc_roomy(size) : take(size);
+	moved = size > before && size > SLOT_MOST && !HARDENED ? large_alloc_roomy(size) :
+								 take(size);
 	if (moved) {
-		memcpy(moved, ptr, size < usable ? size : usable);
+		memcpy(moved, ptr, size < before ? size : before);
 		give(slab, ptr);
 	}
 	/* A block that cannot be made smaller is large enough. */
-	return moved || size > usable ? moved : ptr;
+	return moved || size > before ? moved : ptr;
 }
 
 OSMALLOC_API void *reallocarray(void *ptr, size_t nmemb, size_t size)
@@ -174,13 +210,14 @@ OSMALLOC_API void *reallocarray(void *ptr, size_t nmemb, size_t size)
 /* Wants a power of two. Slots whose size is a multiple of it are aligned, see sizeclass.h. */
 static void *take_aligned(size_t alignment, size_t size)
 {
-	size_t rounded = (size + alignment - 1) & ~(alignment - 1);
+	size_t whole = size < LARGE_MOST ? size + CANARY : size;
+	size_t rounded = (whole + alignment - 1) & ~(alignment - 1);
 
 	if (alignment <= GRAIN)
 		return take(size);
-	if (alignment <= UNIT && size <= SLOT_MOST && rounded <= SLOT_MOST)
-		return take(rounded ? rounded : alignment);
-	return large_alloc(size, alignment);
+	if (alignment <= UNIT && whole <= SLOT_MOST && rounded <= SLOT_MOST)
+		return hand_out(take_slot(rounded ? rounded : alignment));
+	return is_ready() ? hand_out(large_alloc(whole, alignment)) : NULL;
 }
 
 OSMALLOC_API void *aligned_alloc(size_t alignment, size_t size)
@@ -247,7 +284,7 @@ OSMALLOC_API void free_aligned_sized(void *ptr, size_t alignment, size_t size)
 
 OSMALLOC_API size_t malloc_usable_size(void *ptr)
 {
-	return ptr ? slab_of("malloc_usable_size", ptr)->size : 0;
+	return ptr ? usable(slab_of("malloc_usable_size", ptr)) : 0;
 }
 
 /* The names of the C library's own entries, for binaries that call those. */

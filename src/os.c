@@ -111,6 +111,12 @@ bool os_purge(void *start, size_t length)
 	return madvise(start, length, MADV_DONTNEED) == 0;
 }
 
+bool os_guard(void *start, size_t length)
+{
+	return mmap(start, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) !=
+	       MAP_FAILED;
+}
+
 void os_prefer_huge(void *start, size_t length)
 {
 	int error = errno;

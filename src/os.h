@@ -60,6 +60,9 @@ bool os_move(void *start, size_t length, void *onto, size_t new_length);
 /* Gives the pages of a range back, which stays mapped and reads as zeroes; false: not now. */
 bool os_purge(void *start, size_t length);
 
+/* Makes a part of a mapping inaccessible; false: it is as before. */
+bool os_guard(void *start, size_t length);
+
 /* Asks for huge pages, where there are any, in a range that nobody has touched. */
 void os_prefer_huge(void *start, size_t length);
 

@@ -26,7 +26,7 @@ struct pagemap_leaf {
 	struct slab *slab[1U << PAGEMAP_LEAF_LOG];
 };
 
-/* Entries without a leaf point at one that is empty, so that a look-up needs no test. */
+/* NULL where nothing has ever been entered. */
 extern struct pagemap_leaf *pagemap_root[1U << PAGEMAP_ROOT_LOG];
 
 /* The slab around an address, NULL when there is none. */

@@ -4,19 +4,21 @@
 
 #include "meta.h"
 
-/* Bytes of a slab: for so many slots, within limits. */
-#define LINKED_SLOTS	64
-#define LINKED_LEAST	(16UL * 1024)
-#define MAPPED_WANTED	16
-#define MAPPED_LEAST	(64UL * 1024)
-#define MAPPED_MOST	(1024UL * 1024)
+/* Slots up to TINY_MOST bytes: so many are wanted in a slab, of at least so many bytes. */
+#define TINY_MOST	1024U
+#define TINY_WANTED	64
+#define TINY_LEAST	(16UL * 1024)
+
+/* Larger ones: the same, and a slab's bytes at most. */
+#define SLOTS_WANTED	16
+#define SLAB_LEAST	(64UL * 1024)
+#define SLAB_MOST	(1024UL * 1024)
 
 #define DENSE_MOST	PAGE		/* bytes of slots of which a slab has no untouched page */
 #define CARVE_BYTES	4096		/* are carved at a time, or one slot */
 #define DESCRIPTORS	64		/* are made at a time */
 
 struct slab slab_gone;
-uintptr_t slab_secret;
 
 /* All descriptors, in blocks; an unused one has no start. */
 struct block_of_slabs {
@@ -99,9 +101,8 @@ static size_t within(size_t least, size_t bytes, size_t most)
 /* Units of a slab of slots of this size. */
 static unsigned int units_for(size_t size)
 {
-	size_t bytes = size <= LINKED_MOST ?
-		within(LINKED_LEAST, LINKED_SLOTS * size, SIZE_MAX) :
-		within(MAPPED_LEAST, MAPPED_WANTED * size, MAPPED_MOST);
+	size_t bytes = size <= TINY_MOST ? within(TINY_LEAST, TINY_WANTED * size, SIZE_MAX) :
+					   within(SLAB_LEAST, SLOTS_WANTED * size, SLAB_MOST);
 
 	return (unsigned int)((bytes + UNIT - 1) / UNIT);
 }
@@ -121,7 +122,7 @@ struct slab *slab_open(unsigned int class, struct heap *owner)
 	struct span span;
 
 	central_take();
-	span = span_take(units_for(size), size <= DENSE_MOST);
+	span = span_take(units_for(size), size <= DENSE_MOST && !HARDENED);
 	if (span.start)
 		slab = slab_single(span, size);
 	if (slab) {
@@ -215,13 +216,17 @@ static void carve(struct slab *slab)
 	uint32_t carved = slab->carved;
 	struct slot *first = NULL;
 
-	if (count > slab->capacity - carved)
+	/* Among many, a random choice says something. */
+	if (HARDENED || count > slab->capacity - carved)
 		count = slab->capacity - carved;
 	if (slab_is_linked(slab))
 		first = carve_linked(slab, count);
 	/* Others look, while they free a slot that has long been carved. */
 	__atomic_store_n(&slab->carved, carved + count, __ATOMIC_RELAXED);
 	signal_fence();
+	if (HARDENED && slab->used_before)
+		for (uint32_t slot = carved; slot < carved + count; slot++)
+			harden_give((void *)(slab->start + slot * slab->size), slab->size);
 	if (first)
 		slab->free = first;
 	else
@@ -230,6 +235,12 @@ static void carve(struct slab *slab)
 
 bool slab_refill(struct slab *slab)
 {
+	if (HARDENED && !slab->vacant) {
+		uint64_t rested = slab->resting;
+
+		__atomic_store_n(&slab->resting, 0, __ATOMIC_RELAXED);
+		__atomic_store_n(&slab->vacant, rested, __ATOMIC_RELAXED);
+	}
 	if (!slab->vacant)
 		slab_collect(slab);
 	if (!slab->vacant && slab->carved < slab->capacity)
@@ -247,14 +258,11 @@ static uint64_t remote_with(const struct slab *slab, uint64_t before, struct slo
 	return (before & -REMOTE_ONE) + REMOTE_ONE + (uintptr_t)slot;
 }
 
-/* Whether with these slots in remote none is live any more, and the owner waits for that. */
+/* Whether with these slots in remote none is live any more, and somebody waits for that. */
 static bool is_last(const struct slab *slab, uint64_t remote)
 {
-	uint64_t slots = remote & ~REMOTE_LAST;
-
-	return remote & REMOTE_LAST && __atomic_load_n(&slab->due, __ATOMIC_RELAXED) ==
-	       (slab_is_linked(slab) ? slots / REMOTE_ONE :
-						     (uint64_t)__builtin_popcountl(slots));
+	return remote & REMOTE_LAST && slab_waiting(slab, remote) ==
+	       __atomic_load_n(&slab->due, __ATOMIC_RELAXED);
 }
 
 enum remote_news slab_push_remote(struct slab *slab, void *ptr)

@@ -29,13 +29,16 @@
 #include <stdbool.h>
 
 #include "central.h"
+#include "harden.h"
 #include "pagemap.h"
 #include "sizeclass.h"
 #include "span.h"
 
 struct heap;
 
-#define LINKED_MOST	1024U	/* bytes of the largest slots that are linked while free */
+/* Bytes of the largest slots that are linked while free. */
+#define LINKED_MOST	(HARDENED ? 0U : 1024U)
+
 #define MAPPED_SLOTS	62U	/* of a slab whose free slots are bits, at most */
 
 /* A linked free slot. */
@@ -71,6 +74,7 @@ struct __attribute__((aligned(64))) slab {
 	bool used_before;	/* a large block: as allocated, it may hold something */
 	uint32_t units;		/* of the span */
 	struct chunk *chunk;	/* of the span; NULL: a large block with a mapping of its own */
+	uint64_t resting;	/* hardened: like vacant, but not before vacant is used up */
 	struct slab *next;	/* in the heap's list of slabs with free slots */
 	union {
 		struct slab *prev;	/* of the first: the last */
@@ -89,12 +93,9 @@ struct __attribute__((aligned(64))) slab {
 /* What pages of a slab that is no more have in the page map, until used again. */
 extern struct slab slab_gone;
 
-/* Mixed into the marks. */
-extern uintptr_t slab_secret;
-
 static inline uintptr_t slot_mark(const void *slot)
 {
-	return (uintptr_t)slot ^ slab_secret;
+	return (uintptr_t)slot ^ central_secret;
 }
 
 /* Which slot begins at ptr; not below carved if none that was ever handed out does. */
@@ -118,10 +119,15 @@ static inline bool slab_is_linked(const struct slab *slab)
 
 static inline bool slab_slot_is_free(const struct slab *slab, const void *ptr)
 {
+	uint64_t bits;
+
 	if (likely(slab_is_linked(slab)))
 		return ((const struct slot *)ptr)->mark == slot_mark(ptr);
-	return (__atomic_load_n(&slab->vacant, __ATOMIC_RELAXED) |
-		__atomic_load_n(&slab->remote, __ATOMIC_RELAXED)) >> slab_index(slab, ptr) & 1;
+	bits = __atomic_load_n(&slab->vacant, __ATOMIC_RELAXED) |
+	       __atomic_load_n(&slab->remote, __ATOMIC_RELAXED);
+	if (HARDENED)
+		bits |= __atomic_load_n(&slab->resting, __ATOMIC_RELAXED);
+	return bits >> slab_index(slab, ptr) & 1;
 }
 
 /*
@@ -143,11 +149,13 @@ static inline void *slab_pop(struct slab *slab)
 static inline void *slab_pick(struct slab *slab)
 {
 	uint64_t vacant = slab->vacant;
+	unsigned int slot = HARDENED ? harden_choose(vacant) :
+				       (unsigned int)__builtin_ctzl(vacant);
 
 	slab->countdown++;
 	signal_fence();
-	__atomic_store_n(&slab->vacant, vacant & (vacant - 1), __ATOMIC_RELAXED);
-	return (void *)(slab->start + (unsigned int)__builtin_ctzl(vacant) * slab->size);
+	__atomic_store_n(&slab->vacant, vacant & ~(1UL << slot), __ATOMIC_RELAXED);
+	return (void *)(slab->start + slot * slab->size);
 }
 
 static inline void *slab_take(struct slab *slab)
@@ -166,8 +174,10 @@ static inline bool slab_push(struct slab *slab, void *ptr)
 		signal_fence();
 		slab->free = slot;
 	} else {
-		__atomic_store_n(&slab->vacant, slab->vacant | 1UL << slab_index(slab, ptr),
-				 __ATOMIC_RELAXED);
+		uint64_t *free = HARDENED ? &slab->resting : &slab->vacant;
+		uint64_t slot = 1UL << slab_index(slab, ptr);
+
+		__atomic_store_n(free, *free | slot, __ATOMIC_RELAXED);
 	}
 	signal_fence();
 	return --slab->countdown == 0;
@@ -224,10 +234,19 @@ void slab_take_back(struct slab *slab);
 /* Calls visit for every descriptor that is in use. Wants the lock. */
 void slab_walk(void (*visit)(const struct slab *slab, void *arg), void *arg);
 
-/* Live slots as far as the owner knows. */
+/* Live slots, where those in remote count as live. */
 static inline size_t slab_live(const struct slab *slab)
 {
 	return slab->full ? slab->capacity : slab->countdown - slab->kept;
+}
+
+/* How many slots are in remote. */
+static inline size_t slab_waiting(const struct slab *slab, uint64_t remote)
+{
+	uint64_t slots = remote;
+
+	slots &= ~(REMOTE_FIRST | REMOTE_LAST);
+	return slab_is_linked(slab) ? slots / REMOTE_ONE : (size_t)__builtin_popcountl(slots);
 }
 
 /* Begins anew and leaves all descriptors as they are: for the child of a fork (central.h). */

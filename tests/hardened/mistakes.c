@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+/*
+ * What the hardened build notices beyond the default one: `mistakes NAME SIZE`
+ * makes one mistake with a block of SIZE bytes and goes on until it must be
+ * noticed. Exit status 0: nobody did. On stdout is the block's address.
+ *
+ * The other names are about what it hides and changes; their status is 1 when it
+ * does not. Compile it without optimisation: what it does is undefined.
+ */
+
+#include <malloc.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ROUNDS	2000	/* blocks after which a freed one has surely been used again */
+
+static unsigned char *block;
+static size_t usable;
+
+static void reuse(size_t size)
+{
+	for (int i = 0; i < ROUNDS; i++)
+		free(malloc(size));
+}
+
+static int past_the_end_by_one(size_t size)
+{
+	(void)size;
+	block[usable] = 0;
+	free(block);
+	return 0;
+}
+
+static int past_the_end_by_eight(size_t size)
+{
+	(void)size;
+	memset(block + usable, 0x41, 8);
+	free(block);
+	return 0;
+}
+
+static int past_the_end_then_realloc(size_t size)
+{
+	block[usable] = 0;
+	free(realloc(block, 10 * size));
+	return 0;
+}
+
+static int far_past_the_end(size_t size)
+{
+	(void)size;
+	block[usable + 4096] = 1;
+	return 0;
+}
+
+static int write_after_free(size_t size)
+{
+	free(block);
+	block[usable < 200 ? usable / 2 : 200] = 1;
+	reuse(size);
+	return 0;
+}
+
+static int read_after_free(size_t size)
+{
+	int found = 0;
+
+	memset(block, 0x41, usable);
+	free(block);
+	for (size_t i = 0; i < (size < 512 ? usable : 512); i++)
+		found |= block[i];
+	return found != 0;
+}
+
+static int double_free_of_overwritten(size_t size)
+{
+	(void)size;
+	free(block);
+	memset(block, 0x41, usable);
+	free(block);
+	return 0;
+}
+
+/* A freed slot is not the next one that is given. */
+static int rests(size_t size)
+{
+	void *other;
+
+	free(block);
+	other = malloc(size);
+	return other == block;
+}
+
+/* The distances between ten blocks, for a comparison of two runs. */
+static int order(size_t size)
+{
+	uintptr_t before = (uintptr_t)block;
+
+	for (int i = 0; i < 10; i++) {
+		uintptr_t now = (uintptr_t)malloc(size);
+
+		printf("%td ", (intptr_t)(now - before));
+		before = now;
+	}
+	return 0;
+}
+
+static const struct {
+	const char *name;
+	int (*make)(size_t size);
+} mistakes[] = {
+	{ "past-the-end-by-one", past_the_end_by_one },
+	{ "past-the-end-by-eight", past_the_end_by_eight },
+	{ "past-the-end-then-realloc", past_the_end_then_realloc },
+	{ "far-past-the-end", far_past_the_end },
+	{ "write-after-free", write_after_free },
+	{ "read-after-free", read_after_free },
+	{ "double-free-of-overwritten", double_free_of_overwritten },
+	{ "rests", rests },
+	{ "order", order },
+};
+
+int main(int argc, char **argv)
+{
+	size_t size = argc == 3 ? strtoul(argv[2], NULL, 10) : 0;
+
+	block = malloc(size);
+	usable = malloc_usable_size(block);
+	for (size_t i = 0; size && i < sizeof(mistakes) / sizeof(mistakes[0]); i++)
+		if (!strcmp(argv[1], mistakes[i].name)) {
+			printf("%p\n", (void *)block);
+			fflush(stdout);
+			return mistakes[i].make(size);
+		}
+	fputs("usage: mistakes NAME SIZE\n", stderr);
+	return 2;
+}

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The hardened build of libosmalloc (make HARDENED=1): what it notices beyond the default build.
+
+tests/hardened/mistakes.c makes the mistakes; the default build shows that each test can fail.
+"""
+
+import os
+import re
+import signal
+import subprocess
+
+import pytest
+from conftest import ROOT
+from test_family import IMPOSSIBLE, SUBJECTS, compiled
+
+SLOTS = [1, 16, 100, 1000, 5000, 100000]
+LARGE = [200000, 3000000]
+NOTICED = [("past-the-end-by-one", "free", "write past the end"),
+           ("past-the-end-by-eight", "free", "write past the end"),
+           ("past-the-end-then-realloc", "realloc", "write past the end"),
+           ("write-after-free", "malloc", "write after free"),
+           ("double-free-of-overwritten", "free", "double free")]
+# What the family's programs ask that this build does not promise.
+NOT_HARDENED = {"memory": "freed slots rest, and with them their pages"}
+
+
+@pytest.fixture(scope="session")
+def hardened(tmp_path_factory):
+    """The hardened library."""
+    folder = tmp_path_factory.mktemp("hardened")
+    subprocess.run(["make", "-s", "-C", ROOT / "src", "HARDENED=1", f"O={folder}"], check=True)
+    return folder / "libosmalloc.so"
+
+
+@pytest.fixture(scope="session")
+def program(tmp_path_factory):
+    """The program that makes mistakes."""
+    path = tmp_path_factory.mktemp("mistakes") / "mistakes"
+    subprocess.run(["gcc", "-O0", "-fno-builtin", "-w", ROOT / "tests/hardened/mistakes.c",
+                    "-o", path], check=True)
+    return path
+
+
+def run(library, program, *arguments):
+    """The finished process of a program with that malloc."""
+    return subprocess.run([program, *map(str, arguments)], text=True, capture_output=True,
+                          timeout=120, env={**os.environ, "LD_PRELOAD": str(library)})
+
+
+@pytest.mark.parametrize("size", SLOTS)
+@pytest.mark.parametrize("name, function, mistake", NOTICED, ids=[case[0] for case in NOTICED])
+def test_noticed(hardened, program, name, function, mistake, size):
+    done = run(hardened, program, name, size)
+    address = re.escape(done.stdout.strip())
+    assert re.fullmatch(rf"osmalloc: {function}\(\): {mistake} {address}\n", done.stderr)
+    assert done.returncode == -signal.SIGABRT
+
+
+@pytest.mark.parametrize("size", LARGE)
+@pytest.mark.parametrize("name", ["far-past-the-end", "write-after-free", "read-after-free",
+                                  "double-free-of-overwritten"])
+def test_no_memory_there(hardened, program, name, size):
+    """Large blocks: behind one, and where one was, is nothing that could be touched."""
+    assert run(hardened, program, name, size).returncode == -signal.SIGSEGV
+
+
+@pytest.mark.parametrize("size", LARGE)
+def test_past_the_end_of_a_large_block(hardened, program, size):
+    done = run(hardened, program, "past-the-end-by-one", size)
+    assert "free(): write past the end" in done.stderr and done.returncode == -signal.SIGABRT
+
+
+@pytest.mark.parametrize("size", SLOTS)
+def test_nothing_is_left_to_read(hardened, program, size):
+    assert run(hardened, program, "read-after-free", size).returncode == 0
+
+
+@pytest.mark.parametrize("size", SLOTS)
+def test_freed_slots_rest(hardened, program, size):
+    assert run(hardened, program, "rests", size).returncode == 0
+
+
+@pytest.mark.parametrize("size", [16, 1000])
+def test_random_slots(hardened, program, size):
+    """Of some runs, no two give the same slots in the same order."""
+    found = {run(hardened, program, "order", size).stdout.split("\n", 1)[1] for _ in range(4)}
+    assert len(found) == 4
+
+
+@pytest.mark.parametrize("subject", [subject for subject in SUBJECTS
+                                     if subject not in NOT_HARDENED])
+def test_family(hardened, subject, tmp_path):
+    """The malloc family is what it is in the default build."""
+    done = run(hardened, compiled(subject, tmp_path))
+    if done.returncode == IMPOSSIBLE:
+        pytest.skip(done.stdout.strip())
+    assert done.stderr == "" and done.returncode == 0
+
+
+def test_the_default_build_is_another(library, program):
+    """So that the tests above say something."""
+    for name, _, _ in NOTICED[:4]:
+        assert run(library / "libosmalloc.so", program, name, 16).returncode == 0, name
+    assert run(library / "libosmalloc.so", program, "read-after-free", 16).returncode == 1
+    assert run(library / "libosmalloc.so", program, "rests", 16).returncode == 1
