@@ -5,13 +5,13 @@ PYTHON = $$(checker/python.sh || echo python3)
 SECONDS ?= 60
 STRESS ?= 20
 
-.PHONY: build help deps demo check lint test tests stress fuzz mutants bench clean
+.PHONY: build help deps demo check lint test tests stress fuzz mutants bench bench-family clean
 
 build: ## build the libraries in src/ (the default)
 	$(MAKE) -C src
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 deps: ## install what is missing (Debian or Ubuntu packages)
 	@checker/deps.sh
@@ -40,8 +40,11 @@ fuzz: deps ## random call sequences against the model: SECONDS=3600 for an hour
 mutants: deps ## mistakes in the library, one at a time, and what notices them: docs/mutants.md
 	@"$(PYTHON)" tests/mutate.py --markdown docs/mutants.md
 
-bench: deps ## time per operation beside glibc, jemalloc, mimalloc, tcmalloc: bench/results
+bench: deps ## os_*: time per operation beside glibc, jemalloc, mimalloc, tcmalloc: bench/results
 	@python3 bench/run.py
+
+bench-family: deps ## libosmalloc beside the same, 28 workloads, time and memory: bench/results/family
+	@python3 bench/compare.py $(BENCH)
 
 clean: ## remove what builds left behind
 	$(MAKE) -C src clean

@@ -6,8 +6,6 @@ import shutil
 import subprocess
 from collections import namedtuple
 
-import driver
-
 # packages, libraries: names in several releases of Debian and Ubuntu; the first that works is taken
 Other = namedtuple("Other", "name packages libraries")
 
@@ -19,20 +17,19 @@ OTHERS = [
           ["libtcmalloc_minimal.so.4"]),
 ]
 
-TRIAL = driver.Plan("churn", 10, 10, 1, 10)
 
-
-def find(program):
+def find(why_not, others=None):
     """What can be compared: ({name: library}, [a line for each allocator that is left out]).
 
-    program: the driver. Packages are installed where that is possible without asking.
+    why_not: a function, (name, library) -> None when a driver can use the library, else the reason.
+    Packages are installed where that is possible without asking.
     """
     found, missing = {}, []
-    for other in OTHERS:
-        library, reason = _library(program, other)
+    for other in OTHERS if others is None else others:
+        library, reason = _library(why_not, other)
         if not library:
-            reason = _install(other) or _library(program, other)[1]
-            library = _library(program, other)[0]
+            reason = install(other.packages) or _library(why_not, other)[1]
+            library = _library(why_not, other)[0]
         if library:
             found[other.name] = library
         else:
@@ -40,30 +37,28 @@ def find(program):
     return found, missing
 
 
-def _library(program, other):
-    """(the first library the driver can use, None), or (None, why the last one cannot be used)."""
+def _library(why_not, other):
+    """(the first library that can be used, None), or (None, why the last one cannot)."""
     reason = None
     for library in other.libraries:
-        try:
-            driver.measure(program, TRIAL, [f"{other.name}={library}"])
+        reason = why_not(other.name, library)
+        if not reason:
             return library, None
-        except driver.BenchError as error:
-            reason = str(error)
     return None, reason
 
 
-def _install(other):
+def install(packages):
     """Install the first package there is. None when that worked, else cause and remedy."""
-    by_hand = f"apt-get install {other.packages[0]}"
+    by_hand = f"apt-get install {packages[0]}"
     if not shutil.which("apt-get"):
-        return f"this is not Debian or Ubuntu; install what matches {other.packages[0]}"
+        return f"this is not Debian or Ubuntu; install what matches {packages[0]}"
     if os.geteuid() == 0:
         root = ["env"]
     elif shutil.which("sudo") and _works(["sudo", "-n", "true"]):
         root = ["sudo"]
     else:
         return f"not installed; run as root: {by_hand}"
-    for package in other.packages:
+    for package in packages:
         if _works([*root, "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "install", "-y",
                    "--no-install-recommends", package]):
             return None

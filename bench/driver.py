@@ -21,6 +21,8 @@ ARENA = [HERE / "arena.c", "-rdynamic"]     # the library is to find our brk() a
 # for jemalloc's by default (ld.so, rtld tunables).
 ENVIRONMENT = {"GLIBC_TUNABLES": "glibc.rtld.optional_static_tls=65536", "LC_ALL": "C"}
 
+TOO_LONG = 600      # seconds
+
 # One run of the driver. state: a name in states.c; blocks: the scale; warmup, steps: operations
 # before the first round, and in each.
 Plan = namedtuple("Plan", "state blocks warmup rounds steps")
@@ -31,13 +33,16 @@ class BenchError(Exception):
 
 
 def run_tool(command, what, **options):
-    """Run a command; its standard output. BenchError, with its last words, when it fails."""
-    options = {"env": {**os.environ, **ENVIRONMENT}, "check": False, "text": True, **options}
+    """Run a command; its standard output. BenchError when it fails (its last words) or hangs."""
+    options = {"env": {**os.environ, **ENVIRONMENT}, "check": False, "text": True,
+               "timeout": TOO_LONG, **options}
     try:
         done = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
     except FileNotFoundError:
         raise BenchError(f"{what}: {command[0]} is not installed; run make deps") from None
+    except subprocess.TimeoutExpired:
+        raise BenchError(f"{what}: not done after {TOO_LONG} s; is the machine busy?") from None
     if done.returncode:
         words = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
         raise BenchError(f"{what}: {words}")

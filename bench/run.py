@@ -9,6 +9,7 @@ seconds and writes to bench/build/quick. See bench/README.md for what is measure
 """
 
 import argparse
+import functools
 import sys
 from collections import namedtuple
 from pathlib import Path
@@ -158,10 +159,19 @@ def write(out, times, counts, facts, missing):
     return page
 
 
+def why_not(program, name, library):
+    """None when the driver can use that library, else the reason."""
+    try:
+        driver.measure(program, driver.Plan("churn", 10, 10, 1, 10), [f"{name}={library}"])
+    except driver.BenchError as error:
+        return str(error)
+    return None
+
+
 def run(extent):
     """Build, measure, write, print."""
     program = driver.build_driver()
-    others, missing = allocators.find(program)
+    others, missing = allocators.find(functools.partial(why_not, program))
     for line in missing:
         print(f"bench: {line}", file=sys.stderr)
     library = driver.build_library()

@@ -7,6 +7,8 @@
 #include <dlfcn.h>
 #include <string.h>
 
+#include "random.h"
+
 #define SIZE_LEAST	8
 #define SIZE_MOST	1024	/* the churn's largest request */
 #define EQUAL_SIZE	64
@@ -19,24 +21,9 @@
 #define DISTINCT_MOST	16000	/* sizes of 8, 16, ... stay below the mapping threshold */
 #define HUGE_HOLE	100000	/* larger than any hole, below the mapping threshold */
 
-/* Marsaglia's xorshift64*. */
-static uint64_t random_next(struct run *run)
-{
-	run->random ^= run->random >> 12;
-	run->random ^= run->random << 25;
-	run->random ^= run->random >> 27;
-	return run->random * 0x2545f4914f6cdd1d;
-}
-
-/* A random number below limit, which fits in 32 bits: no division. */
-static size_t random_below(struct run *run, size_t limit)
-{
-	return (random_next(run) >> 32) * limit >> 32;
-}
-
 static size_t random_size(struct run *run)
 {
-	return SIZE_LEAST + random_below(run, SIZE_MOST - SIZE_LEAST + 1);
+	return random_between(&run->random, SIZE_LEAST, SIZE_MOST);
 }
 
 /* Allocates into an empty slot and writes to the block, as any program would. */
@@ -101,7 +88,7 @@ static void punch_holes(struct run *run)
 /* A random slot that punch_holes() left full. */
 static size_t random_odd(struct run *run)
 {
-	return 2 * random_below(run, run->blocks) + 1;
+	return 2 * random_below(&run->random, run->blocks) + 1;
 }
 
 static size_t some_steps(size_t blocks)
@@ -125,7 +112,7 @@ static void churn_setup(struct run *run)
 
 static void churn_step(struct run *run)
 {
-	size_t slot = random_below(run, run->blocks);
+	size_t slot = random_below(&run->random, run->blocks);
 
 	replace(run, slot, random_size(run));
 }
@@ -139,7 +126,7 @@ static void chase_setup(struct run *run)
 {
 	churn_setup(run);
 	for (size_t slot = run->blocks - 1; slot > 0; slot--) {
-		size_t other = random_below(run, slot);
+		size_t other = random_below(&run->random, slot);
 		void *payload = run->slots[slot];
 
 		/* Sattolo: swapping with lower ones only makes one circle of all. */
@@ -190,7 +177,7 @@ static void distinct_setup(struct run *run)
 
 static void distinct_step(struct run *run)
 {
-	replace(run, random_odd(run), distinct_size(run, random_below(run, run->blocks)));
+	replace(run, random_odd(run), distinct_size(run, random_below(&run->random, run->blocks)));
 }
 
 /* alternate: blocks of random sizes, every other one free */
@@ -220,7 +207,7 @@ static void hostile_setup(struct run *run)
 
 static void hostile_step(struct run *run)
 {
-	size_t slot = 2 * run->blocks + random_below(run, run->blocks / 8 + 1);
+	size_t slot = 2 * run->blocks + random_below(&run->random, run->blocks / 8 + 1);
 
 	replace(run, slot, LARGE_SIZE);
 }

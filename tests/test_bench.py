@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What an operation costs, in instructions, and how that grows; and the benchmark's own parts."""
 
+import functools
 import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -108,8 +109,8 @@ def test_what_the_driver_cannot_do_is_one_line(timer, plan, names, complaint):
 def test_an_allocator_that_is_missing_is_left_out_visibly(monkeypatch, timer):
     absent = allocators.Other("absent", ["libabsent-of-bench"], ["libabsent.so.9"])
     monkeypatch.setattr(allocators, "OTHERS", [absent])
-    monkeypatch.setattr(allocators, "_install", lambda other: "not installed; run as root: it")
-    found, missing = allocators.find(timer)
+    monkeypatch.setattr(allocators, "install", lambda packages: "not installed; run as root: it")
+    found, missing = allocators.find(functools.partial(run.why_not, timer))
     assert found == {}
     assert missing == ["absent is left out: not installed; run as root: it"]
     times = [tables.summarise("churn", 1000, name, [5.0, 7.0], [10.0]) for name in

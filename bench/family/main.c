@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * The driver of the malloc family's workloads. Usage:
+ *
+ *	work WORKLOAD SCALE	one line "name value" for each figure
+ *	work --list		one line "name cpu" or "name wall" for each workload
+ *
+ * Figures: operations, asked, returned (work.h); wall and cpu, nanoseconds from
+ * begin to end of the workload, the latter of all threads and children, user
+ * space and kernel; peak, KiB of resident memory since the process began;
+ * malloc, the library that it comes from; notes of the workload.
+ */
+
+#define _GNU_SOURCE
+
+#include "work.h"
+
+#include <dlfcn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#define NOTES_MOST	8
+
+static const struct workload *const lists[] = {
+	small_workloads, large_workloads, memory_workloads, thread_workloads
+};
+
+static struct { const char *name; size_t value; } notes[NOTES_MOST];
+static size_t noted;
+static size_t peak;
+
+void note(const char *name, size_t value)
+{
+	if (noted == NOTES_MOST)
+		complain("too many notes");
+	notes[noted].name = name;
+	notes[noted++].value = value;
+}
+
+void note_peak(size_t kib)
+{
+	if (kib > peak)
+		peak = kib;
+}
+
+static uint64_t in_nanoseconds(struct timeval time)
+{
+	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_usec * 1000;
+}
+
+/* Processor time of this process and of its children so far, nanoseconds. */
+static uint64_t processor(void)
+{
+	struct rusage children;
+	struct timespec own;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &own);
+	getrusage(RUSAGE_CHILDREN, &children);
+	return (uint64_t)own.tv_sec * 1000000000 + (uint64_t)own.tv_nsec +
+		in_nanoseconds(children.ru_utime) + in_nanoseconds(children.ru_stime);
+}
+
+static const struct workload *find(const char *name)
+{
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+		for (const struct workload *each = lists[i]; each->name; each++)
+			if (strcmp(each->name, name) == 0)
+				return each;
+	complain("no such workload: work --list prints them");
+}
+
+static int print_list(void)
+{
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+		for (const struct workload *each = lists[i]; each->name; each++)
+			printf("%s %s\n", each->name, each->threads ? "wall" : "cpu");
+	return 0;
+}
+
+/* The file that the family's malloc is in. */
+static const char *library(void)
+{
+	Dl_info info;
+
+	return dladdr(dlsym(RTLD_DEFAULT, "malloc"), &info) ? info.dli_fname : "unknown";
+}
+
+static void print_work(const struct work *work)
+{
+	printf("operations %zu\nasked %zu\nreturned %zu\n", work->operations, work->asked,
+	       work->returned);
+}
+
+static void print_notes(void)
+{
+	for (size_t i = 0; i < noted; i++)
+		printf("%s %zu\n", notes[i].name, notes[i].value);
+}
+
+static int measure(const struct workload *workload, size_t scale)
+{
+	struct work work = { .scale = scale, .random = 20260731 };
+	uint64_t wall = now();
+	uint64_t cpu = processor();
+
+	workload->run(&work);
+	cpu = processor() - cpu;
+	wall = now() - wall;
+	if (!peak)
+		note_peak(resident_peak());
+	if (workload->after)
+		workload->after(&work);
+	print_work(&work);
+	printf("wall %ju\ncpu %ju\npeak %zu\nmalloc %s\n", (uintmax_t)wall, (uintmax_t)cpu, peak,
+	       library());
+	print_notes();
+	return 0;
+}
+
+static size_t read_scale(const char *word)
+{
+	char *end;
+	unsigned long scale = strtoul(word, &end, 10);
+
+	if (*end || end == word || !scale || scale > 100 * FULL)
+		complain("the scale is a number from 1 to 10000");
+	return scale;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 2 && strcmp(argv[1], "--hello") == 0)
+		return hello();
+	if (argc == 2 && strcmp(argv[1], "--list") == 0)
+		return print_list();
+	if (argc != 3)
+		complain("usage: work WORKLOAD SCALE | --list");
+	return measure(find(argv[1]), read_scale(argv[2]));
+}
