@@ -58,10 +58,12 @@ def install(packages):
         root = ["sudo"]
     else:
         return f"not installed; run as root: {by_hand}"
-    for package in packages:
-        if _works([*root, "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "install", "-y",
-                   "--no-install-recommends", package]):
-            return None
+    quietly = [*root, "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq"]
+    for _ in range(2):
+        for package in packages:
+            if _works([*quietly, "install", "-y", "--no-install-recommends", package]):
+                return None
+        _works([*quietly, "update"])
     return f"apt-get could not install it; apt-get update, then: {by_hand}"
 
 

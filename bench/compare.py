@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Measure libosmalloc beside glibc, jemalloc, mimalloc and tcmalloc: time and resident memory.
 
-The full run takes about ten minutes and writes to bench/results/family, which is committed; others
-write to bench/build/family. See bench/README.md for what is measured and how.
+The full run takes about ten minutes and writes to bench/results/family, which is committed, and to
+README.md; any other one writes to bench/build/family. bench/README.md says what is measured.
 """
 
 import argparse
+import csv
+import os
 import sys
 import tempfile
 from collections import namedtuple
@@ -15,33 +17,38 @@ from pathlib import Path
 import allocators
 import driver
 import machine
+import pages
 import programs
 import ratios
+import tables
 
 FAMILY = driver.HERE / "family"
+SOURCES = [FAMILY / f"{name}.c" for name in ("main", "tools", "small", "large", "memory",
+                                             "threads")]
 FLAGS = ["-std=gnu11", "-O2", "-g", "-Wall", "-Wextra", "-fno-builtin", "-pthread"]
 RESULTS = driver.HERE / "results" / "family"
-QUICK_RESULTS = driver.BUILD / "family"
-# Preloaded as well: some programs (redis) come with another allocator of their own.
+SCRATCH = driver.BUILD / "family"
+FRONT_PAGE = driver.ROOT / "README.md"
+# Preloaded like the others: some programs (redis) come with an allocator of their own.
 GLIBC = "libc.so.6"
 
-FULL_SCALE, FULL_REPETITIONS = 100, 7
-QUICK_SCALE, QUICK_REPETITIONS = 30, 3
+# Percent of the workloads' full size, and repetitions.
+FULL, QUICK = (100, 7), (25, 3)
 
-# One row of the table. clock: "cpu" or "wall"; run: a function, library -> {figure: number},
+# One row of the table. kind: as in ratios.Sample; run: a function, library -> {figure: number},
 # which raises BenchError.
-Row = namedtuple("Row", "name clock run")
+Row = namedtuple("Row", "name kind run")
 
 
 def build():
     """(the driver of the workloads, the launcher of programs)."""
     driver.BUILD.mkdir(exist_ok=True)
-    sources = [FAMILY / name for name in ("main.c", "tools.c", "small.c", "large.c", "memory.c",
-                                          "threads.c")]
-    for name, files in (("work", sources), ("launch", [FAMILY / "launch.c"])):
+    for name, files in (("work", SOURCES), ("launch", [FAMILY / "launch.c"])):
         driver.run_tool(["gcc", *FLAGS, "-o", driver.BUILD / name, *files], f"compiling {name}")
     return driver.BUILD / "work", driver.BUILD / "launch"
 
+
+# ---- rows --------------------------------------------------------------------------------------
 
 def run_work(work, name, scale, library):
     """One run of a workload: {figure: number}."""
@@ -52,19 +59,15 @@ def run_work(work, name, scale, library):
     return {name: int(word) for name, word in words.items()}
 
 
-def workloads(work):
-    """[(name, clock)] of all that the driver has."""
-    return [tuple(line.split()) for line in driver.run_tool([work, "--list"], "work").splitlines()]
-
-
 def work_rows(work, scale):
     """The rows of the workloads written here."""
-    return [Row(name, clock, lambda library, name=name: run_work(work, name, scale, library))
-            for name, clock in workloads(work)]
+    lines = driver.run_tool([work, "--list"], "work").splitlines()
+    return [Row(name, kind, lambda library, name=name: run_work(work, name, scale, library))
+            for name, kind in (line.split() for line in lines)]
 
 
 class ProgramRun:
-    """A real program as a row; remembers what it printed the first time."""
+    """Runs a real program; it has to print the same each time."""
 
     def __init__(self, program, launch):
         self.program, self.launch = program, launch
@@ -79,21 +82,62 @@ class ProgramRun:
         return found
 
 
-def program_rows(launch, found):
-    """The rows of real programs."""
-    return [Row(program.name, "cpu", ProgramRun(program, launch)) for program in found]
+def choose(rows, names):
+    """The rows of those names, all when there are none; BenchError for one that there is not."""
+    known = [row.name for row in rows]
+    for name in names:
+        if name not in known:
+            raise driver.BenchError(f"--only {name}: no such row; there are {', '.join(known)}")
+    return [row for row in rows if not names or row.name in names]
 
+
+def rows_of(options, work, launch):
+    """(rows, [a line for each one that is left out])."""
+    runs = [Row(program.name, "program", program) for program in programs.PROGRAMS]
+    rows = choose(work_rows(work, options.scale) + runs, options.only)
+    found, missing = programs.find([row.run for row in rows if row.kind == "program"])
+    return ([row for row in rows if row.kind != "program"]
+            + [Row(one.name, "program", ProgramRun(one, launch)) for one in found]), missing
+
+
+# ---- allocators --------------------------------------------------------------------------------
+
+def peers(work, names):
+    """({name: library}, [a line for each that is left out]). names: those that are wanted."""
+    def why_not(_, library):
+        try:
+            run_work(work, "pairs", 1, library)
+        except driver.BenchError as error:
+            return str(error)
+        return None
+
+    wanted = [other for other in allocators.OTHERS if other.name in names]
+    found, missing = allocators.find(why_not, wanted)
+    return {**({"glibc": GLIBC} if "glibc" in names else {}), **found}, missing
+
+
+def libraries_of(options, work):
+    """({name: library}, [a line for each allocator that is left out]), ours first."""
+    driver.build_library()
+    others, missing = peers(work, options.peers)
+    return {pages.OURS: driver.BUILD / "libosmalloc.so", **dict(options.allocator),
+            **others}, missing
+
+
+# ---- measuring ---------------------------------------------------------------------------------
 
 def sample(row, name, library, repetition):
     """Run a row once with one allocator."""
+    blank = ratios.Sample(row.name, row.kind, name, repetition, 0, 0, 0, 0, 0, 0, {}, "")
     try:
         found = row.run(library)
     except driver.BenchError as error:
-        return ratios.Sample(row.name, row.clock, name, repetition, 0, 0, 0, 0, {}, str(error))
-    known = {key: found.pop(key, 0) for key in ("wall", "cpu", "peak", "operations")}
-    for key in ("asked", "returned"):
-        found.pop(key, None)
-    return ratios.Sample(row.name, row.clock, name, repetition, *known.values(), found, "")
+        return blank._replace(failed=str(error))
+    found = {key: value for key, value in found.items() if key not in ("asked", "returned")}
+    return blank._replace(
+        cpu_ns=found.pop("cpu"), sys_ns=found.pop("sys"), wall_ns=found.pop("wall"),
+        faults=found.pop("faults"), peak_kib=found.pop("peak"),
+        operations=found.pop("operations", 0), notes=found)
 
 
 def measure(row, libraries, repetitions):
@@ -107,128 +151,142 @@ def measure(row, libraries, repetitions):
     return sorted(samples, key=lambda one: names.index(one.allocator))
 
 
-def progress(samples):
-    """A line for the person who waits."""
-    row = ratios.figures(samples)[samples[0].row]
-    times, peaks = ratios.to_best(row, "time"), ratios.to_best(row, "peak")
-    cells = (f"{name} {times[name]:.2f}/{peaks[name]:.2f}" if one else f"{name} failed"
-             for name, one in row.items())
-    print(f"{samples[0].row:<10}" + "  ".join(cells), flush=True)
+def show(samples):
+    """A row's line for the person who waits."""
+    by_name = ratios.figures(samples)[samples[0].row]
+    times, peaks = (ratios.to_best(by_name, what) for what in ("cpu_ns", "peak_kib"))
+    cells = (f"{name} {times[name]:5.2f}/{peaks[name]:.2f}" if one else f"{name} failed"
+             for name, one in by_name.items())
+    print(f"{samples[0].row:<9}" + "  ".join(cells), flush=True)
     for reason in dict.fromkeys(one.failed for one in samples if one.failed):
-        print(f"  failed: {reason}", flush=True)
+        print(f"bench: failed: {reason}", file=sys.stderr)
 
 
-def page(samples, facts, missing):
-    """The page of results, Markdown."""
-    rows = ratios.figures(samples)
-    failed = dict.fromkeys((one.row, one.allocator, one.failed) for one in samples if one.failed)
-    return "\n\n".join([
-        "<!-- Written by bench/compare.py; not to be edited. -->\n# The malloc family side by side",
-        "What is measured, and how: [bench/README.md](../../README.md).",
-        *(f"**{line}**" for line in missing),
-        *(f"**{row} failed with {name}: {reason}**" for row, name, reason in failed),
-        "Time / peak resident memory, each relative to the best of the row:",
-        ratios.ratio_table(rows),
-        "## Medians",
-        "Per operation where the workload counts them, else of the whole run.",
-        ratios.absolute_table(rows),
-        "## What else the rows say", ratios.notes_table(rows),
-        "## Machine", *(f"- {fact}: {value}" for fact, value in facts)]) + "\n"
+# ---- results -----------------------------------------------------------------------------------
+
+def facts_about(options, libraries, missing):
+    """[(fact, value)] about the machine and the run."""
+    packages = [package for other in allocators.OTHERS if other.name in libraries
+                for package in other.packages]
+    packages += [package for program in programs.PROGRAMS for package in program.packages]
+    return [*machine.facts(packages), ("repetitions", str(options.reps)),
+            ("scale", f"{options.scale} %"),
+            ("load average at the end", f"{os.getloadavg()[1]:.1f}"),
+            *(("left out", line) for line in missing)]
 
 
-def peers(work, wanted):
-    """({name: library}, [a line for each that is left out]). wanted: names, or None for all."""
-    def why_not(name, library):
-        try:
-            run_work(work, "pairs", 1, library)
-        except driver.BenchError as error:
-            return str(error)
-        return None
-
-    others = [other for other in allocators.OTHERS if wanted is None or other.name in wanted]
-    found, missing = allocators.find(why_not, others)
-    own = {"glibc": GLIBC} if wanted is None or "glibc" in wanted else {}
-    return {**own, **found}, missing
+def write(out, samples, facts):
+    """The data: raw.csv, machine.csv."""
+    out.mkdir(parents=True, exist_ok=True)
+    ratios.write(out / "raw.csv", samples)
+    tables.write_csv(out / "machine.csv", ["fact", "value"], facts)
 
 
-def choose(rows, names):
-    """The rows of those names, all when there are none; BenchError for one that there is not."""
-    unknown = [name for name in names if name not in [row.name for row in rows]]
-    if unknown:
-        raise driver.BenchError(f"no row {unknown[0]}; there are "
-                                + ", ".join(row.name for row in rows))
-    return [row for row in rows if not names or row.name in names]
+def read(out):
+    """(samples, facts) that write() has left; BenchError when it has not."""
+    try:
+        with open(out / "machine.csv", newline="", encoding="utf-8") as file:
+            facts = [tuple(line) for line in csv.reader(file)][1:]
+        return ratios.read(out / "raw.csv"), facts
+    except OSError as error:
+        raise driver.BenchError(f"no results in {out} ({error.strerror}): measure first") from None
 
 
-def libraries_of(options, work):
-    """({name: library}, [a line for each allocator that is left out]), ours first."""
-    extra = dict(word.split("=", 1) for word in options.allocator)
-    for name, path in extra.items():
-        if not Path(path).is_file():
-            raise driver.BenchError(f"--allocator {name}: no file {path}")
-    others, missing = peers(work, options.peers)
-    driver.build_library()
-    ours = {"osmalloc": driver.BUILD / "libosmalloc.so"}
-    extra = {name: Path(path).resolve() for name, path in extra.items()}
-    return {**ours, **extra, **others}, missing
+def publish(out):
+    """Make page and plots from the data; README.md's section as well if they are the published."""
+    samples, facts = read(out)
+    text = pages.page(samples, facts)
+    for file, (what, title) in pages.PLOTS.items():
+        (out / file).write_text(pages.draw(samples, what, title), encoding="utf-8")
+    (out / "README.md").write_text(text, encoding="utf-8")
+    if out == RESULTS:
+        front = pages.with_section(FRONT_PAGE.read_text(encoding="utf-8"), samples)
+        FRONT_PAGE.write_text(front, encoding="utf-8")
+    return text
 
 
 def run(options):
     """Build, measure, write, print."""
-    work, launch = build()
-    libraries, missing = libraries_of(options, work)
-    wanted = None if not options.only else options.only
-    found, absent = programs.find(wanted)
-    rows = choose(work_rows(work, options.scale) + program_rows(launch, found), options.only)
-    for line in missing + absent:
-        print(f"bench: {line}", file=sys.stderr)
-    samples = []
-    for row in rows:
-        of_row = measure(row, libraries, options.reps)
-        progress(of_row)
-        samples += of_row
-    options.out.mkdir(parents=True, exist_ok=True)
-    ratios.write(options.out / "raw.csv", samples)
-    text = page(samples, machine.facts([]), missing + absent)
-    (options.out / "README.md").write_text(text, encoding="utf-8")
-    print(f"\n{text}\nWritten to {options.out}")
+    if not options.page:
+        work, launch = build()
+        libraries, missing = libraries_of(options, work)
+        rows, absent = rows_of(options, work, launch)
+        for line in missing + absent:
+            print(f"bench: {line}", file=sys.stderr)
+        samples = []
+        for row in rows:
+            of_row = measure(row, libraries, options.reps)
+            show(of_row)
+            samples += of_row
+        write(options.out, samples, facts_about(options, libraries, missing + absent))
+    print(f"\n{publish(options.out)}\nWritten to {options.out}")
 
 
-def pair(word):
-    """An argument NAME=LIBRARY."""
-    if "=" not in word:
+# ---- command line ------------------------------------------------------------------------------
+
+def named_library(word):
+    """An argument NAME=LIBRARY: (name, path)."""
+    name, found, path = word.partition("=")
+    if not name or not found:
         raise argparse.ArgumentTypeError(f"{word}: NAME=/path/to/library.so is wanted")
-    return word
+    if not Path(path).is_file():
+        raise argparse.ArgumentTypeError(f"{word}: there is no file {path}; build it first")
+    return name, Path(path).resolve()
+
+
+def peer_names(word):
+    """An argument NAME,NAME,... or none."""
+    known = ["glibc", *(other.name for other in allocators.OTHERS)]
+    names = [] if word == "none" else word.split(",")
+    for name in names:
+        if name not in known:
+            raise argparse.ArgumentTypeError(f"{name}: none, or some of {','.join(known)}")
+    return names
+
+
+def positive(word):
+    """An argument that is a number from 1 to 10,000."""
+    if not word.isdecimal() or not 1 <= int(word) <= 10000:
+        raise argparse.ArgumentTypeError(f"{word}: a number from 1 to 10000 is wanted")
+    return int(word)
 
 
 def arguments(words):
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--quick", action="store_true", help="a minute and a half, for tuning")
+    parser.add_argument("--quick", action="store_true",
+                        help="a minute and a half: smaller, and less often; for tuning")
     parser.add_argument("--only", action="append", default=[], metavar="ROW",
-                        help="may be repeated")
-    parser.add_argument("--allocator", action="append", default=[], type=pair,
+                        help="measure this row alone; may be repeated")
+    parser.add_argument("--allocator", action="append", default=[], type=named_library,
                         metavar="NAME=LIBRARY", help="measure this one, too; may be repeated")
-    parser.add_argument("--peers", type=lambda word: word.split(","), metavar="NAME,...",
-                        help="of glibc, jemalloc, mimalloc, tcmalloc only these; none: no one")
-    parser.add_argument("--reps", type=int, help="repetitions")
-    parser.add_argument("--scale", type=int, help="percent of the full size")
-    parser.add_argument("--out", type=Path, help="where the results go")
+    parser.add_argument("--peers", type=peer_names, metavar="NAME,...",
+                        help="of glibc, jemalloc, mimalloc, tcmalloc only these; or none")
+    parser.add_argument("--reps", type=positive, help="repetitions")
+    parser.add_argument("--scale", type=positive, help="percent of the workloads' full size")
+    parser.add_argument("--out", type=Path, help="the folder that the results go to")
+    parser.add_argument("--page", action="store_true",
+                        help="measure nothing: pages and plots again, from the CSV files")
     options = parser.parse_args(words)
-    options.reps = options.reps or (QUICK_REPETITIONS if options.quick else FULL_REPETITIONS)
-    options.scale = options.scale or (QUICK_SCALE if options.quick else FULL_SCALE)
-    full = not (options.quick or options.only or options.allocator or options.peers)
-    options.out = options.out or (RESULTS if full else QUICK_RESULTS)
+    full = words in ([], ["--page"])
+    options.out = (options.out or (RESULTS if full else SCRATCH)).resolve()
+    scale, repetitions = QUICK if options.quick else FULL
+    options.scale, options.reps = options.scale or scale, options.reps or repetitions
+    options.peers = peer_names("glibc," + ",".join(other.name for other in allocators.OTHERS)) \
+        if options.peers is None else options.peers
     return options
 
 
 def main(words):
-    """Read the command line."""
+    """Measure; one line when that cannot be done."""
     try:
         run(arguments(words))
-    except driver.BenchError as error:
+    except (driver.BenchError, OSError, ValueError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("bench: interrupted; nothing was written", file=sys.stderr)
+        return 130
     return 0
 
 

@@ -87,10 +87,14 @@ def run_gcc(launch, library, scratch):
 
 
 def run_redis(launch, library, scratch):
-    """The server's figures; its client has the C library's malloc. No port, a socket in scratch."""
-    socket, figures = scratch / "socket", scratch / "figures"
+    """The server's figures; its client has the C library's malloc. No port, a socket in scratch.
+
+    redis-check-rdb is the server when it is called by its name, and its package starts no service.
+    """
+    socket, figures, program = (scratch / name for name in ("socket", "figures", "redis-server"))
+    program.symlink_to(shutil.which("redis-check-rdb"))
     server = subprocess.Popen(
-        [launch, library, figures, "redis-server", "--port", "0", "--unixsocket", socket,
+        [launch, library, figures, program, "--port", "0", "--unixsocket", socket,
          "--save", "", "--appendonly", "no", "--daemonize", "no", "--dir", scratch,
          "--logfile", scratch / "log"],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -135,22 +139,20 @@ PROGRAMS = [
     Program("lua", ["lua5.4"], ["lua5.4"], run_lua),
     Program("perl", ["perl"], ["perl"], run_perl),
     Program("gcc", ["gcc"], ["gcc"], run_gcc),
-    Program("redis", ["redis-server", "redis-benchmark", "redis-cli"], ["redis-server"], run_redis),
+    Program("redis", ["redis-check-rdb", "redis-benchmark", "redis-cli"], ["redis-tools"],
+            run_redis),
 ]
 
 
-def find(names=None):
-    """(the programs that can be run, [a line for each that is left out]). names: only these."""
+def find(wanted):
+    """(those of the programs that can be run, [a line for each that is left out])."""
     found, missing = [], []
-    for program in PROGRAMS:
-        if names is not None and program.name not in names:
-            continue
-        if not _has_all(program):
-            reason = allocators.install(program.packages)
-            if reason or not _has_all(program):
-                missing.append(f"{program.name} is left out: {reason or 'not in its package'}")
-                continue
-        found.append(program)
+    for program in wanted:
+        reason = None if _has_all(program) else allocators.install(program.packages)
+        if reason or not _has_all(program):
+            missing.append(f"{program.name} is left out: {reason or 'not in its package'}")
+        else:
+            found.append(program)
     return found, missing
 
 

@@ -46,7 +46,7 @@ static void *enlarge(struct work *work, char *block, size_t size)
 
 static void grow(struct work *work)
 {
-	for (size_t rounds = scaled(work, 50); rounds; rounds--) {
+	for (size_t rounds = scaled(work, 30); rounds; rounds--) {
 		void *block = take(work, 64);
 
 		for (size_t size = 64; size < GROW_MOST; size += size / 8)
@@ -61,7 +61,7 @@ static void append(struct work *work)
 {
 	void **slots = table(BUFFERS * sizeof(*slots));
 
-	for (size_t steps = scaled(work, 600000); steps; steps--) {
+	for (size_t steps = scaled(work, 400000); steps; steps--) {
 		void **slot = &slots[random_below(&work->random, BUFFERS)];
 
 		if (!*slot) {
@@ -113,7 +113,7 @@ static void zeroed(struct work *work)
 {
 	void **slots = table(CALLOC_LIVE * sizeof(*slots));
 
-	for (size_t steps = scaled(work, 2000); steps; steps--) {
+	for (size_t steps = scaled(work, 1000); steps; steps--) {
 		void **slot = &slots[random_below(&work->random, CALLOC_LIVE)];
 
 		if (*slot)

@@ -4,8 +4,9 @@
  *
  *	launch LIBRARY FIGURES PROGRAM ARGUMENT...
  *
- * FIGURES becomes a file of lines "name value": wall and cpu, nanoseconds, the
- * latter user space and kernel with all children; peak, KiB of resident memory.
+ * FIGURES becomes a file of lines "name value": wall, cpu and sys, nanoseconds,
+ * the latter two with all children, and sys in the kernel alone; faults, of
+ * pages; peak, KiB of resident memory.
  * Exit status: the program's, 126 when it was killed or could not be run.
  *
  * A parent of its own is needed because the peak that the kernel counts for a
@@ -57,11 +58,13 @@ static _Noreturn void become(const char *library, char **words)
 
 static void write_figures(const char *path, intmax_t wall, const struct rusage *usage)
 {
+	intmax_t user = in_nanoseconds(usage->ru_utime);
+	intmax_t sys = in_nanoseconds(usage->ru_stime);
 	FILE *file = fopen(path, "w");
 
-	if (!file || fprintf(file, "wall %jd\ncpu %jd\npeak %ld\n", wall,
-			     in_nanoseconds(usage->ru_utime) + in_nanoseconds(usage->ru_stime),
-			     usage->ru_maxrss) < 0 || fclose(file))
+	if (!file || fprintf(file, "wall %jd\ncpu %jd\nsys %jd\nfaults %ld\npeak %ld\n", wall,
+			     user + sys, sys, usage->ru_minflt, usage->ru_maxrss) < 0 ||
+	    fclose(file))
 		complain(path);
 }
 

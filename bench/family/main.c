@@ -3,12 +3,13 @@
  * The driver of the malloc family's workloads. Usage:
  *
  *	work WORKLOAD SCALE	one line "name value" for each figure
- *	work --list		one line "name cpu" or "name wall" for each workload
+ *	work --list		one line "name single" or "name threads" for each workload
  *
- * Figures: operations, asked, returned (work.h); wall and cpu, nanoseconds from
- * begin to end of the workload, the latter of all threads and children, user
- * space and kernel; peak, KiB of resident memory since the process began;
- * malloc, the library that it comes from; notes of the workload.
+ * Figures: operations, asked, returned (work.h); wall, cpu and sys, nanoseconds
+ * from begin to end of the workload, the latter two of all threads and
+ * children, and sys in the kernel alone; faults, of pages; peak, KiB of
+ * resident memory since the process began; malloc, the library that it comes
+ * from; notes of the workload.
  */
 
 #define _GNU_SOURCE
@@ -19,7 +20,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 
 #define NOTES_MOST	8
 
@@ -45,21 +45,40 @@ void note_peak(size_t kib)
 		peak = kib;
 }
 
+/* What the process and its children have taken so far; nanoseconds, and a number of faults. */
+struct taken {
+	uint64_t wall, cpu, sys, faults;
+};
+
 static uint64_t in_nanoseconds(struct timeval time)
 {
 	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_usec * 1000;
 }
 
-/* Processor time of this process and of its children so far, nanoseconds. */
-static uint64_t processor(void)
+static void taken_add(struct taken *taken, int who)
 {
-	struct rusage children;
-	struct timespec own;
+	struct rusage usage;
 
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &own);
-	getrusage(RUSAGE_CHILDREN, &children);
-	return (uint64_t)own.tv_sec * 1000000000 + (uint64_t)own.tv_nsec +
-		in_nanoseconds(children.ru_utime) + in_nanoseconds(children.ru_stime);
+	getrusage(who, &usage);
+	taken->sys += in_nanoseconds(usage.ru_stime);
+	taken->cpu += in_nanoseconds(usage.ru_utime) + in_nanoseconds(usage.ru_stime);
+	taken->faults += (uint64_t)usage.ru_minflt;
+}
+
+static struct taken taken_now(void)
+{
+	struct taken taken = { .wall = now() };
+
+	taken_add(&taken, RUSAGE_SELF);
+	taken_add(&taken, RUSAGE_CHILDREN);
+	return taken;
+}
+
+static void print_taken(struct taken from, struct taken to)
+{
+	printf("wall %ju\ncpu %ju\nsys %ju\nfaults %ju\n", (uintmax_t)(to.wall - from.wall),
+	       (uintmax_t)(to.cpu - from.cpu), (uintmax_t)(to.sys - from.sys),
+	       (uintmax_t)(to.faults - from.faults));
 }
 
 static const struct workload *find(const char *name)
@@ -75,7 +94,7 @@ static int print_list(void)
 {
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
 		for (const struct workload *each = lists[i]; each->name; each++)
-			printf("%s %s\n", each->name, each->threads ? "wall" : "cpu");
+			printf("%s %s\n", each->name, each->threads ? "threads" : "single");
 	return 0;
 }
 
@@ -91,10 +110,7 @@ static void print_work(const struct work *work)
 {
 	printf("operations %zu\nasked %zu\nreturned %zu\n", work->operations, work->asked,
 	       work->returned);
-}
-
-static void print_notes(void)
-{
+	printf("peak %zu\nmalloc %s\n", peak, library());
 	for (size_t i = 0; i < noted; i++)
 		printf("%s %zu\n", notes[i].name, notes[i].value);
 }
@@ -102,20 +118,17 @@ static void print_notes(void)
 static int measure(const struct workload *workload, size_t scale)
 {
 	struct work work = { .scale = scale, .random = 20260731 };
-	uint64_t wall = now();
-	uint64_t cpu = processor();
+	struct taken from = taken_now();
+	struct taken to;
 
 	workload->run(&work);
-	cpu = processor() - cpu;
-	wall = now() - wall;
+	to = taken_now();
 	if (!peak)
 		note_peak(resident_peak());
 	if (workload->after)
 		workload->after(&work);
+	print_taken(from, to);
 	print_work(&work);
-	printf("wall %ju\ncpu %ju\npeak %zu\nmalloc %s\n", (uintmax_t)wall, (uintmax_t)cpu, peak,
-	       library());
-	print_notes();
 	return 0;
 }
 

@@ -76,7 +76,7 @@ static struct link *batch(struct work *work, size_t least, size_t most)
 
 static void hand_over(struct part *part)
 {
-	for (size_t batches = scaled(&part->work, 2500); batches; batches--)
+	for (size_t batches = scaled(&part->work, 1500); batches; batches--)
 		if (part->number == 0)
 			box_put(part->shared, batch(&part->work, 16, 512));
 		else
@@ -98,7 +98,7 @@ static void pass_on(struct part *part)
 	struct box *boxes = part->shared;
 	struct box *right = &boxes[(part->number + 1) % RING];
 
-	for (size_t batches = scaled(&part->work, 800); batches; batches--) {
+	for (size_t batches = scaled(&part->work, 300); batches; batches--) {
 		box_put(right, batch(&part->work, 16, KIB));
 		chain_give(&part->work, box_get(&boxes[part->number]));
 	}
@@ -203,17 +203,23 @@ static void churn(struct work *work, void **slots, size_t live, size_t steps)
 			random_between(&work->random, 16, KIB));
 }
 
+/* All are there before the first one begins, and nobody leaves before the last one is done. */
 static void crowd_run(struct part *part)
 {
 	void *slots[CROWD_LIVE] = { NULL };
 
+	pthread_barrier_wait(part->shared);
 	churn(&part->work, slots, CROWD_LIVE, scaled(&part->work, 100000));
+	pthread_barrier_wait(part->shared);
 	give_all(&part->work, slots, CROWD_LIVE);
 }
 
 static void crowd(struct work *work)
 {
-	in_parallel(work, CROWD, crowd_run, NULL);
+	static pthread_barrier_t everybody;
+
+	pthread_barrier_init(&everybody, NULL, CROWD);
+	in_parallel(work, CROWD, crowd_run, &everybody);
 }
 
 /*

@@ -34,7 +34,7 @@ struct workload {
 	const char *name;
 	void (*run)(struct work *work);
 	void (*after)(struct work *work);	/* what is looked at when the clock has stopped */
-	bool threads;		/* the time that matters is the clock's on the wall */
+	bool threads;		/* not one thread alone */
 };
 
 /* Says what is wrong in one line and exits with status 1. */
