@@ -13,6 +13,9 @@
 /* Bytes from which on a block that grows has a mapping, which can move without being copied. */
 #define GROWN_LEAST	(1024UL * 1024)
 
+/* Bytes of blocks that are zeroed by writing: in larger ones many pages may stay unused. */
+#define CLEARED_MOST	(1024UL * 1024)
+
 /*
  * Freed mappings are kept up to KEPT_LEAST bytes in all, or twice what the largest
  * was that has been freed, as far as it had at most KEPT_MOST / 2: who needs a
@@ -282,6 +285,13 @@ void *large_alloc(size_t size, size_t alignment)
 void *large_alloc_roomy(size_t size)
 {
 	return alloc(size, UNIT, true);
+}
+
+bool large_clear(struct slab *slab)
+{
+	return !slab->used_before ||
+	       (slab->size > CLEARED_MOST && !HARDENED &&
+		os_purge((void *)slab->start, slab->size));
 }
 
 void large_free(struct slab *slab)

@@ -39,10 +39,10 @@ size_t large_release(void);
 /* Begins anew: for the child of a fork (central.h). */
 void large_abandon(void);
 
-/* Whether a block that large_alloc() has just returned is known to be all zero. */
-static inline bool large_is_zero(const struct slab *slab)
-{
-	return !slab->used_before;
-}
+/*
+ * Sees to it that a block that large_alloc() has just returned is zero, if that is
+ * cheaper than to write it; false: write it.
+ */
+bool large_clear(struct slab *slab);
 
 #endif

@@ -146,7 +146,7 @@ OSMALLOC_API void *calloc(size_t nmemb, size_t size)
 	if (__builtin_mul_overflow(nmemb, size, &total))
 		total = SIZE_MAX;
 	ptr = take(total);
-	if (ptr && !(total > SLOT_MOST && large_is_zero(pagemap_get(ptr))))
+	if (ptr && !(total > SLOT_MOST && large_clear(pagemap_get(ptr))))
 		memset(ptr, 0, total);
 	return ptr;
 }

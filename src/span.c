@@ -33,7 +33,7 @@ static size_t dirty_next = DIRTY_LEAST;
  * kept the next time; both counts are forgotten by halves, every few turns.
  */
 #define TURNS_KEPT	4
-#define REGRET_SHARE	8	/* of what is in use, may be kept because of that in any case */
+#define REGRET_SHARE	12	/* of what is in use, may be kept because of that in any case */
 
 static struct {
 	size_t given;		/* in this turn */
@@ -305,7 +305,7 @@ static size_t dirty_limit(void)
 static bool dirty_look(void)
 {
 	size_t limit = dirty_limit();
-	bool stale = span_totals.dirty > limit && dirty_low > limit / 2;
+	bool stale = dirty_low > limit;
 
 	if (stale)
 		history.purged += span_purge(span_totals.dirty - dirty_low);
@@ -316,7 +316,7 @@ static bool dirty_look(void)
 
 static bool turn_ends(void)
 {
-	bool stale = history.dirty_low > dirty_limit() / 2;
+	bool stale = history.dirty_low > dirty_limit();
 
 	if (stale) {
 		history.regretted /= 2;
