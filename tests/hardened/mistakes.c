@@ -21,7 +21,7 @@ static unsigned char *block;
 static size_t usable;
 
 /* A free() after which the compiler does not know what it knew about block. */
-static __attribute__((noipa)) void release(void *ptr)
+static __attribute__((noinline)) void release(void *ptr)
 {
 	free(ptr);
 }
