@@ -161,19 +161,22 @@ static struct slot *linked_in(uint64_t remote)
 	return (struct slot *)(remote & (REMOTE_ONE - 1));
 }
 
-/* Links the slots, which are the first of a list, in front of the free ones. */
-static void collect_linked(struct slab *slab, struct slot *slot)
+/* Puts what remote held in front of the free slots. */
+static void collect_linked(struct slab *slab, uint64_t given)
 {
-	while (slot) {
-		struct slot *next = slot->next;
+	struct slot *last = linked_in(given);
 
-		slot->next = slab->free;
-		signal_fence();
-		slab->free = slot;
-		signal_fence();
-		slab->countdown--;
-		slot = next;
-	}
+	if (!last)
+		return;
+	/* To walk the list is to wait for lines that other processors wrote. */
+	while (slab->free && last->next)
+		last = last->next;
+	if (slab->free)
+		last->next = slab->free;
+	signal_fence();
+	slab->free = linked_in(given);
+	signal_fence();
+	slab->countdown -= (uint32_t)slab_waiting(slab, given);
 }
 
 void slab_collect(struct slab *slab)
@@ -184,7 +187,7 @@ void slab_collect(struct slab *slab)
 		return;
 	given = __atomic_exchange_n(&slab->remote, 0, __ATOMIC_ACQUIRE);
 	if (slab_is_linked(slab)) {
-		collect_linked(slab, linked_in(given));
+		collect_linked(slab, given);
 		return;
 	}
 	given &= ~(REMOTE_FIRST | REMOTE_LAST);
