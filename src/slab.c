@@ -186,11 +186,13 @@ void slab_collect(struct slab *slab)
 	if (!__atomic_load_n(&slab->remote, __ATOMIC_RELAXED))
 		return;
 	given = __atomic_exchange_n(&slab->remote, 0, __ATOMIC_ACQUIRE);
+	if (given & REMOTE_FIRST)
+		return;
 	if (slab_is_linked(slab)) {
 		collect_linked(slab, given);
 		return;
 	}
-	given &= ~(REMOTE_FIRST | REMOTE_LAST);
+	given &= ~REMOTE_LAST;
 	__atomic_store_n(&slab->vacant, slab->vacant | given, __ATOMIC_RELAXED);
 	signal_fence();
 	slab->countdown -= (uint32_t)__builtin_popcountl(given);
@@ -254,7 +256,8 @@ bool slab_refill(struct slab *slab)
 /* What remote is to become when the slot is added to what is there. */
 static uint64_t remote_with(const struct slab *slab, uint64_t before, struct slot *slot)
 {
-	before &= ~REMOTE_FIRST;
+	if (before & REMOTE_FIRST)
+		before &= REMOTE_LAST;
 	if (!slab_is_linked(slab))
 		return before | 1UL << slab_index(slab, slot);
 	slot->next = linked_in(before);
@@ -313,13 +316,14 @@ void slab_await_last(struct slab *slab)
 
 bool slab_set_aside(struct slab *slab)
 {
+	uint64_t aside = REMOTE_FIRST | REMOTE_LAST | ++slab->aside;
 	uint64_t none = 0;
 
 	slab->kept = false;
 	slab->full = true;
 	slab->countdown = 1;
 	__atomic_store_n(&slab->due, slab->capacity, __ATOMIC_RELAXED);
-	if (__atomic_compare_exchange_n(&slab->remote, &none, REMOTE_FIRST | REMOTE_LAST, false,
+	if (__atomic_compare_exchange_n(&slab->remote, &none, aside, false,
 					__ATOMIC_RELEASE, __ATOMIC_RELAXED))
 		return true;
 	slab->full = false;
@@ -329,7 +333,7 @@ bool slab_set_aside(struct slab *slab)
 
 void slab_take_back(struct slab *slab)
 {
-	uint64_t aside = REMOTE_FIRST | REMOTE_LAST;
+	uint64_t aside = REMOTE_FIRST | REMOTE_LAST | slab->aside;
 
 	/* Should others have been faster, their slots are collected like any. */
 	__atomic_compare_exchange_n(&slab->remote, &aside, 0, false, __ATOMIC_RELAXED,

@@ -69,6 +69,7 @@ struct __attribute__((aligned(64))) slab {
 	uint64_t remote __attribute__((aligned(64)));	/* the same of what they gave back */
 	struct slab *mail;	/* the next one in the owner's mailbox */
 	uint32_t due;		/* with REMOTE_LAST: slots in remote when none is live */
+	uint32_t aside;		/* how often the slab has been put aside */
 	bool mailed;		/* is in the mailbox */
 
 	bool used_before;	/* a large block: as allocated, it may hold something */
@@ -84,7 +85,9 @@ struct __attribute__((aligned(64))) slab {
 
 /*
  * In remote, beside slots: whoever gives back the next slot, or the last live one,
- * has to tell; and how many slots are linked there.
+ * has to tell; and how many slots are linked there. As long as the next one has to,
+ * there are none, and below is slab->aside: somebody who saw an earlier time
+ * that the slab was aside must not take this one for it.
  */
 #define REMOTE_FIRST	(1UL << 63)
 #define REMOTE_LAST	(1UL << 62)
@@ -123,8 +126,9 @@ static inline bool slab_slot_is_free(const struct slab *slab, const void *ptr)
 
 	if (likely(slab_is_linked(slab)))
 		return ((const struct slot *)ptr)->mark == slot_mark(ptr);
-	bits = __atomic_load_n(&slab->vacant, __ATOMIC_RELAXED) |
-	       __atomic_load_n(&slab->remote, __ATOMIC_RELAXED);
+	bits = __atomic_load_n(&slab->remote, __ATOMIC_RELAXED);
+	bits = bits & REMOTE_FIRST ? 0 : bits;
+	bits |= __atomic_load_n(&slab->vacant, __ATOMIC_RELAXED);
 	if (HARDENED)
 		bits |= __atomic_load_n(&slab->resting, __ATOMIC_RELAXED);
 	return bits >> slab_index(slab, ptr) & 1;
@@ -245,7 +249,9 @@ static inline size_t slab_waiting(const struct slab *slab, uint64_t remote)
 {
 	uint64_t slots = remote;
 
-	slots &= ~(REMOTE_FIRST | REMOTE_LAST);
+	if (remote & REMOTE_FIRST)
+		return 0;
+	slots &= ~REMOTE_LAST;
 	return slab_is_linked(slab) ? slots / REMOTE_ONE : (size_t)__builtin_popcountl(slots);
 }
 
