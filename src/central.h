@@ -22,6 +22,9 @@ extern bool central_busy;
 /* Mixed into marks and canaries. Set with the first heap. */
 extern uintptr_t central_secret;
 
+/* Whether that has happened: some chunks and descriptors are in no list any more. */
+extern bool central_abandoned;
+
 /* Stores before it are made before those behind it, as a signal handler sees them. */
 static inline void signal_fence(void)
 {

@@ -17,6 +17,7 @@ __thread struct heap *heap_mine __attribute__((tls_model("initial-exec"))) = &he
 
 bool central_busy;
 uintptr_t central_secret;
+bool central_abandoned;
 
 /* Slabs in the mailboxes of heaps without a thread: so many may stay there. */
 #define IDLE_MAIL_MOST	64
@@ -151,9 +152,12 @@ static void after_fork(void)
 		idle = NULL;
 		idle_count = 0;
 		central_busy = false;
+		central_abandoned = true;
 	}
-	if (heap_mine->busy)
+	if (heap_mine->busy) {
 		heap_mine = &heap_none;
+		central_abandoned = true;
+	}
 }
 
 void heap_free_slow(struct heap *heap, struct slab *slab)
@@ -376,6 +380,12 @@ static void heap_leave(void *heap)
 	central_take();
 	idle_add(heap);
 	central_give();
+}
+
+void heap_walk_idle(void (*visit)(const struct heap *heap, void *arg), void *arg)
+{
+	for (const struct heap *heap = idle; heap; heap = heap->next)
+		visit(heap, arg);
 }
 
 /* Slots */

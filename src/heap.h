@@ -17,6 +17,7 @@
  *     slab_none where that list is empty.
  *  2. A slab is in its class's list exactly when it is not full.
  *  3. At most one slab of a class is kept.
+ *  4. The mailbox holds mailed slabs of this heap.
  */
 
 #ifndef HEAP_H
@@ -53,5 +54,8 @@ void heap_free_remote(struct slab *slab, void *slot);
 
 /* Gives empty slabs of the calling thread back. */
 void heap_trim(void);
+
+/* Calls visit for every heap whose thread has ended. Wants the lock. */
+void heap_walk_idle(void (*visit)(const struct heap *heap, void *arg), void *arg);
 
 #endif

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "audit.h"
 #include "check.h"
 #include "heap.h"
 #include "large.h"
@@ -73,9 +74,9 @@ static inline void *take_slot(size_t size)
 		if (likely(slab && slab->vacant))
 			return slab_pick(slab);
 	} else {
-		return large_alloc(size, GRAIN);
+		return audit_after(large_alloc(size, GRAIN));
 	}
-	return heap_alloc_slow(heap, size);
+	return audit_after(heap_alloc_slow(heap, size));
 }
 
 /* A canary wants the secret, which the first heap brings. */
@@ -113,6 +114,7 @@ static __attribute__((noinline)) void give_slow(struct slab *slab, void *ptr)
 		heap_free_remote(slab, ptr);
 	else
 		large_free(slab);
+	audit_after(NULL);
 	errno = error;
 }
 
@@ -181,7 +183,7 @@ OSMALLOC_API void *realloc(void *ptr, size_t size)
 	before = usable(slab);
 	if (fits_well(slab, size))
 		return ptr;
-	moved = large_resize(slab, size);
+	moved = audit_after(large_resize(slab, size));
 	if (moved)
 		return moved;
 	moved = size > before && size > SLOT_MOST && !HARDENED ? large_alloc_roomy(size) :
@@ -217,7 +219,9 @@ static void *take_aligned(size_t alignment, size_t size)
 		return take(size);
 	if (alignment <= UNIT && whole <= SLOT_MOST && rounded <= SLOT_MOST)
 		return hand_out(take_slot(rounded ? rounded : alignment));
-	return is_ready() ? hand_out(large_alloc(whole, alignment)) : NULL;
+	if (!is_ready())
+		return NULL;
+	return hand_out(audit_after(large_alloc(whole, alignment)));
 }
 
 OSMALLOC_API void *aligned_alloc(size_t alignment, size_t size)

@@ -6,11 +6,12 @@
  * keeps its pages for the next taker; once many are kept, the kernel gets all of
  * them in one go (span_purge).
  *
- * Invariants, which span_check() names:
+ * Invariants; span_check() names the first three, audit.h all of the allocator:
  *
  *  1. A unit is dirty only if it is not used.
  *  2. chunk.used_units, chunk.dirty_units and the totals are what the bitmaps say.
  *  3. No run of free units in a chunk is longer than chunk.room.
+ *  4. Each used unit is in the span of one slab, to which the page map leads from it.
  *
  * All functions want the lock of lock.h. Lengths are units.
  */

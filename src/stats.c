@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "audit.h"
 #include "central.h"
 #include "heap.h"
 #include "large.h"
@@ -123,6 +124,7 @@ OSMALLOC_API int malloc_trim(size_t pad)
 
 	(void)pad;
 	heap_trim();
+	audit_after(NULL);
 	central_take();
 	given = large_release() + span_purge(0);
 	central_give();

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "span.h"
+#include "audit.h"
 #include "stress.h"
 
 #define SHARED	512
@@ -108,7 +108,7 @@ int main(int argc, char **argv)
 		pthread_join(workers[i], NULL);
 	for (size_t i = 0; i < SHARED; i++)
 		drop(shared[i], false);
-	if (span_check())
-		complain(span_check());
+	if (audit_check())
+		complain(audit_check());
 	return 0;
 }

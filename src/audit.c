@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "audit.h"
+
+#include "central.h"
+#include "check.h"
+#include "heap.h"
+#include "os.h"
+
+/* What an audit knows so far. */
+struct audit {
+	const char *fault;
+	const void *where;
+	size_t used;			/* units in the spans of all slabs */
+	const struct heap *heap;	/* whose slabs are counted: */
+	size_t listed;			/* by their own word */
+};
+
+/* Remembers the first fault if the condition does not hold; whether it does. */
+static bool holds(struct audit *audit, bool condition, const char *fault, const void *where)
+{
+	if (!condition && !audit->fault) {
+		audit->fault = fault;
+		audit->where = where;
+	}
+	return condition;
+}
+
+/* Descriptors and the page map: under the lock nobody changes these */
+
+static bool unit_used(const struct chunk *chunk, uintptr_t address)
+{
+	size_t unit = (address - chunk->start) / UNIT;
+
+	return unit < chunk->units && chunk->used[unit / 64] >> unit % 64 & 1;
+}
+
+static void check_span(struct audit *audit, const struct slab *slab)
+{
+	uintptr_t end = slab->start + slab->units * UNIT;
+
+	audit->used += slab->units;
+	for (uintptr_t unit = slab->start; unit < end; unit += UNIT) {
+		holds(audit, unit_used(slab->chunk, unit), "span 4: unit of a slab not in use",
+		      slab);
+		holds(audit, pagemap_get((const void *)unit) == slab, "span 4: page map of a slab",
+		      slab);
+	}
+}
+
+static void check_mapping(struct audit *audit, const struct slab *slab)
+{
+	const struct slab *entered = slab->kept ? &slab_gone : slab;
+
+	holds(audit, pagemap_get((const void *)slab->start) == entered &&
+	      slab->size % UNIT == 0, "slab 1: mapping of a large block", slab);
+}
+
+static void check_descriptor(const struct slab *slab, void *arg)
+{
+	struct audit *audit = arg;
+	uint32_t carved = __atomic_load_n(&slab->carved, __ATOMIC_RELAXED);
+
+	holds(audit, carved <= slab->capacity, "slab 1: more carved than there are", slab);
+	if (!slab->chunk) {
+		check_mapping(audit, slab);
+		return;
+	}
+	holds(audit, slab->capacity * slab->size <= slab->units * UNIT,
+	      "slab 1: slots outside the span", slab);
+	check_span(audit, slab);
+	if (slab->owner && slab->owner == audit->heap)
+		audit->listed += !slab->full;
+}
+
+/* Slabs of a heap that nobody else is changing */
+
+/* Follows a list of free slots; how many there are, more than there can be if it has no end. */
+static uint32_t count_linked(struct audit *audit, const struct slab *slab, const struct slot *slot)
+{
+	uint32_t count = 0;
+
+	for (; slot && count <= slab->capacity; slot = slot->next, count++)
+		if (!holds(audit, slab_has_slot(slab, slot) && slab_slot_is_free(slab, slot),
+			   "slab 2: not a free slot in a list", slab))
+			break;
+	return count;
+}
+
+static uint64_t remote_of(const struct slab *slab)
+{
+	return __atomic_load_n(&slab->remote, __ATOMIC_ACQUIRE);
+}
+
+/* The free slots that a slab's vacant or remote tells of. */
+static uint32_t count_free(struct audit *audit, const struct slab *slab, uint64_t from)
+{
+	uint64_t slots = from & ~(REMOTE_FIRST | REMOTE_LAST);
+
+	if (slab_is_linked(slab))
+		return count_linked(audit, slab,
+				    (const struct slot *)(slots & (REMOTE_ONE - 1)));
+	holds(audit, slots >> slab->carved == 0, "slab 2: free slot that was never carved", slab);
+	return (uint32_t)__builtin_popcountl(slots);
+}
+
+/* Others go on giving back, in front of what is seen here. */
+static void check_listed(struct audit *audit, const struct slab *slab)
+{
+	uint64_t others = remote_of(slab);
+	uint32_t remote = count_free(audit, slab, others);
+	uint32_t free = count_free(audit, slab, slab->vacant);
+
+	holds(audit, free + remote <= slab->carved &&
+	      (slab_is_linked(slab) || !(others & slab->vacant)),
+	      "slab 2: a slot given back twice", slab);
+	holds(audit, slab->countdown == slab->carved - free + slab->kept, "slab 3: countdown",
+	      slab);
+	holds(audit, !(others & REMOTE_FIRST), "slab 4: listed, and said to be full", slab);
+}
+
+/* What is known of a full slab, from its descriptor alone: it is in no list. */
+static void check_full(const struct slab *slab, void *arg)
+{
+	struct audit *audit = arg;
+	uint64_t remote;
+	bool mailed;
+
+	if (!slab->owner || slab->owner != audit->heap || !slab->full)
+		return;
+	holds(audit, slab->carved == slab->capacity && !slab->vacant && !slab->kept,
+	      "slab 4: full, not all live", slab);
+	holds(audit, slab->countdown == 1, "slab 3: countdown of a full slab", slab);
+	remote = remote_of(slab);
+	mailed = __atomic_load_n(&slab->mailed, __ATOMIC_RELAXED);
+	holds(audit, remote & REMOTE_FIRST || mailed, "slab 4: full, freed into, and not mailed",
+	      slab);
+	count_free(audit, slab, remote);
+}
+
+/* How many slabs the list of a class has. */
+static size_t check_list(struct audit *audit, const struct heap *heap, unsigned int class)
+{
+	const struct slab *first = heap->lists[class];
+	const struct slab *before = first ? first->prev : NULL;
+	size_t length = 0, kept = 0;
+
+	for (const struct slab *slab = first; slab; slab = slab->next) {
+		if (!holds(audit, slab->owner == heap && slab->class == class && !slab->full &&
+			   slab->prev == before, "heap 2: list of a class", slab))
+			break;
+		check_listed(audit, slab);
+		before = slab;
+		kept += slab->kept;
+		length++;
+	}
+	holds(audit, !first || first->prev == before, "heap 2: last of a class", heap);
+	holds(audit, kept == heap->keeps[class], "heap 3: kept slabs of a class", heap);
+	return length;
+}
+
+static void check_direct(struct audit *audit, const struct heap *heap)
+{
+	for (size_t i = 0; i <= LINKED_MOST / GRAIN; i++) {
+		const struct slab *first = heap->lists[class_of(i * GRAIN)];
+
+		holds(audit, heap->direct[i] == (first ? first : heap_none.direct[0]),
+		      "heap 1: direct slab", heap);
+	}
+}
+
+/* Where there are other threads, one of them may be taking the mail out (close_left()). */
+static void check_mailbox(struct audit *audit, const struct heap *heap)
+{
+	const struct slab *slab = os_single_threaded() ? heap->mailbox : NULL;
+
+	for (; slab; slab = slab->mail)
+		if (!holds(audit, slab->owner == heap && slab->mailed, "heap 4: mail", slab))
+			break;
+}
+
+static void check_heap(const struct heap *heap, void *arg)
+{
+	struct audit *audit = arg;
+	size_t listed = 0;
+
+	for (unsigned int class = 0; class < CLASSES; class++)
+		listed += check_list(audit, heap, class);
+	check_direct(audit, heap);
+	check_mailbox(audit, heap);
+	audit->heap = heap;
+	audit->listed = 0;
+	audit->used = 0;
+	slab_walk(check_descriptor, audit);
+	slab_walk(check_full, audit);
+	holds(audit, listed == audit->listed, "heap 2: slab in no list", heap);
+}
+
+static struct audit audit_all(void)
+{
+	struct audit audit = { .fault = NULL };
+	const char *fault;
+
+	central_take();
+	fault = span_check();
+	holds(&audit, !fault, fault, NULL);
+	slab_walk(check_descriptor, &audit);
+	holds(&audit, audit.used == span_totals.used, "span 4: used units of no slab", NULL);
+	if (heap_mine != &heap_none)
+		check_heap(heap_mine, &audit);
+	heap_walk_idle(check_heap, &audit);
+	central_give();
+	return audit;
+}
+
+const char *audit_check(void)
+{
+	return central_abandoned ? NULL : audit_all().fault;
+}
+
+void audit_now(void)
+{
+	struct audit audit = { .fault = NULL };
+
+	if (!central_abandoned)
+		audit = audit_all();
+	if (audit.fault)
+		check_report("osmalloc", "audit", audit.fault, audit.where);
+}

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+/*
+ * Each invariant of the production allocator, broken on purpose, for the audit to
+ * name. The allocator is compiled into this program under other names (test_audit.py).
+ * Prints a line for each case: its name, the invariant that it breaks, what the
+ * audit says.
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "audit.h"
+#include "heap.h"
+
+/* Slabs with live and free slots, linked and as bits, with none free, of one slot in a span and in a mapping. */
+static struct slab *some, *bits, *full, *large, *mapped;
+static struct slot *gone;	/* a free slot of the first */
+
+struct fault {
+	const char *name;
+	const char *invariant;
+};
+
+static void set_up(void)
+{
+	void *first = malloc(500);
+	void *last = malloc(4000);
+
+	gone = malloc(500);
+	free(gone);
+	some = pagemap_get(first);
+	first = malloc(3000);
+	bits = pagemap_get(first);
+	malloc(3000);
+	free(first);
+	full = pagemap_get(last);
+	while (pagemap_get(last) == full)
+		last = malloc(4000);
+	large = pagemap_get(malloc(200000));
+	mapped = pagemap_get(malloc(8 << 20));
+}
+
+static struct fault in_spans(int number)
+{
+	struct chunk *chunk = full->chunk;
+
+	switch (number) {
+	case 0:
+		chunk->dirty[0] = ~0UL;
+		return (struct fault){ "dirty and used", "span 1" };
+	case 1:
+		chunk->used_units++;
+		return (struct fault){ "units of a chunk", "span 2" };
+	case 2:
+		span_totals.mapped++;
+		return (struct fault){ "mapped units", "span 2" };
+	case 3:
+		pagemap_set(some->start + UNIT, UNIT, &slab_gone);
+		return (struct fault){ "a unit of no slab", "span 4" };
+	case 4:
+		large->start = 0;
+		return (struct fault){ "a span of no slab", "span 4" };
+	case 5:
+		large->units++;
+		return (struct fault){ "a span too long", "span 4" };
+	case 6:
+		mapped->size++;
+		return (struct fault){ "a mapping's length", "slab 1" };
+	case 7:
+		chunk->room = 0;
+		return (struct fault){ "room for nothing", "span 3" };
+	default:
+		return (struct fault){ NULL, NULL };
+	}
+}
+
+static struct fault in_slabs(int number)
+{
+	switch (number) {
+	case 0:
+		some->carved = some->capacity + 1;
+		return (struct fault){ "more carved than there are", "slab 1" };
+	case 1:
+		some->capacity *= 2;
+		return (struct fault){ "slots behind the span", "slab 1" };
+	case 2:
+		gone->mark = 0;
+		return (struct fault){ "no mark", "slab 2" };
+	case 3:
+		gone->next = (struct slot *)((char *)gone + 8);
+		return (struct fault){ "a link into a slot", "slab 2" };
+	case 4:
+		gone->next = gone;
+		return (struct fault){ "a circle", "slab 2" };
+	case 5:
+		some->remote = some->vacant;
+		return (struct fault){ "given back twice", "slab 2" };
+	case 6:
+		some->countdown++;
+		return (struct fault){ "countdown", "slab 3" };
+	case 7:
+		full->countdown++;
+		return (struct fault){ "countdown of a full slab", "slab 3" };
+	case 8:
+		bits->vacant |= 1UL << bits->carved;
+		return (struct fault){ "a free slot that was never carved", "slab 2" };
+	case 9:
+		bits->remote = bits->vacant;
+		return (struct fault){ "a bit set twice", "slab 2" };
+	default:
+		return (struct fault){ NULL, NULL };
+	}
+}
+
+static struct fault in_full_slabs(int number)
+{
+	switch (number) {
+	case 0:
+		some->remote = REMOTE_FIRST;
+		return (struct fault){ "listed, yet aside", "slab 4" };
+	case 1:
+		full->carved--;
+		return (struct fault){ "full, yet not carved", "slab 4" };
+	case 2:
+		full->remote = 0;
+		return (struct fault){ "aside, and nobody is to say so", "slab 4" };
+	case 3:
+		full->remote = REMOTE_LAST | 1;
+		return (struct fault){ "freed into, and not mailed", "slab 4" };
+	case 4:
+		full->vacant = 1;
+		return (struct fault){ "full, with a free slot", "slab 4" };
+	default:
+		return (struct fault){ NULL, NULL };
+	}
+}
+
+static struct fault in_heaps(int number)
+{
+	struct heap *heap = heap_mine;
+
+	switch (number) {
+	case 0:
+		heap->direct[2] = some;
+		return (struct fault){ "a direct slab of another class", "heap 1" };
+	case 1:
+		heap->lists[full->class]->next = full;
+		return (struct fault){ "a full slab in a list", "heap 2" };
+	case 2:
+		full->full = false;
+		return (struct fault){ "a slab in no list", "heap 2" };
+	case 3:
+		heap->keeps[some->class] = true;
+		return (struct fault){ "a slab kept that is not", "heap 3" };
+	case 4:
+		heap->mailbox = some;
+		return (struct fault){ "mail without its sign", "heap 4" };
+	case 5:
+		large->mailed = true;
+		heap->mailbox = large;
+		return (struct fault){ "mail of another heap", "heap 4" };
+	default:
+		return (struct fault){ NULL, NULL };
+	}
+}
+
+static void show(struct fault (*break_one)(int number), int number)
+{
+	struct fault fault;
+	const char *before, *said;
+
+	set_up();
+	before = audit_check();
+	fault = break_one(number);
+	if (!fault.name)
+		_exit(1);
+	said = before ? before : audit_check();
+	printf("%s\t%s\t%s\n", fault.name, fault.invariant, said ? said : "nothing");
+	fflush(stdout);
+	_exit(0);
+}
+
+/* Each case in a process of its own; they end with the first number that is none. */
+int main(void)
+{
+	struct fault (*const all[])(int number) = {
+		in_spans, in_slabs, in_full_slabs, in_heaps
+	};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		for (int number = 0, status = 0; status == 0; number++) {
+			if (fork() == 0)
+				show(all[i], number);
+			wait(&status);
+		}
+	return 0;
+}

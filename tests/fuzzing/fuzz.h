@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * The fuzz driver: bytes become calls of either allocator, and every answer is
+ * held against a shadow of the blocks.
+ *
+ *	family.c	the two allocators as tables of functions
+ *	wrong.c		mistakes that can be planted into the first
+ *	refuse.c	the allocators' system calls: counted, and refused when told so
+ *	shadow.c	live blocks, what is in them, what may be asked of a new one
+ *	threads.c	threads that act for the main one, one at a time
+ *	operations.c	the operations
+ *	process.c	those in a child: fork, misuse
+ *	input.c		input to operations; LLVMFuzzerTestOneInput()
+ *	main.c		everything without a fuzzing compiler: files, seeds, refusals
+ *
+ * Input: its first byte chooses the allocator (even: osmalloc, odd: osmem), and
+ * each 8 bytes after it are an operation, see struct operation. Any bytes are valid.
+ */
+
+#ifndef FUZZ_H
+#define FUZZ_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* An allocator. What the contract allocator does not have is NULL there. */
+struct family {
+	const char *name;
+	size_t grain;			/* every block is aligned to it */
+	bool zero_is_null;		/* size 0: NULL, and no error */
+	void *(*malloc)(size_t size);
+	void *(*calloc)(size_t nmemb, size_t size);
+	void *(*realloc)(void *ptr, size_t size);
+	void (*free)(void *ptr);
+	const char *(*check)(void);	/* the audit */
+	void *(*reallocarray)(void *ptr, size_t nmemb, size_t size);
+	void *(*aligned_alloc)(size_t alignment, size_t size);
+	void *(*memalign)(size_t alignment, size_t size);
+	int (*posix_memalign)(void **memptr, size_t alignment, size_t size);
+	void *(*valloc)(size_t size);
+	void *(*pvalloc)(size_t size);
+	void (*free_sized)(void *ptr, size_t size);
+	void (*free_aligned_sized)(void *ptr, size_t alignment, size_t size);
+	size_t (*usable)(void *ptr);
+	int (*trim)(size_t pad);
+};
+
+extern const struct family osmalloc_family;
+extern const struct family osmem_family;
+
+/* wrong.c: the same, or the build's mistake in front of it. */
+const struct family *with_mistake(const struct family *family_given);
+
+/* The one that is being fuzzed. */
+extern const struct family *family;
+
+/* ---- refuse.c ---- */
+
+/* System calls that the allocators made so far, and how many of them were refused. */
+extern unsigned long system_calls, refusals;
+
+/* From the first-th call on, counted from now, so many are refused. */
+void refuse(unsigned long first, unsigned long count);
+
+/* Memory that children share, zeroed, or NULL; no system call of the allocators. */
+void *shared_memory(size_t length);
+
+/* ---- shadow.c ---- */
+
+#define BLOCKS	8192
+
+struct block {
+	unsigned char *ptr;
+	size_t size;		/* as asked for */
+	size_t usable;
+	uint64_t seed;		/* of what is in it */
+};
+
+/* Says what is wrong and aborts. */
+_Noreturn void complain(const char *what, const void *where);
+
+/* What the complaint says about the operation that runs. */
+extern char context[200];
+
+size_t live_count(void);
+size_t live_bytes(void);
+struct block *live_block(size_t number);	/* number is taken modulo their count, not 0 */
+bool has_room(void);
+
+/*
+ * Enters a new block, which must be aligned, overlap no other and be zero if that
+ * was promised. All of it is written to.
+ */
+void shadow_add(void *ptr, size_t size, size_t alignment, bool zero);
+
+/* The block's contents must be there: the first so many bytes, at most all. */
+void shadow_verify(const struct block *block, size_t bytes);
+
+/* The block is where ptr is now, with this size; it kept what fits. */
+void shadow_move(struct block *block, void *ptr, size_t size);
+
+/* The block is no more. */
+void shadow_remove(struct block *block);
+
+/* Verifies all blocks. */
+void shadow_verify_all(void);
+
+/* Forgets everything, for the next input. */
+void shadow_reset(void);
+
+/* Whether some live block has this address in it. */
+bool shadow_covers(const void *address);
+
+/* ---- threads.c ---- */
+
+#define HELPERS	3
+
+/* Has the work done by a helper, which is started if it is not there, and waits for it. */
+void helper_do(unsigned int helper, void (*work)(void *arg), void *arg);
+
+/* Ends the helper if it is there. */
+void helper_end(unsigned int helper);
+
+/* ---- operations.c ---- */
+
+struct operation {
+	uint8_t code;		/* modulo the number of kinds */
+	uint8_t thread;		/* the main one up to MAIN_MOST, else a helper */
+	uint16_t which;		/* block, alignment or count */
+	uint16_t amount;	/* a size, see size_of() */
+	uint16_t extra;
+};
+
+#define MAIN_MOST	159
+
+enum code {
+	MALLOC, CALLOC, REALLOC, FREE, ALIGNED_ALLOC, POSIX_MEMALIGN, MEMALIGN, VALLOC, PVALLOC,
+	REALLOCARRAY, USABLE, TRIM, FREE_SIZED, MANY, FREE_MANY, REFUSE, END_THREAD, FORK, MISUSE,
+	CODES
+};
+
+/* A size for 16 bits: mostly small, sometimes near a power of two, large or impossible. */
+size_t size_of(uint16_t amount);
+
+/* Does it, checks everything about it, audits. */
+void operation_run(const struct operation *operation);
+
+/* Frees what is left. */
+void operations_end(void);
+
+/* ---- process.c ---- */
+
+/* If the operation is FORK or MISUSE: does it in a child. */
+void process_act(const struct operation *operation);
+
+/* This pointer is about to be given back. */
+void misuse_remember(void *ptr);
+
+/* For the next input. */
+void process_reset(void);
+
+/* ---- input.c ---- */
+
+extern bool verbose;		/* prints every operation */
+extern bool fixed_refusals;	/* REFUSE does nothing: what is refused was said before */
+extern unsigned long operations;	/* so many were run */
+
+/* Runs one input from beginning to end; complains and aborts if something is wrong. */
+void input_run(const uint8_t *data, size_t size);
+
+#endif

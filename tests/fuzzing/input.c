@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "fuzz.h"
+
+#include <string.h>
+
+const struct family *family;
+bool verbose;
+bool fixed_refusals;
+unsigned long operations;
+
+void input_run(const uint8_t *data, size_t size)
+{
+	struct operation operation;
+
+	if (size == 0)
+		return;
+	family = with_mistake(data[0] % 2 ? &osmem_family : &osmalloc_family);
+	shadow_reset();
+	for (size_t at = 1; at + sizeof(operation) <= size; at += sizeof(operation)) {
+		memcpy(&operation, data + at, sizeof(operation));
+		operation_run(&operation);
+		operations++;
+	}
+	operations_end();
+}
+
+/* The name that libFuzzer calls. */
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	input_run(data, size);
+	return 0;
+}

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The production allocator's audit names what is broken; debug builds ask it after slow steps."""
+
+import re
+import signal
+import subprocess
+
+import pytest
+
+from conftest import ROOT
+from test_stress import family_arguments
+
+CASES = 29
+
+# A free slot's link is made to lead nowhere; the calls after it are slow ones, or fast.
+PROGRAM = """
+#include <stdlib.h>
+#include <malloc.h>
+
+int main(void)
+{
+    void *volatile live = malloc(100), *volatile other = malloc(100);
+    void **volatile freed = malloc(100);
+    void *volatile last = malloc(3000), *volatile large = malloc(1 << 19);
+    void *volatile mapping = malloc(1 << 21);
+
+    free(freed);
+    ((void **)freed)[1] = NULL;
+    %s;
+    return 0;
+}
+"""
+SLOW = {
+    "another class": "live = malloc(1000)",
+    "emptied": "free(last)",
+    "span": "live = malloc(600000)",
+    "mapping": "live = malloc(1 << 22)",
+    "large": "free(large)",
+    "resize": "mapping = realloc(mapping, 1 << 23)",
+    "trim": "malloc_trim(0)",
+    "aligned": "live = aligned_alloc(1 << 16, 10)",
+}
+FAST = {"same class": "other = malloc(100)", "free": "free(live)"}
+
+
+@pytest.fixture(scope="module")
+def faults(tmp_path_factory):
+    """(name, invariant, what the audit said) of all of audit_faults.c's cases."""
+    program = tmp_path_factory.mktemp("audit") / "audit_faults"
+    subprocess.run(["gcc", "-O1", "-g", "-Wall", "-Wextra", "-Werror", f"-I{ROOT / 'utils'}",
+                    *family_arguments(), ROOT / "tests/audit_faults.c",
+                    ROOT / "utils/printf.c", "-pthread", "-o", program], check=True)
+    done = subprocess.run([program], capture_output=True, text=True, timeout=60, check=True)
+    return [line.split("\t") for line in done.stdout.splitlines()]
+
+
+def test_every_fault_is_named(faults):
+    wrong = [fault for fault in faults if not fault[2].startswith(fault[1] + ": ")]
+    assert wrong == []
+    assert len(faults) == CASES
+
+
+def test_every_invariant_of_the_headers_is_broken_once(faults):
+    """And the audit has no number that the headers do not explain."""
+    numbers = set()
+    for header in ("span", "slab", "heap"):
+        text = (ROOT / f"src/{header}.h").read_text().split("Invariants", 1)[1].split("*/")[0]
+        numbers.update(f"{header} {number}" for number in re.findall(r"^ \*  (\d+)\. ", text, re.M))
+    audits = (ROOT / "src/audit.c").read_text() + (ROOT / "src/span.c").read_text()
+    assert {invariant for _, invariant, _ in faults} == numbers
+    assert set(re.findall(r'"((?:span|slab|heap) \d+): ', audits)) == numbers
+
+
+@pytest.fixture(scope="module")
+def run(library, tmp_path_factory):
+    """A function: call, whether with a debug build -> the completed process."""
+    place = tmp_path_factory.mktemp("debug")
+    subprocess.run(["make", "-s", "-C", ROOT / "src", "debug", f"DEBUG={place}"], check=True)
+
+    def build_and_run(call, debug):
+        (place / "program.c").write_text(PROGRAM % call)
+        subprocess.run(["gcc", "-w", "-fno-builtin", place / "program.c", "-o", place / "program",
+                        (place if debug else library) / "libosmalloc.a", "-pthread"], check=True)
+        return subprocess.run([place / "program"], capture_output=True, text=True, check=False)
+    return build_and_run
+
+
+@pytest.mark.parametrize("call", SLOW.values(), ids=list(SLOW))
+def test_a_debug_build_names_the_broken_invariant(run, call):
+    done = run(call, debug=True)
+    assert done.returncode == -signal.SIGABRT
+    assert re.fullmatch(r"osmalloc: audit\(\): slab 2: not a free slot in a list 0x\w+\n",
+                        done.stderr)
+
+
+@pytest.mark.parametrize("call", FAST.values(), ids=list(FAST))
+def test_a_fast_call_is_not_audited(run, call):
+    assert run(call, debug=True).returncode == 0
+
+
+@pytest.mark.parametrize("call", [SLOW["span"], SLOW["trim"]], ids=["span", "trim"])
+def test_other_builds_do_not_audit(run, call):
+    assert run(call, debug=False).returncode == 0

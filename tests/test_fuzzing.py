@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The fuzz driver (fuzzing/fuzz.h): its corpus, a number of seeded inputs, and refused system calls.
+
+Every input here is the same every time; `make fuzz` makes others, for as long as wanted. The
+second half shows that the driver notices mistakes: planted in front of the library (wrong.c), and
+made in its source.
+"""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from conftest import ROOT
+from fuzzing import build
+
+CORPUS = sorted((ROOT / "tests/fuzzing/corpus").iterdir())
+INPUTS = {"debug": 30, "plain": 80}
+REFUSING = {"debug": 3, "plain": 8}       # inputs of which each system call is refused in turn
+LEAST_REFUSED = {"debug": 100, "plain": 500}
+
+MISTAKES = re.findall(r"^\t([A-Z_]+)(?: = 1)?,\t+/\*", (build.HERE / "wrong.c").read_text(), re.M)
+SAID = {
+    "OVERLAP": "overlaps a live block", "UNALIGNED": "not aligned", "NOT_ZERO": "not zero",
+    "COPY": "contents lost", "NEIGHBOUR": "contents changed", "ERRNO": "errno changed",
+    "NO_ERRNO": "NULL without ENOMEM", "GRANTS": "impossible size granted",
+    "GIVES_UP": "NULL although there is memory", "LESS": "usable size below the request",
+    "CHANGES": "usable size", "MOVES": "moved although it fits",
+    "SPOILS": "contents changed", "ANY_POWER": "no EINVAL", "MEMPTR": "pointer changed on error",
+    "FREE_ERRNO": "errno changed", "QUIET": "misuse not noticed", "CHILD": "the child failed",
+    "CRASH": "killed by signal 11", "HANGS": "killed by signal 14",
+}
+
+# Mistakes in the source: file, text, what takes its place, what the driver says, more arguments.
+WRONG_SOURCES = {
+    "span not entered": ("slab.c", "pagemap_set(span.start, span.units * UNIT, slab);", "",
+                         "invalid pointer|span 3"),
+    "mail unread": ("heap.c", "slab_take_back(slab);\n\t\t\tlist_add(heap, slab);",
+                    "slab_take_back(slab);", "heap 2"),
+    "collected and not counted": ("slab.c", "\t\tslab->countdown--;\n\t\tslot = next;",
+                                  "\t\tslot = next;", "slab 3"),
+    "contents of a kept mapping": ("large.h", "slab->length && !slab->used_before",
+                                   "slab->length", "not zero"),
+    "span lost for want of a descriptor": ("slab.c", "\t\tspan_give(span);\n\t}\n\tcentral_give",
+                                           "\t}\n\tcentral_give", "span 3", "--refuse-each"),
+}
+
+
+def run(program, *arguments, folder):
+    """The finished driver, findings in the folder."""
+    return subprocess.run([program, "--out", folder, *arguments], capture_output=True, text=True,
+                          timeout=300)
+
+
+def numbers(done):
+    """What the driver's last line counts: inputs, runs, operations, refusals."""
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("no finding: ")
+    return [int(number) for number in re.findall(r"\d+", done.stdout)]
+
+
+@pytest.fixture(scope="module")
+def drivers(tmp_path_factory):
+    """Name of a build -> the driver."""
+    return {name: build.build(name, tmp_path_factory.mktemp(name)) for name in INPUTS}
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_the_corpus_has_no_finding(drivers, name, tmp_path):
+    done = run(drivers[name], *CORPUS, folder=tmp_path)
+    assert numbers(done)[0] == len(CORPUS) > 30
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_seeded_inputs_have_no_finding(drivers, name, tmp_path):
+    done = run(drivers[name], "--seed=1", f"--inputs={INPUTS[name]}", folder=tmp_path)
+    inputs, runs, operations, refused = numbers(done)
+    assert inputs == runs == INPUTS[name]
+    assert operations > 50 * inputs and refused > inputs
+
+
+@pytest.mark.parametrize("name", REFUSING)
+def test_every_system_call_refused(drivers, name, tmp_path, capsys):
+    """The k-th one, for every k, and the k-th to k+2nd; then all goes on."""
+    done = run(drivers[name], "--seed=2", "--refuse-each", f"--inputs={REFUSING[name]}",
+               folder=tmp_path)
+    inputs, runs, _, refused = numbers(done)
+    with capsys.disabled():
+        print(f"\n{name}: {inputs} inputs, {runs} runs with {refused} refused system calls")
+    assert refused >= runs - inputs >= LEAST_REFUSED[name]
+
+
+# ---- mistakes are noticed -------------------------------------------------------------------
+
+def test_mistakes_are_named():
+    assert MISTAKES == list(SAID)
+
+
+@pytest.mark.parametrize("mistake", SAID)
+def test_a_mistake_is_noticed(drivers, mistake, tmp_path):
+    wrong = build.build_with_mistake(mistake, drivers["plain"].parent, tmp_path / "wrong")
+    done = run(wrong, "--seed=3", "--inputs=300", "--whole", "--limit=2", folder=tmp_path)
+    assert done.returncode == 1, done.stdout
+    assert SAID[mistake] in done.stderr
+
+
+def test_a_finding_is_made_shorter_and_can_be_run_again(drivers, tmp_path):
+    wrong = build.build_with_mistake("COPY", drivers["plain"].parent, tmp_path / "wrong")
+    done = run(wrong, "--seed=3", "--inputs=300", folder=tmp_path)
+    count, path, again = re.search(r"^fuzz: (\d+) operations in (\S+); again: (.*)$", done.stderr,
+                                   re.M).groups()
+    assert int(count) <= 3 and Path(path).stat().st_size < 32
+    repeated = subprocess.run(again.split(), capture_output=True, text=True)
+    assert repeated.returncode < 0
+    assert "contents lost" in repeated.stderr
+
+
+@pytest.mark.parametrize("wrong", WRONG_SOURCES)
+def test_a_mistake_in_the_source_is_noticed(wrong, tmp_path):
+    file, text, other, said, *more = WRONG_SOURCES[wrong]
+    for folder in ("src", "utils"):
+        shutil.copytree(ROOT / folder, tmp_path / folder,
+                        ignore=shutil.ignore_patterns("*.o", "*.so", "*.a", "debug"))
+    source = (tmp_path / "src" / file).read_text()
+    assert source.count(text) == 1, f"{file} has changed: mend WRONG_SOURCES"
+    (tmp_path / "src" / file).write_text(source.replace(text, other))
+    driver = build.build("debug", tmp_path / "out", tmp_path / "src")
+    done = run(driver, "--seed=4", "--inputs=300", "--whole", *more, folder=tmp_path)
+    assert done.returncode == 1, done.stdout
+    assert re.search(said, done.stderr)
+
+
+# ---- the command ----------------------------------------------------------------------------
+
+def test_input_comes_on_stdin_as_well(drivers):
+    done = subprocess.run([drivers["plain"], "-v"], input=b"\0" + bytes(8), capture_output=True)
+    assert done.returncode == 0
+    assert done.stderr.startswith(b"malloc(0)\n")
+
+
+@pytest.mark.parametrize("arguments, said", [
+    (["--nonsense"], "usage: "), (["/nowhere/input"], "/nowhere/input: cannot read: No such"),
+])
+def test_wrong_arguments_are_explained(drivers, arguments, said):
+    done = subprocess.run([drivers["plain"], *arguments], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert said in done.stderr
