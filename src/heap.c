@@ -417,6 +417,7 @@ static struct slab *find_slab(struct heap *heap, unsigned int class)
 void *heap_alloc_slow(struct heap *heap, size_t size)
 {
 	unsigned int class = class_of(size);
+	int error = errno;
 	struct slab *slab;
 
 	if (heap == &heap_none)
@@ -427,7 +428,11 @@ void *heap_alloc_slow(struct heap *heap, size_t size)
 		slab = find_slab(heap, class);
 		finish(heap);
 	}
-	return slab ? slab_take(slab) : NULL;
+	if (!slab)
+		return NULL;
+	/* Not everything that the kernel refused on the way is a failure. */
+	errno = error;
+	return slab_take(slab);
 }
 
 void heap_trim(void)

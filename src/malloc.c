@@ -169,6 +169,7 @@ static bool fits_well(struct slab *slab, size_t size)
 
 OSMALLOC_API void *realloc(void *ptr, size_t size)
 {
+	int error = errno;
 	struct slab *slab;
 	size_t before;
 	void *moved;
@@ -192,8 +193,11 @@ OSMALLOC_API void *realloc(void *ptr, size_t size)
 		memcpy(moved, ptr, size < before ? size : before);
 		give(slab, ptr);
 	}
+	if (moved || size > before)
+		return moved;
 	/* A block that cannot be made smaller is large enough. */
-	return moved || size > before ? moved : ptr;
+	errno = error;
+	return ptr;
 }
 
 OSMALLOC_API void *reallocarray(void *ptr, size_t nmemb, size_t size)
