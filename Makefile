@@ -34,8 +34,9 @@ tests: deps ## the tests of my_alloc and memory_allocator: docs/doors.md
 stress: deps ## threads, fork, refused memory, 20 times as long: STRESS=100 for more
 	@STRESS=$(STRESS) "$(PYTHON)" -m pytest -q tests/test_stress.py tests/test_failures.py
 
-fuzz: deps ## random call sequences against the model: SECONDS=3600 for an hour
-	@"$(PYTHON)" tests/fuzz.py --seconds $(SECONDS)
+fuzz: deps ## random calls of both allocators, half of them by the model: SECONDS=3600
+	@"$(PYTHON)" tests/fuzz.py --seconds $$(($(SECONDS) / 2))
+	@"$(PYTHON)" tests/fuzzing/run.py --seconds $$(($(SECONDS) / 2))
 
 mutants: deps ## mistakes in the library, one at a time, and what notices them: docs/mutants.md
 	@"$(PYTHON)" tests/mutate.py --markdown docs/mutants.md

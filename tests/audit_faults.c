@@ -15,7 +15,7 @@
 #include "audit.h"
 #include "heap.h"
 
-/* Slabs with live and free slots, linked and as bits, with none free, of one slot in a span and in a mapping. */
+/* Slabs with linked slots, with bits, with none free; of one slot in a span, in a mapping. */
 static struct slab *some, *bits, *full, *large, *mapped;
 static struct slot *gone;	/* a free slot of the first */
 
@@ -34,8 +34,9 @@ static void set_up(void)
 	some = pagemap_get(first);
 	first = malloc(3000);
 	bits = pagemap_get(first);
-	malloc(3000);
+	last = malloc(3000);
 	free(first);
+	last = malloc(4000);
 	full = pagemap_get(last);
 	while (pagemap_get(last) == full)
 		last = malloc(4000);

@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The fuzz driver (fuzzing/fuzz.h): its corpus, a number of seeded inputs, and refused system calls.
+"""The fuzz driver (fuzzing/fuzz.h): its corpus, some seeded inputs, and refused system calls.
 
 Every input here is the same every time; `make fuzz` makes others, for as long as wanted. The
-second half shows that the driver notices mistakes: planted in front of the library (wrong.c), and
-made in its source.
+second half shows that the driver notices mistakes, planted in front of the library (wrong.c).
 """
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -17,9 +15,9 @@ from conftest import ROOT
 from fuzzing import build
 
 CORPUS = sorted((ROOT / "tests/fuzzing/corpus").iterdir())
-INPUTS = {"debug": 30, "plain": 80}
-REFUSING = {"debug": 3, "plain": 8}       # inputs of which each system call is refused in turn
-LEAST_REFUSED = {"debug": 100, "plain": 500}
+INPUTS = {"debug": 20, "plain": 60}
+REFUSING = {"plain": 8}        # inputs of which each system call is refused in turn
+LEAST_REFUSED = {"plain": 300}
 
 MISTAKES = re.findall(r"^\t([A-Z_]+)(?: = 1)?,\t+/\*", (build.HERE / "wrong.c").read_text(), re.M)
 SAID = {
@@ -31,20 +29,6 @@ SAID = {
     "SPOILS": "contents changed", "ANY_POWER": "no EINVAL", "MEMPTR": "pointer changed on error",
     "FREE_ERRNO": "errno changed", "QUIET": "misuse not noticed", "CHILD": "the child failed",
     "CRASH": "killed by signal 11", "HANGS": "killed by signal 14",
-}
-
-# Mistakes in the source: file, text, what takes its place, what the driver says, more arguments.
-WRONG_SOURCES = {
-    "span not entered": ("slab.c", "pagemap_set(span.start, span.units * UNIT, slab);", "",
-                         "invalid pointer|span 3"),
-    "mail unread": ("heap.c", "slab_take_back(slab);\n\t\t\tlist_add(heap, slab);",
-                    "slab_take_back(slab);", "heap 2"),
-    "collected and not counted": ("slab.c", "\t\tslab->countdown--;\n\t\tslot = next;",
-                                  "\t\tslot = next;", "slab 3"),
-    "contents of a kept mapping": ("large.h", "slab->length && !slab->used_before",
-                                   "slab->length", "not zero"),
-    "span lost for want of a descriptor": ("slab.c", "\t\tspan_give(span);\n\t}\n\tcentral_give",
-                                           "\t}\n\tcentral_give", "span 3", "--refuse-each"),
 }
 
 
@@ -115,21 +99,6 @@ def test_a_finding_is_made_shorter_and_can_be_run_again(drivers, tmp_path):
     repeated = subprocess.run(again.split(), capture_output=True, text=True)
     assert repeated.returncode < 0
     assert "contents lost" in repeated.stderr
-
-
-@pytest.mark.parametrize("wrong", WRONG_SOURCES)
-def test_a_mistake_in_the_source_is_noticed(wrong, tmp_path):
-    file, text, other, said, *more = WRONG_SOURCES[wrong]
-    for folder in ("src", "utils"):
-        shutil.copytree(ROOT / folder, tmp_path / folder,
-                        ignore=shutil.ignore_patterns("*.o", "*.so", "*.a", "debug"))
-    source = (tmp_path / "src" / file).read_text()
-    assert source.count(text) == 1, f"{file} has changed: mend WRONG_SOURCES"
-    (tmp_path / "src" / file).write_text(source.replace(text, other))
-    driver = build.build("debug", tmp_path / "out", tmp_path / "src")
-    done = run(driver, "--seed=4", "--inputs=300", "--whole", *more, folder=tmp_path)
-    assert done.returncode == 1, done.stdout
-    assert re.search(said, done.stderr)
 
 
 # ---- the command ----------------------------------------------------------------------------

@@ -9,22 +9,6 @@
 
 #include "osmem.h"
 
-void *family_malloc(size_t size);
-void *family_calloc(size_t nmemb, size_t size);
-void *family_realloc(void *ptr, size_t size);
-void family_free(void *ptr);
-void *family_reallocarray(void *ptr, size_t nmemb, size_t size);
-void *family_aligned_alloc(size_t alignment, size_t size);
-void *family_memalign(size_t alignment, size_t size);
-int family_posix_memalign(void **memptr, size_t alignment, size_t size);
-void *family_valloc(size_t size);
-void *family_pvalloc(size_t size);
-void family_free_sized(void *ptr, size_t size);
-void family_free_aligned_sized(void *ptr, size_t alignment, size_t size);
-size_t family_malloc_usable_size(void *ptr);
-int family_malloc_trim(size_t pad);
-const char *audit_check(void);
-
 const struct family osmalloc_family = {
 	.name = "osmalloc",
 	.grain = 16,

@@ -11,7 +11,7 @@
  *	threads.c	threads that act for the main one, one at a time
  *	operations.c	the operations
  *	process.c	those in a child: fork, misuse
- *	input.c		input to operations; LLVMFuzzerTestOneInput()
+ *	input.c		input to operations, also for libFuzzer
  *	main.c		everything without a fuzzing compiler: files, seeds, refusals
  *
  * Input: its first byte chooses the allocator (even: osmalloc, odd: osmem), and
@@ -24,6 +24,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* An allocator. What the contract allocator does not have is NULL there. */
 struct family {
@@ -56,7 +57,38 @@ const struct family *with_mistake(const struct family *family_given);
 /* The one that is being fuzzed. */
 extern const struct family *family;
 
+/* Under these names osmalloc is linked in (build.py). */
+void *family_malloc(size_t size);
+void *family_calloc(size_t nmemb, size_t size);
+void *family_realloc(void *ptr, size_t size);
+void family_free(void *ptr);
+void *family_reallocarray(void *ptr, size_t nmemb, size_t size);
+void *family_aligned_alloc(size_t alignment, size_t size);
+void *family_memalign(size_t alignment, size_t size);
+int family_posix_memalign(void **memptr, size_t alignment, size_t size);
+void *family_valloc(size_t size);
+void *family_pvalloc(size_t size);
+void family_free_sized(void *ptr, size_t size);
+void family_free_aligned_sized(void *ptr, size_t alignment, size_t size);
+size_t family_malloc_usable_size(void *ptr);
+int family_malloc_trim(size_t pad);
+const char *audit_check(void);
+
 /* ---- refuse.c ---- */
+
+/* The linker's names for the C library's functions and for ours in their place (--wrap). */
+void *__real_mmap(void *start, size_t length, int prot, int flags, int fd, off_t offset);
+void *__wrap_mmap(void *start, size_t length, int prot, int flags, int fd, off_t offset);
+void *__real_mremap(void *start, size_t length, size_t wanted, int flags, void *onto);
+void *__wrap_mremap(void *start, size_t length, size_t wanted, int flags, void *onto);
+int __real_munmap(void *start, size_t length);
+int __wrap_munmap(void *start, size_t length);
+int __real_madvise(void *start, size_t length, int advice);
+int __wrap_madvise(void *start, size_t length, int advice);
+int __real_brk(void *end);
+int __wrap_brk(void *end);
+void *__real_sbrk(intptr_t bytes);
+void *__wrap_sbrk(intptr_t bytes);
 
 /* System calls that the allocators made so far, and how many of them were refused. */
 extern unsigned long system_calls, refusals;

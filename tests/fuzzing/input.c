@@ -25,9 +25,10 @@ void input_run(const uint8_t *data, size_t size)
 	operations_end();
 }
 
-/* The name that libFuzzer calls. */
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+/* By the name that libFuzzer calls. */
+int input_one(const uint8_t *data, size_t size) __asm__("LLVMFuzzerTestOneInput");
+
+int input_one(const uint8_t *data, size_t size)
 {
 	input_run(data, size);
 	return 0;

@@ -13,7 +13,7 @@
 #define MIB		((size_t)1 << 20)
 #define PAGE		(4 * KIB)
 #define LIVE_MOST	(512 * MIB)	/* bytes of live blocks, but for small ones */
-#define CERTAIN		((size_t)1 << 30)	/* so much is never refused by this library itself */
+#define CERTAIN		((size_t)1 << 30)	/* so much the library itself never refuses */
 #define MANY_MOST	600		/* blocks that one operation makes */
 #define UNTOUCHED	12345		/* an errno that no function sets */
 
@@ -281,7 +281,7 @@ static void do_free_many(void)
 
 static void resize(struct block *block, size_t size, void *resized)
 {
-	/* The contract has its own rule; one that was only aligned may be far too large, and left. */
+	/* The contract has its own rule; one that was aligned may be far too large, and left. */
 	bool stays = family->usable && size >= block->size &&
 		     size <= block->usable && size >= block->usable / 2;
 

@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define FORKS_MOST	3	/* by one input: each costs as much as a thousand other operations */
+#define FORKS_MOST	3	/* by one input: each costs as much as a thousand operations */
 
 static unsigned int forks;
 static void *freed;		/* the last block that was given back */

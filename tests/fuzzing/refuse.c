@@ -39,8 +39,6 @@ static void *answer(void *result)
 	return result;
 }
 
-void *__real_mmap(void *start, size_t length, int prot, int flags, int fd, off_t offset);
-void *__wrap_mmap(void *start, size_t length, int prot, int flags, int fd, off_t offset);
 void *__wrap_mmap(void *start, size_t length, int prot, int flags, int fd, off_t offset)
 {
 	return refused() ? MAP_FAILED :
@@ -55,38 +53,28 @@ void *shared_memory(size_t length)
 	return start == MAP_FAILED ? NULL : start;
 }
 
-void *__real_mremap(void *start, size_t length, size_t wanted, int flags, void *onto);
-void *__wrap_mremap(void *start, size_t length, size_t wanted, int flags, void *onto);
 void *__wrap_mremap(void *start, size_t length, size_t wanted, int flags, void *onto)
 {
 	return refused() ? MAP_FAILED :
 			   answer(__real_mremap(start, length, wanted, flags, onto));
 }
 
-int __real_munmap(void *start, size_t length);
-int __wrap_munmap(void *start, size_t length);
 int __wrap_munmap(void *start, size_t length)
 {
 	return refused() ? -1 : __real_munmap(start, length);
 }
 
-int __real_madvise(void *start, size_t length, int advice);
-int __wrap_madvise(void *start, size_t length, int advice);
 int __wrap_madvise(void *start, size_t length, int advice)
 {
 	return refused() ? -1 : __real_madvise(start, length, advice);
 }
 
-int __real_brk(void *end);
-int __wrap_brk(void *end);
 int __wrap_brk(void *end)
 {
 	return refused() ? -1 : __real_brk(end);
 }
 
 /* sbrk(0) is no system call. */
-void *__real_sbrk(intptr_t bytes);
-void *__wrap_sbrk(intptr_t bytes);
 void *__wrap_sbrk(intptr_t bytes)
 {
 	return bytes && refused() ? (void *)-1 : __real_sbrk(bytes);

@@ -56,7 +56,8 @@ def guided(program, arguments, seconds):
         done = subprocess.run([
             program, f"-max_total_time={max(1, int(seconds))}", f"-jobs={arguments.jobs}",
             f"-workers={arguments.jobs}", f"-seed={arguments.seed}", "-max_len=1601",
-            "-timeout=60", "-len_control=0", f"-artifact_prefix={OUT}/", "-print_final_stats=1", "corpus"],
+            "-timeout=60", "-len_control=0", f"-artifact_prefix={OUT}/",
+            "-print_final_stats=1", "corpus"],
             cwd=place, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         logs = [path.read_text(errors="replace") for path in Path(place).glob("fuzz-*.log")]
     counts = [line.split()[-1] for log in logs for line in log.splitlines()

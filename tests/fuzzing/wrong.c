@@ -8,6 +8,7 @@
 #include "fuzz.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -82,7 +83,7 @@ static void *wrong_realloc(void *ptr, size_t size)
 	if (has(SPOILS) && ptr && size > PTRDIFF_MAX)
 		*(unsigned char *)ptr ^= 1;
 	if (has(CRASH) && ptr)
-		*(volatile int *)8 = 0;
+		raise(SIGSEGV);
 	moved = right->realloc(ptr, size);
 	if (has(COPY) && moved && ptr)
 		moved[0] ^= 1;
