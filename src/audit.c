@@ -215,14 +215,14 @@ static struct audit audit_all(void)
 
 const char *audit_check(void)
 {
-	return central_abandoned ? NULL : audit_all().fault;
+	return HARDENED || central_abandoned ? NULL : audit_all().fault;
 }
 
 void audit_now(void)
 {
 	struct audit audit = { .fault = NULL };
 
-	if (!central_abandoned)
+	if (!HARDENED && !central_abandoned)
 		audit = audit_all();
 	if (audit.fault)
 		check_report("osmalloc", "audit", audit.fault, audit.where);
