@@ -95,7 +95,7 @@ static uint64_t remote_of(const struct slab *slab)
 /* The free slots that a slab's vacant or remote tells of. */
 static uint32_t count_free(struct audit *audit, const struct slab *slab, uint64_t from)
 {
-	uint64_t slots = from & ~(REMOTE_FIRST | REMOTE_LAST);
+	uint64_t slots = from & REMOTE_FIRST ? 0 : from & ~REMOTE_LAST;
 
 	if (slab_is_linked(slab))
 		return count_linked(audit, slab,

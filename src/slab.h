@@ -251,7 +251,7 @@ static inline size_t slab_waiting(const struct slab *slab, uint64_t remote)
 {
 	uint64_t slots = remote;
 
-	if (remote & REMOTE_FIRST)
+	if (REMOTE_FIRST & remote)
 		return 0;
 	slots &= ~REMOTE_LAST;
 	return slab_is_linked(slab) ? slots / REMOTE_ONE : (size_t)__builtin_popcountl(slots);
