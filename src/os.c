@@ -108,7 +108,11 @@ bool os_move(void *start, size_t length, void *onto, size_t new_length)
 
 bool os_purge(void *start, size_t length)
 {
-	return madvise(start, length, MADV_DONTNEED) == 0;
+	int error = errno;
+	bool purged = madvise(start, length, MADV_DONTNEED) == 0;
+
+	errno = error;
+	return purged;
 }
 
 bool os_guard(void *start, size_t length)
