@@ -5,7 +5,7 @@ PYTHON = $$(checker/python.sh || echo python3)
 SECONDS ?= 60
 STRESS ?= 20
 
-.PHONY: build help deps demo check lint test tests stress fuzz mutants bench bench-family clean
+.PHONY: build help deps demo check lint test tests stress fuzz preload-check mutants bench bench-family clean
 
 build: ## build the libraries in src/ (the default)
 	$(MAKE) -C src
@@ -37,6 +37,9 @@ stress: deps ## threads, fork, refused memory, 20 times as long: STRESS=100 for 
 fuzz: deps ## random calls of both allocators, half of them by the model: SECONDS=3600
 	@"$(PYTHON)" tests/fuzz.py --seconds $$(($(SECONDS) / 2))
 	@"$(PYTHON)" tests/fuzzing/run.py --seconds $$(($(SECONDS) / 2))
+
+preload-check: deps build ## bash, python3, gcc, node, redis and others on libosmalloc
+	@"$(PYTHON)" tests/preload.py
 
 mutants: deps ## mistakes in the library, one at a time, and what notices them: docs/mutants.md
 	@"$(PYTHON)" tests/mutate.py --markdown docs/mutants.md
