@@ -33,6 +33,25 @@ Thread[] t = new Thread[4]; for (int k = 0; k < 4; k++) { final int b = k * 5000
 t[k] = new Thread(() -> { for (int i = b; i < b + 50000; i++) m.put(i, "v" + i); }); t[k].start(); }
 for (Thread x : t) x.join(); System.out.println(m.size()); } }"""
 
+REDIS = """
+redis-server --port 0 --unixsocket $PWD/s --save '' --dir $PWD --logfile log --daemonize no &
+until redis-cli -s s ping > pong 2>&1; do sleep 0.1; done
+for i in $(seq 300); do echo "SET k$i $(seq -s, $i)"; done | redis-cli -s s > answers
+redis-cli -s s bgsave
+sleep 1
+redis-cli -s s dbsize
+redis-cli -s s get k50
+test -s dump.rdb && echo saved
+redis-cli -s s shutdown nosave
+wait $!
+"""
+OSMEM = f"""
+cp -r {ROOT}/src {ROOT}/utils {ROOT}/tests {ROOT}/checker {ROOT}/pytest.ini .
+make -s -C src clean && make -s -C src && ls src/*.so
+$(checker/python.sh) -m pytest -q tests/test_sizeclass.py tests/test_model.py |
+        sed 's/ in .*//' | tail -1
+"""
+
 # Name -> (programs that it needs, shell commands, which print the same every time).
 CASES = {
     "bash": (["bash"], "for i in {1..3000}; do a[i]=x$i; done; "
@@ -47,8 +66,8 @@ CASES = {
                      "gcc -O2 -flto h.c -o h && ./h"),
     "g++": (["g++"], "printf '#include <iostream>\\n#include <map>\\n#include <string>\\n"
                      "int main() { std::map<std::string, int> m; for (int i = 0; i < 9999; i++) "
-                     "m[std::to_string(i)] = i; std::cout << m.size() << std::endl; }\\n' > h.cc && "
-                     "g++ -O2 h.cc -o h && ./h"),
+                     "m[std::to_string(i)] = i; std::cout << m.size() << std::endl; }\\n' "
+                     "> h.cc && g++ -O2 h.cc -o h && ./h"),
     "sqlite3": (["sqlite3"], "sqlite3 a.db 'create table t(a, b); with recursive c(x) as (select 1 "
                              "union all select x + 1 from c where x < 100000) insert into t select "
                              "x, hex(x * 7) from c; create index i on t(b); select count(*), "
@@ -56,16 +75,8 @@ CASES = {
     "node": (["node"], "node -e 'const a = []; for (let i = 0; i < 300000; i++) "
                        "a.push({i, s: \"x\" + i}); console.log(JSON.stringify(a).length)'"),
     "java": (["javac", "java"], f"cat > A.java <<'END'\n{JAVA}\nEND\njavac A.java && java A"),
-    "redis": (["redis-server", "redis-cli"], "redis-server --port 0 --unixsocket $PWD/s --save '' "
-              "--dir $PWD --logfile log --daemonize no & p=$!; until redis-cli -s s ping >/dev/null "
-              "2>&1; do sleep 0.1; done; for i in $(seq 300); do echo \"SET k$i $(seq -s, $i)\"; done"
-              " | redis-cli -s s >/dev/null; redis-cli -s s bgsave; sleep 1; redis-cli -s s dbsize; "
-              "redis-cli -s s get k50; test -s dump.rdb && echo saved; redis-cli -s s shutdown "
-              "nosave; wait $p"),
-    "osmem": (["make", "gcc"], f"cp -r {ROOT}/src {ROOT}/utils {ROOT}/tests {ROOT}/checker "
-              f"{ROOT}/pytest.ini . && make -s -C src clean && make -s -C src && ls src/*.so && "
-              f"$({ROOT}/checker/python.sh) -m pytest -q tests/test_sizeclass.py tests/test_model.py"
-              " | sed 's/ in .*//' | tail -1"),
+    "redis": (["redis-server", "redis-cli"], REDIS),
+    "osmem": (["make", "gcc"], OSMEM),
 }
 
 
