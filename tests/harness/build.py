@@ -16,7 +16,9 @@ ROOT = HERE.parent.parent
 SOURCES = ROOT / "src"
 UTILS = ROOT / "utils"
 BUILD = ROOT / "tests" / "build"
-GUARD = HERE / "guard.c"
+CONFINE = HERE / "confine.c"
+GUARD = (HERE / "guard.c", CONFINE)
+CONFINER = (HERE / "confine_main.c", CONFINE)
 
 API = ("os_malloc", "os_calloc", "os_realloc", "os_free")
 PROGRAM_FLAGS = ("-std=gnu11", "-O1", "-g", "-Wall")
@@ -99,10 +101,20 @@ def compile_to(target, arguments, what, remedy):
 
 
 def build_guard():
-    """The path of guard.so, built from guard.c when outdated."""
-    target = BUILD / "guard.so"
-    if outdated(target, (GUARD,)):
-        compile_to(str(target), [*GUARD_FLAGS, str(GUARD)], "the trace guard",
+    """The path of guard.so, built from its sources when outdated."""
+    return build_tool("guard.so", GUARD, GUARD_FLAGS, "the trace guard")
+
+
+def build_confiner():
+    """The path of the program `confine`, built when outdated."""
+    return build_tool("confine", CONFINER, GUARD_FLAGS[:3], "the confiner")
+
+
+def build_tool(name, sources, flags, what):
+    """The path of tests/build/NAME, built from C files of the harness when outdated."""
+    target = BUILD / name
+    if outdated(target, (*sources, HERE / "confine.h")):
+        compile_to(str(target), [*flags, *map(str, sources)], what,
                    "apt-get install gcc libc6-dev linux-libc-dev")
     return str(target)
 

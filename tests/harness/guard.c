@@ -6,18 +6,23 @@
  *  - no descriptor of ltrace reaches the program, and /proc/<ltrace>/fd and mem are not readable;
  *  - when ltrace ends, however it ends, the kernel kills every process that it traced, and ltrace
  *    itself ends with the harness;
- *  - run by root, the program belongs to a user of its own, who owns no other process and no file;
+ *  - run by root, the program belongs to a user of its own, who owns no other process and no file
+ *    (GUARD_USER, if it is set);
  *  - the program can signal nobody but itself, and cannot start a process that is not traced;
- *  - the program has limits, and an environment of its own: GUARD_LIBRARY_PATH becomes its
- *    LD_LIBRARY_PATH and nothing else of ltrace's environment is left.
+ *  - the program has limits (GUARD_LIMITS more of them, as in confine_limits()), and an environment
+ *    of its own: GUARD_LIBRARY_PATH becomes its LD_LIBRARY_PATH and nothing else of ltrace's
+ *    environment is left;
+ *  - system calls that no allocator has a use for are refused (confine_system_calls()); so are all
+ *    files outside GUARD_READABLE, if that is set (confine_files()).
  *
  * A step that fails ends ltrace with status 125 and one line on stderr.
  */
 
 #define _GNU_SOURCE
+#include "confine.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -34,8 +39,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define GUARD_FAILED 125
-
 /* The error of a kernel that does not have the system call. */
 #define NO_SUCH_CALL 38
 
@@ -43,10 +46,6 @@
 #define FILE_SIZE (16ul << 20)
 #define FIRST_OTHER_FD 3
 #define LAST_FD 1024
-
-/* tests/harness/runner.py names them to the user. */
-#define FIRST_USER 61184u
-#define USERS 4096u
 
 #if defined(__x86_64__)
 #define NATIVE_ARCH AUDIT_ARCH_X86_64
@@ -72,25 +71,8 @@
 /* The process that this is loaded into: ltrace. */
 static pid_t tracer;
 
-static void give_up(const char *step)
-{
-	fprintf(stderr, "trace guard: %s: %s\n", step, strerror(errno));
-	_exit(GUARD_FAILED);
-}
-
-static void limit(__rlimit_resource_t what, rlim_t most)
-{
-	struct rlimit now;
-
-	if (getrlimit(what, &now) != 0)
-		give_up("getrlimit");
-	if (now.rlim_max < most)
-		most = now.rlim_max;
-	now.rlim_cur = most;
-	now.rlim_max = most;
-	if (setrlimit(what, &now) != 0)
-		give_up("setrlimit");
-}
+/* From the environment, before it is cleared; NULL for what is not asked for. */
+static const char *limits, *readable, *user;
 
 /* Should memory run out all the same, the program goes first, not the harness. */
 static void go_first(void)
@@ -99,7 +81,7 @@ static void go_first(void)
 	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
 
 	if (fd < 0 || write(fd, worst, sizeof(worst) - 1) < 0)
-		give_up("/proc/self/oom_score_adj");
+		confine_give_up("/proc/self/oom_score_adj");
 	close(fd);
 }
 
@@ -159,9 +141,17 @@ static void restrict_system_calls(unsigned int self)
 	struct sock_fprog program = { .len = COUNT(rules), .filter = rules };
 
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-		give_up("no_new_privs");
+		confine_give_up("no_new_privs");
 	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
-		give_up("seccomp");
+		confine_give_up("seccomp");
+}
+
+/* A copy of an environment variable that outlives the environment. */
+static const char *kept(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value ? strdup(value) : NULL;
 }
 
 static void set_program_environment(void)
@@ -169,24 +159,25 @@ static void set_program_environment(void)
 	char path[4096];
 	const char *given = getenv("GUARD_LIBRARY_PATH");
 
+	limits = kept("GUARD_LIMITS");
+	readable = kept("GUARD_READABLE");
+	user = kept("GUARD_USER");
 	snprintf(path, sizeof(path), "%s", given ? given : "");
 	clearenv();
 	if (setenv("LD_LIBRARY_PATH", path, 1) != 0 || setenv("LANG", "C", 1) != 0)
-		give_up("setenv");
+		confine_give_up("setenv");
 }
 
 /*
- * Run by root: become a user of this process's own, so that programs that run at the same time
- * cannot touch each other. The numbers are those that systemd keeps for the like (DynamicUser).
+ * Run by root: become the user that was asked for, or one of this process's own, so that programs
+ * that run at the same time cannot touch each other.
  */
 static void become_nobody_else(void)
 {
-	uid_t id = FIRST_USER + (uid_t)getpid() % USERS;
+	uid_t own = FIRST_USER + (uid_t)getpid() % USERS;
 
-	if (geteuid() != 0)
-		return;
-	if (setgroups(0, NULL) != 0 || setresgid(id, id, id) != 0 || setresuid(id, id, id) != 0)
-		give_up("setuid");
+	if (geteuid() == 0)
+		confine_user(user ? (uid_t)atoi(user) : own);
 }
 
 /*
@@ -195,9 +186,14 @@ static void become_nobody_else(void)
  */
 static void guard_program(void)
 {
+	if (limits)
+		confine_limits(limits);
 	become_nobody_else();
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != tracer)
-		give_up("the tracer is gone");
+		confine_give_up("the tracer is gone");
+	if (readable)
+		confine_files(readable, "/dev/null");
+	confine_system_calls();
 	restrict_system_calls((unsigned int)getpid());
 }
 
@@ -241,10 +237,10 @@ __attribute__((constructor)) static void guard(void)
 	tracer = getpid();
 	go_first();
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || prctl(PR_SET_DUMPABLE, 0) != 0)
-		give_up("prctl");
+		confine_give_up("prctl");
 	close_descriptors_on_exec();
-	limit(RLIMIT_CORE, 0);
-	limit(RLIMIT_FSIZE, FILE_SIZE);
-	limit(RLIMIT_AS, ADDRESS_SPACE);
+	confine_limit(RLIMIT_CORE, 0);
+	confine_limit(RLIMIT_FSIZE, FILE_SIZE);
+	confine_limit(RLIMIT_AS, ADDRESS_SPACE);
 	set_program_environment();
 }
