@@ -176,13 +176,16 @@ def library_file(lib):
 def stage(lib, programs):
     """A fresh directory with copies of the library and the programs, gone afterwards.
 
+    `programs` is a list of paths, or {name to give the copy: path}.
     Everybody may read and run what is in it; only the harness's own user may write there.
     `cwd.d` in it is an empty directory to run in.
     """
     place = tempfile.mkdtemp(prefix="osmem-run-")
     try:
-        for source in (library_file(lib), *programs):
-            target = os.path.join(place, os.path.basename(source))
+        named = programs if isinstance(programs, dict) else {
+            os.path.basename(program): program for program in programs}
+        for name, source in {"libosmem.so": library_file(lib), **named}.items():
+            target = os.path.join(place, name)
             with FORKING:
                 shutil.copyfile(source, target)
             os.chmod(target, 0o555)

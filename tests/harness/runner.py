@@ -60,36 +60,46 @@ def hide_from_programs():
     ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
-def command(program, args, channel):
+def command(program, args, channel, configuration=CONFIGURATION):
     """The argument list of one traced run that writes its trace to descriptor `channel`."""
     ltrace = build.find_tool("ltrace", "apt-get install ltrace")
-    return [ltrace, "-f", "-L", "-S", "-F", CONFIGURATION, "-x", FUNCTIONS,
+    return [ltrace, "-f", "-L", "-S", "-F", configuration, "-x", FUNCTIONS,
             "-o", f"/dev/fd/{channel}", program, *args]
 
 
-def run_traced(program, lib, args=(), timeout=5.0, stdin=None, trace_most=TRACE_MOST):
+def confined(place, program, args, channel, box):
+    """(argument list, environment) of a traced run in the sandbox `box`; without one if None."""
+    guard = build.build_guard()
+    environment = {"LD_PRELOAD": guard, "GUARD_LIBRARY_PATH": place, "PATH": "/usr/bin:/bin"}
+    if box is None:
+        return command(program, args, channel), environment
+    return box.tracer(lambda configuration: command(program, args, channel, configuration), place,
+                      guard, CONFIGURATION, environment)
+
+
+def run_traced(program, lib, args=(), timeout=5.0, stdin=None, trace_most=TRACE_MOST, box=None):
     """Run `program` against the library `lib` (libosmem.so or its directory) under ltrace.
 
     `stdin`: bytes for the program's standard input; None is an empty one. `timeout` in seconds.
-    Thread-safe. Raises HarnessError if ltrace does not start, or comes to trace nothing at all:
-    the loader's first steps, before any code of the library, are in every trace.
+    `box`: a sandbox.Sandbox to run it in; the program's name says nothing there. Thread-safe.
+    Raises HarnessError if ltrace does not start, or comes to trace nothing at all: the loader's
+    first steps, before any code of the library, are in every trace.
     """
     hide_from_programs()
-    guard = build.build_guard()
-    with build.stage(lib, [program]) as place, open_input(stdin) as given:
-        staged = os.path.join(place, os.path.basename(program))
-        environment = {"LD_PRELOAD": guard, "GUARD_LIBRARY_PATH": place, "PATH": "/usr/bin:/bin"}
+    name = "program" if box else os.path.basename(program)
+    with build.stage(lib, {name: program}) as place, open_input(stdin) as given:
         reader, writer = os.pipe()
+        words, environment = confined(place, os.path.join(place, name), args, writer, box)
         try:
             with build.FORKING:
                 process = subprocess.Popen(
-                    command(staged, args, writer), stdin=given, stdout=subprocess.PIPE,
+                    words, stdin=given, stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE, pass_fds=(writer,), env=environment,
                     cwd=os.path.join(place, "cwd.d"), start_new_session=True)
         except OSError as error:
             os.close(reader)
-            raise build.HarnessError(f"cannot start ltrace: {error.strerror}; "
-                                     "apt-get install --reinstall ltrace") from error
+            raise build.HarnessError(f"cannot start {words[0]}: {error.strerror}; "
+                                     f"apt-get install --reinstall {words[0]}") from error
         finally:
             os.close(writer)
         with process, os.fdopen(reader, "rb", 0) as channel:
@@ -142,8 +152,8 @@ class Watch:
     def end_program(self, selector):
         """Kill the program, so that its tracer writes down the call in which it hangs."""
         first = re.match(rb"[0-9]+", self.trace)
-        pid = int(first.group()) if first else 0
-        if pid and parent(pid) == self.process.pid:
+        pid = program_pid(self.process.pid, int(first.group())) if first else 0
+        if pid:
             self.stalled = held_by_tracer(pid) and not select.select([self.channel], [], [], 0)[0]
             os.kill(pid, signal.SIGKILL)
             self.deadline = time.monotonic() + AFTERWARDS
@@ -203,9 +213,31 @@ def status_fields(pid):
         return []
 
 
-def parent(pid):
-    """The process that started `pid`, 0 if there is no such process."""
-    return int((status_fields(pid) or [0, 0])[1])
+def program_pid(ancestor, number):
+    """The descendant of a process that calls itself `number` (in its own namespace), 0 if none."""
+    for pid in children(ancestor):
+        found = pid if own_number(pid) == number else program_pid(pid, number)
+        if found:
+            return found
+    return 0
+
+
+def children(pid):
+    """The processes that the first thread of a process has started."""
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+            return [int(word) for word in file.read().split()]
+    except OSError:
+        return []
+
+
+def own_number(pid):
+    """The number that a process has in its own process namespace, 0 if it is gone."""
+    try:
+        with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
+            return next(int(line.split()[-1]) for line in file if line.startswith("NSpid:"))
+    except (OSError, StopIteration):
+        return 0
 
 
 def held_by_tracer(pid):

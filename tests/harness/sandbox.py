@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Where programs that somebody else wrote are compiled and run: which layers work here, and how.
+
+    bubblewrap  a file system with the compilers and the work folder only, no network, no other
+                processes (namespaces)
+    user        a user of its own for each run (needs root)
+    landlock    the same files as above, and nothing else, by the kernel's Landlock
+    seccomp     no sockets, no administration of the kernel, no other process's memory
+    limits      time, memory, processes, open files, size of files
+
+Each is tried before it is relied on. What has to be kept from others (NEEDS) can be kept by more
+than one of them, so that a machine without bubblewrap is served as well.
+"""
+
+import dataclasses
+import itertools
+import os
+import selectors
+import shutil
+import signal
+import subprocess
+import time
+
+from . import build
+
+FIRST_USER, USERS = 61184, 4096     # as in confine.h
+SYSTEM = [f"/usr/{name}" for name in ("bin", "lib", "lib32", "lib64", "libx32", "libexec",
+                                      "include", "share")]
+LINKS = ("/bin", "/lib", "/lib32", "/lib64", "/libx32")
+SETTINGS = ("/etc/ld.so.cache", "/etc/alternatives")
+CAPABILITIES = ("CAP_SETUID", "CAP_SETGID", "CAP_SYS_PTRACE", "CAP_KILL",
+                "CAP_DAC_READ_SEARCH")      # what ltrace wants and confine
+MEGABYTE = 1 << 20
+COMPILER_LIMITS = {"cpu": 30, "as": 2048 * MEGABYTE, "fsize": 64 * MEGABYTE, "nproc": 64,
+                   "nofile": 256, "core": 0}
+PROGRAM_LIMITS = {"cpu": 2, "as": 1024 * MEGABYTE, "nproc": 32, "nofile": 64}
+OUTPUT_MOST = MEGABYTE          # bytes that are kept of a compiler's output
+CHUNK = 64 << 10
+FAILED = 125                    # exit status of `confine` when a layer fails
+
+# What must be kept from others -> the layers of which any one does that.
+NEEDS = {
+    "files": ("bubblewrap", "landlock"),
+    "network": ("bubblewrap", "seccomp"),
+    "processes": ("bubblewrap", "user"),
+    "resources": ("limits",),
+}
+LAYERS = ("bubblewrap", "user", "landlock", "seccomp", "limits")
+_numbers = itertools.count()
+
+
+@dataclasses.dataclass(frozen=True)
+class Layer:
+    """One layer: whether it works here, and a remark or the reason why not."""
+
+    name: str
+    works: bool
+    why: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Done:
+    """A command that ended: its exit status (negative: a signal), both output streams together,
+    and why it was stopped: '' (it was not), 'time' or 'output'."""
+
+    status: int
+    output: str
+    stopped: str
+
+
+def new_user():
+    """A user number for one run; runs of one process, and of most others, get different ones."""
+    return FIRST_USER + (os.getpid() * 61 + next(_numbers)) % USERS
+
+
+def limits_text(limits):
+    """Limits as confine takes them."""
+    return ",".join(f"{name}={most}" for name, most in limits.items())
+
+
+def parents(path):
+    """The directories above a path, the outermost first, without the root."""
+    parts = os.path.dirname(os.path.abspath(path)).split("/")[1:]
+    return ["/" + "/".join(parts[:count + 1]) for count in range(len(parts)) if parts[0]]
+
+
+class Sandbox:
+    """The layers that work on this machine. `without`: names of layers not to use."""
+
+    def __init__(self, without=()):
+        self.confine = build.build_confiner()
+        self.root = os.geteuid() == 0
+        self.layers = [Layer(name, False, "switched off") if name in without
+                       else getattr(self, "_try_" + name)() for name in LAYERS]
+        self._working = {layer.name for layer in self.layers if layer.works}
+
+    def has(self, layer):
+        """Whether a layer works here."""
+        return layer in self._working
+
+    def missing(self):
+        """The needs (keys of NEEDS) that no working layer meets."""
+        return [need for need, layers in NEEDS.items() if not self._working.intersection(layers)]
+
+    def report(self):
+        """A line for each layer and each need."""
+        lines = [f"{layer.name:<12}{'works' if layer.works else 'does not work'}: {layer.why}"
+                 for layer in self.layers]
+        for need, layers in NEEDS.items():
+            by = [layer for layer in layers if self.has(layer)]
+            lines.append(f"{need:<12}" + (f"protected by {', '.join(by)}" if by else
+                                          f"NOT PROTECTED: wants {' or '.join(layers)}"))
+        return lines
+
+    # ---- probes ---------------------------------------------------------------------------
+
+    def _try_bubblewrap(self):
+        if not shutil.which("bwrap"):
+            return Layer("bubblewrap", False, "not installed; apt-get install bubblewrap")
+        try:
+            done = subprocess.run([*self._bubble((), ()), "/usr/bin/true"], capture_output=True,
+                                  stdin=subprocess.DEVNULL, check=False, timeout=20)
+        except subprocess.TimeoutExpired:
+            return Layer("bubblewrap", False, "bwrap hangs")
+        if done.returncode:
+            said = done.stderr.decode("utf-8", "replace").strip().split("\n")[-1]
+            return Layer("bubblewrap", False, said or f"exit status {done.returncode}")
+        return Layer("bubblewrap", True, "namespaces for files, network, processes")
+
+    def _try_user(self):
+        if not self.root:
+            return Layer("user", False, "only root can change the user; run as root")
+        return self._try_confine("user", ["-u", str(new_user())], "uid 61184 to 65279")
+
+    def _try_landlock(self):
+        done = subprocess.run([self.confine, "-v"], capture_output=True, check=False, text=True)
+        version = done.stdout.strip() or "0"
+        if version == "0":
+            return Layer("landlock", False, "the kernel has none (5.13 or later, switched on)")
+        return self._try_confine("landlock", ["-r", "/:", "-w", ""], f"version {version}")
+
+    def _try_seccomp(self):
+        return self._try_confine("seccomp", ["-s"], "sockets and administration are refused")
+
+    def _try_limits(self):
+        return self._try_confine("limits", ["-l", limits_text(COMPILER_LIMITS)],
+                                 "time, memory, processes, open files, size of files")
+
+    def _try_confine(self, name, options, why):
+        done = subprocess.run([self.confine, *options, "/usr/bin/true"], capture_output=True,
+                              stdin=subprocess.DEVNULL, check=False, text=True)
+        if done.returncode:
+            return Layer(name, False, done.stderr.strip() or f"exit status {done.returncode}")
+        return Layer(name, True, why)
+
+    # ---- commands -------------------------------------------------------------------------
+
+    def _bubble(self, readable, writable, extra=()):
+        """The bwrap command line: the system, and these paths where they are outside."""
+        words = ["bwrap", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts",
+                 "--unshare-cgroup-try", "--die-with-parent"]
+        if self.root:
+            words += ["--cap-drop", "ALL"]
+            words += [word for name in CAPABILITIES for word in ("--cap-add", name)]
+        else:
+            words += ["--unshare-user"]
+        system = [path for path in (*SYSTEM, *SETTINGS) if os.path.exists(path)]
+        for path in dict.fromkeys(above for path in (*system, *readable, *writable)
+                                  for above in parents(path)):
+            words += ["--perms", "0755", "--dir", path]
+        for option, paths in (("--ro-bind", (*system, *readable)), ("--bind", writable)):
+            words += [word for path in paths for word in (option, str(path), str(path))]
+        for path in LINKS:
+            if os.path.islink(path):
+                words += ["--symlink", os.readlink(path), path]
+            elif os.path.isdir(path):
+                words += ["--ro-bind", path, path]
+        words += ["--proc", "/proc", "--dev", "/dev"]
+        for source, target in extra:
+            words += ["--ro-bind", str(source), target]
+        return [*words, "--remount-ro", "/dev", "--remount-ro", "/"]
+
+    def command(self, command, work, readable=(), user=None, limits=None):
+        """The argument list that runs `command` confined: it reads the system and `readable`, and
+        writes in the directory `work` only."""
+        words, confine = [], self.confine
+        if self.has("bubblewrap"):
+            words = [*self._bubble(readable, [work], [(self.confine, "/confine")]),
+                     "--chdir", str(work)]
+            confine = "/confine"
+        words.append(confine)
+        if self.has("limits"):
+            words += ["-l", limits_text({**COMPILER_LIMITS, **(limits or {})})]
+        if self.has("user") and user:
+            words += ["-u", str(user)]
+        if self.has("landlock"):
+            files = [*SYSTEM, *LINKS, *SETTINGS, "/dev/urandom", "/proc/meminfo", *readable]
+            words += ["-r", ":".join(map(str, files)), "-w", f"{work}:/dev/null"]
+        return words + ["-s"] * self.has("seccomp") + list(map(str, command))
+
+    def run(self, command, work, readable=(), user=None, seconds=60, limits=None):
+        """Run a command confined, in the directory `work`, and kill all that is left of it: Done.
+
+        seconds  wall time; the processor time it may use is in `limits` (COMPILER_LIMITS)
+        """
+        environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TMPDIR": str(work),
+                       "HOME": str(work)}
+        with build.FORKING:
+            process = subprocess.Popen(
+                self.command(command, work, readable, user, limits), cwd=work, env=environment,
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                start_new_session=True)
+        try:
+            output, stopped = read_bounded(process.stdout, time.monotonic() + seconds)
+            if not stopped:
+                process.wait(5)
+        except subprocess.TimeoutExpired:
+            stopped = "time"
+        finally:
+            kill_group(process.pid)
+            status = process.wait()
+            process.stdout.close()
+        return Done(status, output.decode("utf-8", "replace"), stopped)
+
+    def tracer(self, words_for, place, guard, configuration, environment):
+        """What runs a tracer and, in it, a program from `place`: (argument list, environment).
+
+        words_for(path) is the tracer's argument list when its configuration is at `path`.
+        """
+        if self.has("limits"):
+            environment["GUARD_LIMITS"] = limits_text(PROGRAM_LIMITS)
+        if self.has("landlock"):
+            environment["GUARD_READABLE"] = ":".join([*SYSTEM, *LINKS, *SETTINGS, place])
+        if not self.has("bubblewrap"):
+            return words_for(configuration), environment
+        if self.has("user"):
+            environment["GUARD_USER"] = str(new_user())     # all have the same pid in there
+        environment["LD_PRELOAD"] = "/guard.so"
+        files = [(guard, "/guard.so"), (configuration, "/ltrace.conf")]
+        words = self._bubble([place], [], files)
+        for name, value in environment.items():
+            words += ["--setenv", name, value]
+        return [*words, "--chdir", os.path.join(place, "cwd.d"),
+                *words_for("/ltrace.conf")], {"PATH": "/usr/bin:/bin"}
+
+
+def read_bounded(file, deadline):
+    """(the bytes that a pipe gives until its end, why reading stopped before it: '', 'time',
+    'output')."""
+    kept = bytearray()
+    with selectors.DefaultSelector() as selector:
+        selector.register(file, selectors.EVENT_READ)
+        while True:
+            left = deadline - time.monotonic()
+            if left <= 0 or not selector.select(left):
+                return bytes(kept), "time"
+            data = os.read(file.fileno(), CHUNK)
+            if not data:
+                return bytes(kept), ""
+            kept += data
+            if len(kept) > OUTPUT_MOST:
+                return bytes(kept[:OUTPUT_MOST]), "output"
+
+
+def kill_group(number):
+    """Kill every process of a process group that is still there."""
+    try:
+        os.killpg(number, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
