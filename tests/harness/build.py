@@ -146,16 +146,18 @@ def check_library(lib_dir):
     return str(lib_dir)
 
 
-def build_program(c_file, lib_dir, out_dir=BUILD):
+def build_program(c_file, lib_dir, out_dir=BUILD, headers=None):
     """The path of the program made from a C file, compiled when it, a header or this file is newer.
 
+    `headers`: the directory of the headers that it includes, its own if None.
     The library is only linked by name: a program need not be built again for another library.
     """
     c_file = pathlib.Path(c_file)
-    headers = [*c_file.parent.glob("*.h"), *UTILS.glob("*.h")]
+    folder = headers or c_file.parent
+    headers = [*folder.glob("*.h"), *UTILS.glob("*.h")]
     target = os.path.join(out_dir, c_file.stem)
     if outdated(target, [c_file, pathlib.Path(__file__), *headers]):
-        compile_to(target, [*PROGRAM_FLAGS, f"-I{UTILS}", f"-I{c_file.parent}", str(c_file),
+        compile_to(target, [*PROGRAM_FLAGS, f"-I{UTILS}", f"-I{folder}", str(c_file),
                             f"-L{lib_dir}", *LINK_FLAGS],
                    c_file.name, f"mend {c_file}")
     return target

@@ -100,10 +100,13 @@ def first_difference(expected, actual):
     return None
 
 
-def grade(test, expected, program, library, timeout):
-    """Run a built program and compare it with the events `expected`: an Outcome."""
+def grade(test, expected, program, library, timeout, **options):
+    """Run a built program and compare it with the events `expected`: an Outcome.
+
+    `options` go to runner.run_traced().
+    """
     begin = time.monotonic()
-    run = runner.run_traced(program, library, timeout=timeout)
+    run = runner.run_traced(program, library, timeout=timeout, **options)
     seconds = time.monotonic() - begin
     actual = trace.events_text(run.trace) if run.trace else []
     difference = first_difference(expected, actual)

@@ -30,6 +30,7 @@ USERS = "uid 61184 to 65279"  # one for each program when the harness runs as ro
 CONFIGURATION = str(build.HERE / "ltrace.conf")
 FUNCTIONS = "+".join([f"{name}@libosmem.so" for name in tracing.API] + ["main@MAIN"])
 PR_SET_DUMPABLE = 4
+OUT_OF_TIME = ("SIGKILL", "SIGXCPU")    # how the kernel ends what exceeds RLIMIT_CPU
 
 
 @dataclasses.dataclass
@@ -335,4 +336,6 @@ def strayed(trace):
 
 def crash(trace):
     """The sentence on a death by a signal, '' for an exit."""
+    if trace.signal in OUT_OF_TIME:
+        return f"used up its processor time, or was killed by somebody else{inside(trace)}"
     return f"crashed with {trace.signal}{inside(trace)}" if trace.signal else ""

@@ -27,6 +27,29 @@ class Test:
     points: int
     group: str
     memory: str = ""    # why the memory checks leave it out ("reads freed ..."), "" if they do not
+    needs: tuple = ()   # names of tests that must pass before this one is graded (checker/grade)
+    hidden: bool = False    # whether students are told nothing about it (checker/grade)
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """How results become marks, beside the points of each test (checker/grade)."""
+
+    style: int          # points for style; correctness is the rest of 100
+    partial: dict       # "results", "sound" -> the share of a test's points that this is worth
+    groups: dict        # name of a group -> its "needs", "hidden" and, of seeds and faults, "points"
+
+    def needs(self, group):
+        """Names of tests that must pass before any of the group."""
+        return tuple(self.groups.get(group, {}).get("needs", ()))
+
+    def hidden(self, group):
+        """Whether students are told nothing about the group's tests."""
+        return bool(self.groups.get(group, {}).get("hidden", False))
+
+    def points(self, group):
+        """What all of a group that is not in the suite (seeds, faults) weighs."""
+        return float(self.groups.get(group, {}).get("points", 0))
 
 
 def load_suite(root=DEFAULT_ROOT):
@@ -54,7 +77,30 @@ def entries(path):
 def test_from(root, name, entry):
     """The Test that one entry of suite.json describes."""
     return Test(name, root / "snippets" / f"{name}.c", root / "ref" / f"{name}.ref",
-                int(entry["points"]), str(entry["group"]), str(entry.get("memory", "")))
+                int(entry["points"]), str(entry["group"]), str(entry.get("memory", "")),
+                tuple(entry.get("needs", ())), bool(entry.get("hidden", False)))
+
+
+def load_scheme(root=DEFAULT_ROOT):
+    """The Scheme of the suite in directory `root`. HarnessError if it makes no sense."""
+    path = Path(root) / "suite.json"
+    names = {test.name for test in load_suite(root)}
+    data = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        scheme = Scheme(int(data.get("style", 10)), dict(data.get("partial", {})),
+                        dict(data.get("groups", {})))
+        wanted = {need for group in scheme.groups for need in scheme.needs(group)}
+        shares = [float(share) for share in scheme.partial.values()]
+        points = [scheme.points(group) for group in scheme.groups]
+    except (ValueError, TypeError, AttributeError) as error:
+        raise HarnessError(f"{path}: {error}; see the comment in tests/suite.json") from error
+    wanted |= {need for name, entry in data["tests"].items() for need in entry.get("needs", ())}
+    if wanted - names:
+        raise HarnessError(f"{path}: no test is called {min(wanted - names)}; correct its needs")
+    if not all(0 <= share <= 1 for share in shares) or min([0, *points]) < 0 or \
+            not 0 <= scheme.style < 100:
+        raise HarnessError(f"{path}: shares are 0 to 1, points not negative, style below 100")
+    return scheme
 
 
 def select(tests, patterns):

@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Sequences made for one run, which no submission has seen: random ones, twins, refusals.
+
+    seed    random calls, as tests/fuzz.py makes them
+    twin    the calls of one program of the suite with other sizes, chosen so that the model decides
+            each call by the same rules: who knows only the program's trace fails it
+    fault   calls while the system refuses to give memory, or to take it back
+
+All are played by one program (player.c), traced and compared like the suite's; what is expected
+comes from the model. They depend on the seed and on the suite alone.
+"""
+
+import random
+from dataclasses import dataclass
+
+from . import build, sequences, stats, suite, symbols
+from .model import PAGE, PTRDIFF_MAX, Model
+
+PLAYER = build.HERE / "player.c"
+SEED_ACTIONS = 60
+SEED_PROFILES = ("churn", "edges", "break")
+LARGEST = 1 << 22           # bytes of a request that is to be granted
+TWIN_LONGEST = 100          # operations of a program that gets a twin
+DELTAS = (8, -8, 16, -16, 24, -24, 40, -40, 3, -3, 64, -64)
+TRIES = 120                 # changes that are tried for one twin
+NIL = ("nil", 0)
+
+# Every way to the system; sizes leave so little that growth takes a page or more.
+FAULT_SCENES = {
+    "first-use-by-malloc": "m 1000; m 500",
+    "first-use-by-calloc": "c 10 100; m 500",
+    "first-use-by-realloc": "r nil 1000; m 500",
+    "growth-of-a-free-end": "m 100000; m 60000; m 500",
+    "growth-by-a-new-block": "m 131032; m 50000; f 0; m 40000",
+    "growth-by-calloc": "m 131032; c 20 200; m 100",
+    "growth-in-place": "m 131032; r 0 131032; m 20000; r 2 60000; m 100",
+    "growth-after-absorbing": "m 60000; m 30000; m 41000; f 1; r 0 130000; m 16",
+    "growth-after-merging": "m 60000; m 30000; m 40000; f 0; f 1; m 120000; r 2 64",
+    "mapping-by-malloc": "m 200000; m 100; f 0",
+    "mapping-by-calloc": "c 5 1000; m 100; f 0",
+    "mapping-by-realloc": "m 1000; r 0 200000; m 1000; f 1",
+    "mapping-to-mapping": "m 200000; r 0 300000; f 1; m 8",
+    "mapping-to-heap": "m 200000; m 64; r 0 5000; f 2",
+    "freed-mapping": "m 200000; m 300000; f 0; f 1; m 64",
+    "resized-to-nothing": "m 200000; r 0 0; m 64",
+}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One sequence: what it is called, the player's input, the events it must show, and the rules
+    that are about it."""
+
+    name: str
+    kind: str
+    text: str
+    events: list
+
+
+class Starved(Model):
+    """A system that refuses memory (`short`) or refuses to take it back (`stuck`)."""
+
+    def __init__(self):
+        super().__init__(fail=lambda _number: self.refuses)
+        self.short = self.stuck = self.refuses = False
+        self.least = PTRDIFF_MAX        # the smallest refused growth of the break
+
+    def _ask_break(self):
+        self.refuses = False
+        super()._ask_break()
+
+    def _move_break(self, address):
+        self.refuses = self.short
+        if self.short:
+            self.least = min(self.least, address - self.brk)
+        super()._move_break(address)
+
+    def _map(self, n):
+        self.refuses = self.short
+        return super()._map(n)
+
+    def _unmap(self, block):
+        self.refuses = self.stuck
+        super()._unmap(block)
+
+
+class Playing:
+    """Plays operations of the player on the model: its steps, and the text that the player gets."""
+
+    def __init__(self):
+        self.model = Starved()
+        self.results, self.steps, self.words = [], [], []
+
+    def play(self, operation):
+        """One operation; its Step, or None for one that is no call."""
+        letter, *args = operation
+        step = None
+        if letter in "lbu":
+            self.model.short = letter == "l" or (self.model.short and letter != "b")
+            self.model.stuck = self.model.stuck or letter == "u"
+        else:
+            step = self._call(letter, args)
+            self.steps.append(step)
+        refused = step is not None and not {"B1", "W5"}.isdisjoint(step.rules)
+        self.words.append(sequences.operation_text(operation) + " !" * refused)
+        self.results.append(step.result if step and step.result else 0)
+        return step
+
+    def _call(self, letter, args):
+        if letter in "rf":
+            base, _ = args[0]
+            pointer = 0 if base == "nil" else self.results[base]
+            return self.model.realloc(pointer, args[1]) if letter == "r" else \
+                self.model.free(pointer)
+        return self.model.malloc(*args) if letter == "m" else self.model.calloc(*args)
+
+    def trial(self, name, kind):
+        """What was played, as a Trial."""
+        reference = symbols.reference(self.steps, 0)
+        return Trial(name, kind, "; ".join(self.words), symbols.parse_reference(reference))
+
+
+def played(operations):
+    """Operations played from the start: the Playing."""
+    playing = Playing()
+    for operation in operations:
+        playing.play(operation)
+    return playing
+
+
+def program():
+    """The path of the player, built when outdated."""
+    return build.build_program(PLAYER, build.SOURCES, headers=suite.DEFAULT_ROOT / "snippets")
+
+
+# ---- random sequences ----------------------------------------------------------------------
+
+def seed_trials(count, seed):
+    """`count` random sequences."""
+    return [played(random_operations(random.Random(f"seed/{seed}/{number}"))).trial(
+        f"seed-{number + 1}", "seed") for number in range(count)]
+
+
+def random_operations(rng):
+    """The operations of one random sequence: valid calls only, and nothing huge is granted."""
+    profile = rng.choice(SEED_PROFILES)
+    player = sequences.Player()
+    operations = []
+    for action in sequences.random_actions(rng, profile, SEED_ACTIONS):
+        operation = sequences.operation_for(player, profile, action)
+        if operation is None or operation[0] not in "mcrf" or not moderate(operation):
+            continue
+        operations.append(operation)
+        player.play(operation)
+    return operations
+
+
+def moderate(operation):
+    """Whether a request is one to be granted by any machine, or by none."""
+    letter, *args = operation
+    size = args[0] * args[1] if letter == "c" else args[-1] if letter in "mr" else 0
+    return size <= LARGEST or size > PTRDIFF_MAX
+
+
+# ---- twins ---------------------------------------------------------------------------------
+
+def operations_of(events):
+    """The calls of a reference as operations; None if one of them is not to be played."""
+    made, operations = {}, []
+    for event in events:
+        call = stats.parse_call(event)
+        if call is None:
+            continue
+        letter, arguments = call.name[len("os_")], list(call.args)
+        if letter in "rf":
+            if arguments[0] and arguments[0] not in made:
+                return None
+            arguments[0] = (made[arguments[0]], 0) if arguments[0] else NIL
+        if call.result:
+            made[call.result] = len(operations)
+        operations.append((letter, *arguments))
+    return operations
+
+
+def signature(playing):
+    """What decided each call: equal for a sequence and its twin."""
+    return [(step.name, tuple(step.rules), [call.name for call in step.syscalls],
+             not step.result, step.args and step.result == step.args[0])
+            for step in playing.steps]
+
+
+def sizes_in(operations):
+    """Places of numbers that may be changed: (operation, argument)."""
+    first = {"m": 1, "c": 1, "r": 2, "f": 2}
+    return [(number, place) for number, operation in enumerate(operations)
+            for place in range(first[operation[0]], len(operation))
+            if 0 < operation[place] <= PTRDIFF_MAX]
+
+
+def changed(operations, places, delta):
+    """The operations with `delta` added at each of the places; None if a size would be none."""
+    result = [list(operation) for operation in operations]
+    for number, place in places:
+        result[number][place] += delta
+        if result[number][place] <= 0:
+            return None
+    return [tuple(operation) for operation in result]
+
+
+def twin(name, operations, rng):
+    """A Trial that is decided like the operations and asks for other sizes; None if there is
+    none."""
+    wanted = signature(played(operations))
+    best = operations
+    for _ in range(TRIES):
+        places = sizes_in(best)
+        if not places:
+            return None
+        number, place = rng.choice(places)
+        value = best[number][place]
+        same = [(n, p) for n, p in places if best[n][p] == value]
+        candidate = changed(best, rng.choice([same, [(number, place)]]), rng.choice(DELTAS))
+        if candidate and rng.random() < 0.5:
+            other = rng.choice(places)
+            candidate = changed(candidate, [other], rng.choice(DELTAS))
+        if candidate and signature(played(candidate)) == wanted:
+            best = candidate
+    return None if best == operations else played(best).trial(name, "twin")
+
+
+def twin_trials(references, seed):
+    """{name of a program: its twin} for references {name: events}; some programs have none."""
+    twins = {}
+    for name, events in references.items():
+        operations = operations_of(events)
+        if operations and len(operations) <= TWIN_LONGEST:
+            found = twin(name, operations, random.Random(f"twin/{seed}/{name}"))
+            if found:
+                twins[name] = found
+    return twins
+
+
+# ---- refusals ------------------------------------------------------------------------------
+
+def fault_trials():
+    """Each scene with every single operation, in turn, refused memory and then granted it; and
+    with munmap refused from each operation on that would unmap."""
+    trials = []
+    for name, text in FAULT_SCENES.items():
+        operations = sequences.parse(text)
+        undisturbed = played(operations)
+        for number, step in enumerate(undisturbed.steps):
+            names = {call.name for call in step.syscalls}
+            if names & {"brk", "mmap"}:
+                trials.append(short(f"{name}-{number + 1}", operations, number))
+            if "munmap" in names:
+                trials.append(stuck(f"{name}-{number + 1}-munmap", operations, number))
+    return [trial for trial in trials if trial]
+
+
+def short(name, operations, refused):
+    """The operations, one of which is refused first; None if the refusal could go unnoticed."""
+    playing, names = Playing(), {}
+    for number, operation in enumerate(operations):
+        if number == refused:
+            for extra in (("l",), sequences.renamed(operation, names), ("b",)):
+                playing.play(extra)
+        playing.play(sequences.renamed(operation, names))
+        names[number] = len(playing.results) - 1
+    return None if playing.model.least < PAGE else playing.trial(name, "fault")
+
+
+def stuck(name, operations, first):
+    """The operations, with munmap refused from one of them on. What was to be freed stays live."""
+    playing, names = Playing(), {}
+    for number, operation in enumerate(operations):
+        if number == first:
+            playing.play(("u",))
+        playing.play(sequences.renamed(operation, names))
+        names[number] = len(playing.results) - 1
+        if number == first:
+            break
+    for extra in sequences.parse("m 100; m 200000"):
+        playing.play(extra)
+    return playing.trial(name, "fault")
