@@ -1,10 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# Grade a submission: `checker/checker.sh [-v] [SUBMISSION_DIR]`, or `--class DIR`; -h says more.
-# Exit status: 0 graded, 2 could not grade.
+# Print the mark of one submission, this repository's by default, and write no files; everything
+# else is `checker/grade`. Exit status: 0 graded, 2 could not grade.
 
 set -euo pipefail
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-
-"$here/deps.sh" >&2
-exec "$("$here/python.sh")" "$here/grader.py" "$@"
+exec "$(dirname "${BASH_SOURCE[0]}")/grade" --no-files "$@"

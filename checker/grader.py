@@ -1,330 +1,441 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Grade a submission, or a class of them: correctness out of 90, style out of 10.
+"""Grade one submission: build it by our own rules, trace it, lint it, all in the sandbox.
 
-A submission is C that somebody else wrote. Only its .c and .h files are taken, into a fresh
-directory, and built by the rules here; as root, the compilers and the programs run as nobody.
+A submission is C that somebody else wrote. Only what intake.py takes of it is copied, to a fresh
+directory; sandbox.py is where compilers, linters and programs run.
 """
 
-import argparse
-import csv
+import concurrent.futures
+import hashlib
 import json
 import os
-import pwd
-import resource
+import re
 import shutil
-import stat
-import subprocess
-import sys
 import tempfile
-from dataclasses import dataclass, field
+import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import intake
 import lint
 import style
 import tree
+from result import FAILED, PARTIAL, PASSED, REFUSED, SKIPPED, Result, TestResult, share_out
 
 ROOT = tree.ROOT
-sys.path.insert(0, str(ROOT / "tests"))
-from harness.build import HarnessError, check_library  # noqa: E402
+tree.add_harness()
+from harness import build, explain, grade, sandbox, shadow, suite, trials  # noqa: E402
+from harness.build import HarnessError  # noqa: E402
+from harness.report import indented, printable  # noqa: E402
+from harness.session import build_directory  # noqa: E402
+from harness.trace import Call  # noqa: E402
 
-CORRECTNESS = 90
-
-MAX_FILES = 100
-MAX_BYTES = 1 << 20             # of all sources together
-COMPILE_SECONDS = 60            # wall time of one compiler run
-LIMITS = {
-    resource.RLIMIT_CPU: 20,                # seconds, each process
-    resource.RLIMIT_AS: 2 << 30,            # bytes; clang needs a quarter of it
-    resource.RLIMIT_FSIZE: 64 << 20,        # bytes, each file: .incbin can ask for any number
-    resource.RLIMIT_CORE: 0,
-}
-FINDINGS_SHOWN = 20             # of each kind
+BUILD_SECONDS = 60              # wall time of one compiler or linter run
+RUN_SECONDS = 20.0              # wall time of one program; the processor time has its own limit
+MOST_HUNG = 8                   # programs that may hang before the rest is not run
 BUILD_FLAGS = ["-std=gnu11", "-O2", "-g", "-fPIC", "-pthread"]
+FINDINGS_SHOWN = 20             # of each kind
+TOTAL = 100
 
 
 class CannotGrade(Exception):
     """The grader itself cannot work: str(e) is cause and remedy in one line."""
 
 
-class Refused(Exception):
-    """The submission cannot be graded as what it is; it gets no points: str(e) says why."""
+@dataclass(frozen=True)
+class Settings:
+    """What is asked for; equal settings give the same submission the same mark.
+
+    seed  the random sequences are made from it; no part of the mark if `seeds` is 0
+    """
+
+    suite: str = ""             # directory of the suite, "" for this repository's
+    seeds: int = 0
+    seed: int = 0
+    faults: bool = False
+    style: bool = True
+    build_seconds: int = BUILD_SECONDS
 
 
-@dataclass
-class Grade:
-    """What one submission gets, and why not more."""
+class Course:
+    """What all submissions of a run are graded with."""
 
-    name: str
-    correctness: int = 0
-    style: float = 0.0              # None: could not be measured
-    refusal: str = ""               # why it was not run at all
-    not_measured: str = ""          # why there is no style
-    lost_tests: list = field(default_factory=list)      # (points, name, reason)
-    lost_style: list = field(default_factory=list)      # (points, what, [findings])
+    def __init__(self, settings):
+        root = Path(settings.suite or suite.DEFAULT_ROOT)
+        self.settings = settings
+        self.tests = suite.load_suite(root)
+        self.scheme = suite.load_scheme(root)
+        self.references = suite.read_references(self.tests)
+        library = build.build_library()     # programs are linked with it by name only
+        built = build.build_programs([test.c_file for test in self.tests], library,
+                                     build_directory(root))
+        self.programs = dict(zip((test.name for test in self.tests), built))
+        self.player = trials.program()
+        build.build_guard()
+        made = self.make_trials() if settings.seeds else {"seed": [], "twin": {}}
+        self.seeds, self.twins = made["seed"], made["twin"]
+        self.faults = trials.fault_trials() if settings.faults else []
 
-    @property
-    def total(self):
-        """Out of 100; what could not be measured counts nothing."""
-        return self.correctness + (self.style or 0)
+    def make_trials(self):
+        """The random sequences and twins; made once for a seed and a suite."""
+        key = json.dumps([self.settings.seeds, self.settings.seed, self.references, trials.VERSION])
+        name = hashlib.sha256(key.encode()).hexdigest()[:16]
+        path = build.BUILD / f"trials-{name}.json"
+        try:
+            made = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            twins = trials.twin_trials(self.references, self.settings.seed)
+            seeds = trials.seed_trials(self.settings.seeds, self.settings.seed)
+            made = {"seed": [asdict(trial) for trial in seeds],
+                    "twin": {name: asdict(trial) for name, trial in twins.items()}}
+            part = path.with_suffix(f".{os.getpid()}")
+            part.write_text(json.dumps(made), encoding="utf-8")
+            part.replace(path)
+        return {"seed": [trials.from_record(record) for record in made["seed"]],
+                "twin": {name: trials.from_record(record)
+                         for name, record in made["twin"].items()}}
 
-    def note(self):
-        """The grade's story in a few words, for a table."""
-        return self.refusal or self.not_measured or (
-            f"{len(self.lost_tests)} tests failed" if self.lost_tests else "")
+    def fingerprint(self):
+        """A number that changes when the settings or the suite do: marks could change as well."""
+        sources = [ROOT / "checker" / name for name in ("grader.py", "style.py", "lint.py")]
+        sources += sorted((ROOT / "tests/harness").glob("*.[cph]*")) + [ROOT / ".checkpatch.conf"]
+        sources += [path for test in self.tests for path in (test.c_file, test.ref_file)]
+        sources += sorted(path for path in (ROOT / "utils").glob("*.[ch]"))
+        sources.append(Path(self.settings.suite or suite.DEFAULT_ROOT) / "suite.json")
+        sha = hashlib.sha256(json.dumps(asdict(self.settings)).encode())
+        for path in sources:
+            sha.update(path.read_bytes())
+        return sha.hexdigest()
+
+    def planned(self):
+        """All tests but style, in order: (name, group, needs, hidden, weight)."""
+        scheme = self.scheme
+        plan = [(test.name, test.group, (*scheme.needs(test.group), *test.needs),
+                 test.hidden or scheme.hidden(test.group), test.points) for test in self.tests]
+        for group, chosen in (("seeds", self.seeds), ("faults", self.faults)):
+            plan += [(trial.name, group, scheme.needs(group), scheme.hidden(group),
+                      scheme.points(group) / len(chosen)) for trial in chosen]
+        return plan
 
 
-def source_directory(submission):
-    """Where the submission's sources are: its src/, or itself."""
-    submission = Path(submission)
-    if not submission.is_dir():
-        raise CannotGrade(f"{submission} is no directory; name the submission's directory")
-    inner = submission / "src"
-    if inner.is_symlink():
-        raise Refused("src is a symbolic link")
-    return inner if inner.is_dir() else submission
+# ---- one submission ----------------------------------------------------------------------------
+
+class Grading:
+    """The grading of one submission, in a directory of its own."""
+
+    def __init__(self, course, box, workspace, jobs):
+        self.course = course
+        self.box = box
+        self.jobs = jobs
+        self.user = sandbox.new_user()
+        self.place = Path(workspace)
+        self.utils = self.place / "utils"
+        self.sources = []
+        self.hung = {}          # place of a test in the plan -> whether it hung
+        self.trials = {trial.name: trial for trial in (*course.seeds, *course.faults)}
+        self.by_name = {test.name: test for test in course.tests}
+
+    def prepare(self, taken):
+        """Copy the sources and the headers that they are built with."""
+        os.chmod(self.place, 0o755)
+        shutil.copytree(ROOT / "utils", self.utils, ignore=shutil.ignore_patterns("*.o", "*.d"))
+        for path, data in taken.files.items():
+            target = self.place / "src" / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(data)
+        for name in ("objects", "library"):
+            (self.place / name).mkdir()
+        if self.box.has("user"):
+            os.chown(self.place / "objects", self.user, self.user)
+        self.sources = [self.place / "src" / path for path in sorted(taken.files)
+                        if path.endswith((".c", ".h"))]
+
+    def tool(self, command, cwd, readable=(), **_):
+        """Run a compiler or linter in the sandbox: (output, exit status), as lint.run_tool."""
+        done = self.box.run(command, cwd, [self.place / "src", self.utils, *readable], self.user,
+                            self.course.settings.build_seconds)
+        if done.stopped == "time" or done.status < 0 or done.status in (128 + 9, 128 + 24):
+            raise lint.NotMeasured(f"{command[0]} used up its time or memory")
+        if done.stopped:
+            raise lint.NotMeasured(f"{command[0]} printed more than a megabyte")
+        if done.status == sandbox.FAILED and "confined:" in done.output:
+            raise CannotGrade(f"the sandbox failed: {done.output.strip().splitlines()[-1]}; "
+                              "see checker/grade --probe")
+        return done.output, done.status
+
+    def build(self, compiled):
+        """Make libosmem.so of the sources and our utils."""
+        c_files = [self.place / "src" / path for path in compiled]
+        objects = self.place / "objects"
+        try:
+            output, status = self.tool(
+                ["gcc", *BUILD_FLAGS, f"-I{self.place / 'src'}", f"-I{self.utils}", "-shared", "-o",
+                 objects / "libosmem.so", *c_files, *sorted(self.utils.glob("*.c"))], objects)
+        except lint.NotMeasured as reason:
+            raise intake.Refused(f"it does not compile: {reason}") from None
+        if status:
+            raise intake.Refused("it does not compile: " + first_error(output, self.place))
+        self.take_library(objects / "libosmem.so")
+
+    def take_library(self, made):
+        """Look whether the library has the four functions and keep a copy of it."""
+        if made.is_symlink() or not made.is_file():
+            raise intake.Refused("it does not compile: no library was made")
+        output, _ = self.tool(["nm", "-D", "--defined-only", made], self.place / "objects")
+        names = {line.split()[-1].split("@")[0] for line in output.splitlines() if line.split()}
+        absent = [name for name in build.API if name not in names]
+        if absent:
+            raise intake.Refused(f"it does not define {', '.join(absent)}; "
+                                 "define what is missing, not static and not hidden")
+        shutil.copyfile(made, self.place / "library/libosmem.so", follow_symlinks=False)
+
+    # ---- tests ----------------------------------------------------------------------------
+
+    def run_tests(self):
+        """All tests but style: [(TestResult, weight)] in the order of the plan."""
+        plan = self.course.planned()
+        results = {}
+        with concurrent.futures.ThreadPoolExecutor(self.jobs) as pool:
+            while len(results) < len(plan):
+                ready = [number for number, entry in enumerate(plan) if entry[0] not in results
+                         and all(need in results for need in entry[2])]
+                if not ready:
+                    raise CannotGrade("tests need each other in a circle; mend suite.json")
+                jobs = {number: pool.submit(self.one, number, plan[number], results)
+                        for number in ready}
+                for number, job in jobs.items():
+                    results[plan[number][0]] = self.in_time(number, plan[number], job.result())
+        return [(results[entry[0]], entry[4]) for entry in plan]
+
+    def one(self, number, entry, results):
+        """Run one test whose prerequisites are decided."""
+        name, group, needs, hidden, _ = entry
+        lacking = next((need for need in needs if results[need].share == 0), None)
+        if lacking:
+            return TestResult(name, group, SKIPPED, 0.0, 0.0, hidden,
+                              f"not run: it needs {lacking}, which failed")
+        if sum(hung for other, hung in list(self.hung.items()) if other < number) >= MOST_HUNG:
+            return self.left_out(entry)
+        begin = time.monotonic()
+        outcome, share = self.judged(name)
+        self.hung[number] = hung(outcome.run)
+        made = TestResult(name, group, status_of(share), share, 0.0, hidden,
+                          outcome.reason, self.explained(outcome, share), rules_of(outcome, group))
+        if share == 1 and name in self.course.twins:
+            self.try_twin(made, name)
+        made.seconds = round(time.monotonic() - begin, 3)
+        return made
+
+    def in_time(self, number, entry, made):
+        """The result, unless so many programs before it hung that it does not count, ran or not:
+        which of them run at the same time must not change a mark."""
+        before = sum(hung for other, hung in self.hung.items() if other < number)
+        return self.left_out(entry) if before >= MOST_HUNG and made.status != SKIPPED else made
+
+    @staticmethod
+    def left_out(entry):
+        """The result of a test that is not run any more."""
+        return TestResult(entry[0], entry[1], SKIPPED, 0.0, 0.0, entry[3],
+                          f"not run: {MOST_HUNG} programs before it hung")
+
+    def judged(self, name):
+        """(Outcome, share of the points) of a program or a sequence."""
+        trial = self.trials.get(name)
+        if trial:
+            outcome = self.play(trial)
+        else:
+            test = self.by_name[name]
+            outcome = grade.grade(test, self.course.references[name], self.course.programs[name],
+                                  self.place / "library", RUN_SECONDS, box=self.box)
+        return outcome, share_of(outcome, self.course.scheme.partial)
+
+    def play(self, trial):
+        """The Outcome of a sequence."""
+        test = suite.Test(trial.name, trials.PLAYER, trials.PLAYER, 0, trial.kind)
+        return grade.grade(test, trial.events, self.course.player, self.place / "library",
+                           RUN_SECONDS, box=self.box, stdin=trial.text.encode())
+
+    def try_twin(self, made, name):
+        """A program's points are earned only if its twin agrees as well: change `made`."""
+        outcome = self.play(self.course.twins[name])
+        made.share = share_of(outcome, self.course.scheme.partial)
+        if made.share == 1:
+            return
+        made.status = status_of(made.share)
+        made.rules = rules_of(outcome, "twin")
+        made.reason = "the same calls with other sizes: " + outcome.reason
+        made.output = self.explained(outcome, made.share)
+
+    def explained(self, outcome, share):
+        """The whole explanation of a test that did not pass, "" for one that did."""
+        if outcome.passed:
+            return ""
+        parts = [shadow_text(outcome)]
+        if share:
+            parts.append("Each call was an allocator's, so that the test gives "
+                         f"{share:.0%} of its points.")
+        trial = self.trials.get(outcome.test.name) or self.course.twins.get(outcome.test.name)
+        if outcome.test.group in ("seed", "twin", "fault"):
+            text = about_trial(outcome, trial)
+        else:
+            text = explain.explain(outcome, f"python3 tests/run_tests.py {outcome.test.name}")
+        return "\n\n".join(filter(None, [printable(text).rstrip("\n"), *parts])) + "\n"
+
+    # ---- style ----------------------------------------------------------------------------
+
+    def judge_style(self, correctness):
+        """(TestResult of style, why it was not measured or "")."""
+        made = TestResult("style", "style", PASSED, 1.0, 0.0, False, "")
+        try:
+            own = style.once_a_line(finding for finding in self.findings()
+                                    if not finding.file.startswith(str(self.utils)))
+        except lint.NotMeasured as reason:
+            made.status, made.share, made.reason = SKIPPED, 0.0, f"not measured: {reason}"
+            return made, f"style not measured: {reason}"
+        left = style.points(own)
+        earned = style.earned(left, correctness)
+        made.share = earned / style.POINTS
+        made.status = PASSED if made.share == 1 else PARTIAL if made.share else FAILED
+        lines = style_lines(own)
+        if earned < left:
+            lines.append(f"-{left - earned:.4g} no more than the correctness points")
+        made.output = printable("\n".join(lines))
+        made.reason = f"{earned:.4g} of {style.POINTS}" if made.share < 1 else ""
+        return made, ""
+
+    def findings(self):
+        """What the linters find in the sources."""
+        found = lint.pragmas(self.sources) + lint.checkpatch(self.sources, self.tool)
+        for name in ("gcc", "clang"):
+            found += lint.compiler(name, self.sources, [self.place / "src", self.utils],
+                                   run_tool=self.tool)
+        return found
 
 
-def read_source(path, budget):
-    """The bytes of a regular file of at most budget bytes; links, pipes, devices are refused."""
+def grade_submission(path, name, course, box, jobs=1):
+    """The Result of one submission. CannotGrade or HarnessError if it cannot be had."""
+    begin = time.monotonic()
+    made = Result(name, settings=asdict(course.settings), protection=box.report())
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        raise Refused(f"{path.name} cannot be read: {error.strerror}") from None
-    with open(descriptor, "rb") as source:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise Refused(f"{path.name} is not a regular file")
-        data = source.read(budget + 1)
-    if len(data) > budget:
-        raise Refused(f"the sources are larger than {MAX_BYTES} bytes")
-    return data
+        taken = intake.take(path)
+        made.digest = taken.digest()
+        with tempfile.TemporaryDirectory(prefix="osmem-grade-") as place:
+            grading = Grading(course, box, place, jobs)
+            grading.prepare(taken)
+            grading.build(taken.compiled)
+            judge(made, grading)
+    except intake.Refused as reason:
+        refuse(made, str(reason), course)
+    made.seconds = round(time.monotonic() - begin, 3)
+    return made
 
 
-def take_sources(submission, target):
-    """Copy the submission's .c and .h files into the directory target; their new paths."""
-    found = sorted(path for path in source_directory(submission).iterdir()
-                   if path.suffix in (".c", ".h"))
-    if not any(path.suffix == ".c" for path in found):
-        raise Refused("there is no .c file in it, nor in its src/")
-    if len(found) > MAX_FILES:
-        raise Refused(f"there are more than {MAX_FILES} source files")
-    budget = MAX_BYTES
-    for path in found:
-        data = read_source(path, budget)
-        budget -= len(data)
-        (target / path.name).write_bytes(data)
-    return [target / path.name for path in found]
+def judge(made, grading):
+    """Fill in the tests of a submission that was built."""
+    course = grading.course
+    results = grading.run_tests()
+    share_out(results, TOTAL - course.scheme.style)
+    made.tests = [test for test, _ in results]
+    if course.settings.style:
+        correctness = made.points(False)[0]
+        test, made.style_note = grading.judge_style(correctness)
+        test.points = float(course.scheme.style)
+        made.tests.append(test)
 
 
-def limited(command, cwd):
-    """lint.run_tool for untrusted input: bounded, and as nobody when this is root."""
-    def bound():
-        for what, most in LIMITS.items():
-            resource.setrlimit(what, (most, most))
-
-    options = {"preexec_fn": bound, "start_new_session": True, "seconds": COMPILE_SECONDS,
-               "variables": {"TMPDIR": str(cwd)}}   # a killed compiler leaves files behind
-    if os.geteuid() == 0:
-        nobody = pwd.getpwnam("nobody")
-        options.update(user=nobody.pw_uid, group=nobody.pw_gid, extra_groups=[])
-    return lint.run_tool(command, cwd=cwd, **options)
+def refuse(made, reason, course):
+    """A submission that was not run: every test is skipped for the same reason."""
+    made.status, made.reason = REFUSED, printable(reason).replace("\n", " ")
+    results = [(TestResult(name, group, SKIPPED, 0.0, 0.0, hidden, "not run"), weight)
+               for name, group, _, hidden, weight in course.planned()]
+    share_out(results, TOTAL - course.scheme.style)
+    made.tests = [test for test, _ in results]
+    if course.settings.style:
+        made.tests.append(TestResult("style", "style", SKIPPED, 0.0, float(course.scheme.style),
+                                     False, "not run"))
 
 
-def build(sources, utils, objects, library):
-    """Build library/libosmem.so from the sources and the grader's utils, in objects."""
-    c_files = [str(path) for path in sources if path.suffix == ".c"]
-    try:
-        output, status = limited(["gcc", *BUILD_FLAGS, f"-I{utils}", "-shared", "-o", "libosmem.so",
-                                  *c_files, *map(str, sorted(utils.glob("*.c")))], objects)
-    except lint.NotMeasured as reason:
-        raise Refused(str(reason)) from None
-    if status:
-        raise Refused("it does not compile: " + first_error(output, objects.parent))
-    shutil.copy(objects / "libosmem.so", library, follow_symlinks=False)
-    try:
-        check_library(library)
-    except HarnessError as reason:
-        raise Refused(str(reason).replace(f"{library}/", "")) from None
+# ---- from an outcome to a share ----------------------------------------------------------------
+
+def hung(run):
+    """Whether a program had to be stopped because it used up its time."""
+    return run.status == "timeout" or (run.trace is not None
+                                       and run.trace.signal in ("SIGKILL", "SIGXCPU"))
+
+
+def share_of(outcome, partial):
+    """The share of its points that a test gives: 1 if all agrees with the reference; less if every
+    call was an allocator's and the program found nothing wrong with its memory."""
+    if outcome.passed:
+        return 1.0
+    if not is_sound(outcome.run):
+        return 0.0
+    same = results_only(outcome.expected) == results_only(outcome.actual)
+    return float(partial.get("results" if same else "sound", 0))
+
+
+def is_sound(run):
+    """Whether a run was that of an allocator, if not of the contract's."""
+    if not run.comparable or run.status != "exited" or run.code or run.reason:
+        return False
+    calls = [event for event in run.trace.events if isinstance(event, Call)]
+    return any(call.result for call in calls) and not shadow.complaints(run.trace)
+
+
+def results_only(events):
+    """The calls of a trace and their results, without system calls."""
+    return [(event[0], event[-1]) for event in events if event[0].startswith(("os_", "exit"))]
+
+
+def status_of(share):
+    """The status of a test that was run."""
+    return PASSED if share == 1 else PARTIAL if share else FAILED
+
+
+def rules_of(outcome, group):
+    """Numbers of the rules that a failed test is about."""
+    if outcome.passed:
+        return []
+    return ["B1"] if group == "faults" else explain.rules_at_stake(outcome)
+
+
+def shadow_text(outcome):
+    """What the shadow heap has to say about a run, "" for nothing."""
+    found = shadow.complaints(outcome.run.trace) if outcome.run.trace else []
+    lines = [f"event {number}, {sentence}" for number, sentence in found]
+    return "The shadow heap, which knows no reference:\n" + indented(lines, "  ") if lines else ""
+
+
+def about_trial(outcome, trial):
+    """The explanation of a sequence: as for a program where the model can say it."""
+    shown = f"python3 tests/fuzz.py --replay '{trial.text}'"
+    if outcome.difference is None or outcome.stopped_itself or trial.kind == "fault":
+        again = "What was played (tests/harness/player.c): " + trial.text \
+            if trial.kind == "fault" else "Run it again:\n  " + shown
+        said = outcome.run.stderr.decode("utf-8", "replace").strip()
+        return "\n\n".join(filter(None, [explain.comparison(outcome), said, again]))
+    return explain.explain(outcome, shown)
 
 
 def first_error(output, workspace):
     """The line of a compiler's or linker's output that says what is wrong."""
-    lines = output.replace(f"{workspace}/", "").splitlines()
+    lines = [line for line in output.replace(f"{workspace}/", "").splitlines() if line.strip()]
     for mark in ("multiple definition", "undefined reference", "error:"):
         for line in lines:
             if mark in line:
-                return line
+                return re.sub(r"^/?usr/bin/ld: ", "", line)
     return lines[-1] if lines else "no message"
 
 
-def trace(library, verbose, scratch, suite):
-    """Run the traced suite (in directory suite; None: this repository's) on the library: its JSON
-    document."""
-    report = scratch / "traced.json"
-    command = [sys.executable, str(ROOT / "tests/run_tests.py"), "--library", str(library),
-               "--json", str(report), *(["--suite", str(suite)] if suite else [])]
-    done = subprocess.run(command, stdout=None if verbose else subprocess.DEVNULL,
-                          stderr=subprocess.PIPE, text=True, errors="replace", check=False)
-    if done.returncode not in (0, 1) or not report.exists():
-        message = (done.stderr.strip().splitlines() or ["run_tests.py said nothing"])[-1]
-        raise CannotGrade(message)
-    document = json.loads(report.read_text())
-    if document["possible"] != CORRECTNESS:
-        raise CannotGrade(f"the suite's points sum to {document['possible']}; "
-                          f"make them {CORRECTNESS} in its suite.json")
-    return document
-
-
-def judge_style(grade, sources, utils):
-    """Fill in the style of a submission that was built."""
-    try:
-        findings = lint.pragmas(sources) + lint.checkpatch(sources)
-        for name in ("gcc", "clang"):
-            findings += lint.compiler(name, sources, [utils], run_tool=limited)
-    except lint.NotMeasured as reason:
-        grade.style, grade.not_measured = None, f"style not measured: {reason}"
-        return
-    own = style.once_a_line(finding for finding in findings
-                            if not finding.file.startswith(str(utils)))
-    for kind, count, cost in style.deductions(own):
-        what = style.COSTS[kind][0] + ("s" if count > 1 else "")
-        grade.lost_style.append((cost, f"{count} {what}",
-                                 [finding for finding in own if finding.kind == kind]))
-    left = style.points(own)
-    grade.style = style.earned(left, grade.correctness)
-    if grade.style < left:
-        grade.lost_style.append((left - grade.style, "no more than the correctness points", []))
-
-
-def judge(grade, submission, verbose, workspace, suite):
-    """Fill in the grade of one submission, working in the directory workspace."""
-    for name in ("src", "objects", "library"):
-        (workspace / name).mkdir()
-    utils = workspace / "utils"
-    shutil.copytree(ROOT / "utils", utils, ignore=shutil.ignore_patterns("*.o", "*.d"))
-    os.chmod(workspace, 0o755)
-    if os.geteuid() == 0:
-        os.chown(workspace / "objects", pwd.getpwnam("nobody").pw_uid, -1)
-    sources = take_sources(submission, workspace / "src")
-    build(sources, utils, workspace / "objects", workspace / "library")
-    document = trace(workspace / "library", verbose, workspace, suite)
-    grade.correctness = document["earned"]
-    grade.lost_tests = [(test["points"], test["name"], test["reason"])
-                        for test in document["tests"] if not test["passed"]]
-    judge_style(grade, sources, utils)
-
-
-def grade_one(submission, verbose=False, suite=None):
-    """The Grade of one submission. CannotGrade if it cannot be had."""
-    grade = Grade(Path(submission).resolve().name)
-    with tempfile.TemporaryDirectory(prefix="osmem-grade-") as scratch:
-        try:
-            judge(grade, submission, verbose, Path(scratch), suite)
-        except Refused as reason:
-            grade.refusal = str(reason)
-    return grade
-
-
-def finding_text(finding):
-    """One finding as file:line: message; file names as the submission has them."""
-    return f"{Path(finding.file).name}:{finding.line}: {finding.text}"
-
-
-def report(grade):
-    """The lines that course staff read."""
+def style_lines(findings):
+    """What cost style points, kind by kind, with the places."""
     lines = []
-    if grade.refusal:
-        lines.append(f"Not run: {grade.refusal}")
-    if grade.lost_tests:
-        lines.append("Lost in correctness:")
-        lines += [f"  -{points:<5} {name}: {reason}" for points, name, reason in grade.lost_tests]
-    if grade.lost_style:
-        lines.append("Lost in style:")
-    for points, what, findings in grade.lost_style:
-        lines.append(f"  -{points:<5.4g} {what}")
-        lines += [f"           {finding_text(finding)}" for finding in findings[:FINDINGS_SHOWN]]
-        if len(findings) > FINDINGS_SHOWN:
-            lines.append(f"           and {len(findings) - FINDINGS_SHOWN} more")
-    lines.append(f"Correctness: {grade.correctness}/{CORRECTNESS}")
-    lines.append(f"Style: {style_text(grade)}" + f"/{style.POINTS}" * (grade.style is not None))
-    without = " (without style)" if grade.style is None else ""
-    lines.append(f"Total: {grade.total:.4g}/{CORRECTNESS + style.POINTS}{without}")
-    return "\n".join(lines)
-
-
-def style_text(grade):
-    """The style points as a table shows them."""
-    return f"{grade.style:.4g}" if grade.style is not None else grade.not_measured
-
-
-def printable(text):
-    """The text without characters that could drive a terminal: submissions supply parts of it."""
-    return "".join(c if c.isprintable() or c in "\n\t" else "?" for c in text)
-
-
-def table_row(submission, suite):
-    """(what the table says of a submission, whether it could be graded)."""
-    try:
-        grade = grade_one(submission, suite=suite)
-    except (CannotGrade, OSError) as reason:
-        return [submission.name, "-", "-", "-", f"could not be graded: {reason}"], False
-    short = "-" if grade.style is None else style_text(grade)
-    return [grade.name, grade.correctness, short, f"{grade.total:.4g}", grade.note()], True
-
-
-def grade_class(directory, csv_path, suite):
-    """Grade every subdirectory; a table on stdout and, if csv_path, a CSV file.
-
-    CannotGrade, after all that, if some of them could not be graded.
-    """
-    rows, failures = [], 0
-    print(f"{'submission':<24} {'correct':>7} {'style':>6} {'total':>6}  note")
-    for submission in sorted(path for path in Path(directory).iterdir() if path.is_dir()):
-        row, graded = table_row(submission, suite)
-        failures += not graded
-        rows.append(row)
-        name, correct, points, total, note = map(str, row)
-        print(printable(f"{name:<24} {correct:>7} {points:>6} {total:>6}  {note}"), flush=True)
-    if csv_path:
-        with open(csv_path, "w", newline="", encoding="utf-8", errors="backslashreplace") as out:
-            csv.writer(out).writerows([["submission", "correctness", "style", "total", "note"],
-                                       *rows])
-    if failures:
-        raise CannotGrade(f"{failures} of {len(rows)} submissions could not be graded; "
-                          "the table says why, grade them again when that is mended")
-
-
-def arguments(argv):
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="checker.sh", description="Grade a submission: correctness out of 90 from the traced "
-        "suite, style out of 10 from the linters. Exit status: 0 graded, 2 could not grade.")
-    parser.add_argument("submission", nargs="?", default=str(ROOT / "src"),
-                        help="directory with the submission's sources, or with a src/ that has "
-                        "them (default: this repository's src/)")
-    parser.add_argument("-v", "--verbose", action="store_true",
-                        help="also print the suite's own output, with its explanations")
-    parser.add_argument("--class", dest="whole_class", metavar="DIR",
-                        help="grade each subdirectory of DIR, print a table")
-    parser.add_argument("--suite", metavar="DIR", type=os.path.abspath,
-                        help="grade with the traced suite in DIR (default: this repository's)")
-    parser.add_argument("--csv", metavar="FILE", help="with --class: write the table there too")
-    return parser.parse_args(argv)
-
-
-def main(argv):
-    """Grade what the command line names."""
-    options = arguments(argv)
-    try:
-        if options.whole_class:
-            grade_class(options.whole_class, options.csv, options.suite)
-        else:
-            grade = grade_one(options.submission, options.verbose, options.suite)
-            print(printable(report(grade)))
-    except (CannotGrade, OSError) as reason:
-        print(f"checker: {reason}", file=sys.stderr)
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    for kind, count, cost in style.deductions(findings):
+        what = style.COSTS[kind][0] + ("s" if count > 1 else "")
+        lines.append(f"-{cost:.4g} {count} {what}")
+        places = [finding for finding in findings if finding.kind == kind]
+        lines += [f"    {Path(finding.file).name}:{finding.line}: {finding.text}"
+                  for finding in places[:FINDINGS_SHOWN]]
+        if len(places) > FINDINGS_SHOWN:
+            lines.append(f"    and {len(places) - FINDINGS_SHOWN} more")
+    return lines

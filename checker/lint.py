@@ -48,17 +48,17 @@ class NotMeasured(Exception):
     """A linter that is not to be had: str(e) is cause and remedy in one line."""
 
 
-def run_tool(command, seconds=300, variables=None, **options):
-    """Run a linter or compiler; (its output, both streams, its exit status).
+def run_tool(command, cwd, seconds=300, readable=()):
+    """Run a linter or compiler in a directory; (its output, both streams, its exit status).
 
-    variables are added to the environment; options go to subprocess.run. Raises NotMeasured when
-    the command is not installed or too slow.
+    readable  what it reads outside: for a run_tool that confines it
+    Raises NotMeasured when the command is not installed or too slow.
     """
-    environment = {**os.environ, "LC_ALL": "C", **(variables or {})}
+    environment = {**os.environ, "LC_ALL": "C"}
     try:
         done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              errors="replace", check=False, timeout=seconds, **options)
+                              errors="replace", check=False, timeout=seconds, cwd=cwd)
     except FileNotFoundError:
         raise NotMeasured(f"{command[0]} is not installed; run make deps") from None
     except subprocess.TimeoutExpired:
@@ -110,20 +110,23 @@ def _false_alarm(finding):
                for message, code in FALSE_ALARMS)
 
 
-def checkpatch(sources):
-    """checkpatch.pl with this repository's configuration over C files."""
+def checkpatch(sources, run_tool=run_tool):
+    """checkpatch.pl with this repository's configuration over C files; run_tool as for
+    compiler(), which is told what else the command reads."""
     located = subprocess.run([str(HERE / "checkpatch.sh")], stdout=subprocess.PIPE,
                              stderr=subprocess.PIPE, text=True, check=False)
     if located.returncode:
         raise NotMeasured((located.stderr.strip().splitlines() or ["checkpatch.pl failed"])[-1])
     if not sources:
         return []
-    command = ["perl", os.path.abspath(located.stdout.strip()), "--terse", "--show-types",
+    script = Path(os.path.abspath(located.stdout.strip()))
+    command = ["perl", str(script), "--terse", "--show-types",
                "--no-summary", "--color=never", "-f", *map(str, sources)]
     # It reads its configuration from where it is started, and writes a cache there.
     with tempfile.TemporaryDirectory() as place:
         shutil.copy(ROOT / ".checkpatch.conf", place)
-        output, status = run_tool(command, cwd=place)
+        os.chmod(place, 0o777)      # run_tool may change the user
+        output, status = run_tool(command, cwd=place, readable=[script.parent])
     found = findings(CHECKPATCH_LINE, output)
     if not found:
         return _or_status(found, output, status, "checkpatch")

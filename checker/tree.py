@@ -2,10 +2,16 @@
 """The files of the repository: what the linters and the layout tests look at."""
 
 import subprocess
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD_DIRS = {".git", "build", "__pycache__", ".hypothesis", ".pytest_cache"}
+
+
+def add_harness():
+    """Let `harness`, the tests' package, be imported."""
+    sys.path.insert(0, str(ROOT / "tests"))
 
 
 def _from_git():

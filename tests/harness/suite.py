@@ -27,7 +27,7 @@ class Test:
     points: int
     group: str
     memory: str = ""    # why the memory checks leave it out ("reads freed ..."), "" if they do not
-    needs: tuple = ()   # names of tests that must pass before this one is graded (checker/grade)
+    needs: tuple = ()   # names of tests that must give something, or this one is skipped
     hidden: bool = False    # whether students are told nothing about it (checker/grade)
 
 
@@ -40,7 +40,7 @@ class Scheme:
     groups: dict        # name of a group -> its "needs", "hidden" and, of seeds and faults, "points"
 
     def needs(self, group):
-        """Names of tests that must pass before any of the group."""
+        """Names of tests that must give something, or all of the group is skipped."""
         return tuple(self.groups.get(group, {}).get("needs", ()))
 
     def hidden(self, group):

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from . import build, sequences, stats, suite, symbols
 from .model import PAGE, PTRDIFF_MAX, Model
 
+VERSION = 1                 # changes when the same seed gives other sequences
 PLAYER = build.HERE / "player.c"
 SEED_ACTIONS = 60
 SEED_PROFILES = ("churn", "edges", "break")
@@ -48,13 +49,18 @@ FAULT_SCENES = {
 
 @dataclass(frozen=True)
 class Trial:
-    """One sequence: what it is called, the player's input, the events it must show, and the rules
-    that are about it."""
+    """One sequence: what it is called, its kind, the player's input, the events it must show."""
 
     name: str
     kind: str
     text: str
     events: list
+
+
+def from_record(record):
+    """The Trial that was written as a JSON object."""
+    return Trial(record["name"], record["kind"], record["text"],
+                 [tuple(event) for event in record["events"]])
 
 
 class Starved(Model):

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A class: every submission graded by a process of its own, as many at a time as wanted.
+
+The process runs the same command that grades one submission, so GNU parallel or a Slurm array can
+run it in its place (docs/grading.md). What is finished is known by its files alone: a run that
+was killed goes on where it stopped, and rows of the table are all that is kept in memory.
+"""
+
+import concurrent.futures
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import intake
+import result
+import writers
+from result import BROKEN, Result, write_text
+
+MAIN = Path(__file__).resolve().parent / "main.py"
+LONGEST = 3600          # seconds after which the grading of one submission is given up
+
+
+def identity(path):
+    """What a submission is: its sources' digest, or why there are none."""
+    try:
+        return intake.take(path).digest()
+    except intake.Refused as reason:
+        return f"refused: {reason}"
+
+
+def finished(path, folder, fingerprint):
+    """The Result in a folder if it is this submission's, graded as it would be now; else None."""
+    done = result.read(Path(folder) / "result.json")
+    if done is None or done.status == BROKEN or done.fingerprint != fingerprint:
+        return None
+    return done if (done.digest or f"refused: {done.reason}") == identity(path) else None
+
+
+def write(done, folder):
+    """Write all forms of a result; result.json, which says that it is finished, last."""
+    for name in sorted(writers.FILES, key=lambda name: name == "result.json"):
+        write_text(Path(folder) / name, writers.FILES[name](done))
+
+
+def command(path, name, options, course):
+    """The command that grades one submission of a class."""
+    made = course.settings
+    words = [sys.executable, str(MAIN), path, "--name", name, "--out", options.out, "--quiet",
+             "-j", "1", "--build-seconds", str(made.build_seconds)]
+    words += ["--suite", made.suite] * bool(made.suite)
+    words += ["--seeds", str(made.seeds), "--seed", str(made.seed)] if made.seeds else []
+    words += ["--faults"] * made.faults + ["--no-style"] * (not made.style)
+    words += ["--unprotected"] * options.unprotected + ["--fresh"]
+    return words + [word for layer in options.without for word in ("--without", layer)]
+
+
+class Progress:
+    """Where the run is, on stderr: in place on a terminal, a line for each submission elsewhere."""
+
+    def __init__(self, total, quiet, out=None):
+        self.out = out or sys.stderr
+        self.total, self.quiet = total, quiet
+        self.done = self.graded = 0
+        self.begin = time.monotonic()
+
+    def add(self, row, was_graded):
+        """One more is there."""
+        self.done += 1
+        self.graded += was_graded
+        if self.quiet:
+            return
+        line = f"[{self.done}/{self.total}] {row[0]}: {row[2]}" + self.left()
+        if not was_graded and not self.out.isatty():
+            return
+        self.out.write(f"\r\033[K{line}" if self.out.isatty() else line + "\n")
+        self.out.flush()
+
+    def left(self):
+        """How long the rest will take, in words."""
+        rest = self.total - self.done
+        if not rest or not self.graded:
+            return ""
+        seconds = (time.monotonic() - self.begin) / self.graded * rest
+        return f", {duration(seconds)} left"
+
+    def end(self):
+        """Leave the terminal's line clean."""
+        if not self.quiet and self.out.isatty():
+            self.out.write("\r\033[K")
+
+
+def duration(seconds):
+    """Seconds in words."""
+    seconds = round(seconds)
+    if seconds < 90:
+        return f"{seconds} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def grade_all(chosen, options, course):
+    """Grade what is not finished, print and write the table; the exit status."""
+    fingerprint = course.fingerprint()
+    os.makedirs(options.out, exist_ok=True)
+    progress = Progress(len(chosen), options.quiet)
+    rows, waiting = {}, []
+    for path, name in chosen:
+        done = None if options.fresh else finished(path, Path(options.out) / name, fingerprint)
+        if done is None:
+            waiting.append((path, name))
+        else:
+            rows[name] = writers.row(done)
+            progress.add(rows[name], False)
+    run_all(waiting, options, course, rows, progress)
+    ordered = [rows[name] for _, name in chosen]
+    return conclude(ordered, options)
+
+
+def run_all(waiting, options, course, rows, progress):
+    """Grade the submissions that wait; enter a row for each."""
+    running = set()
+    pool = concurrent.futures.ThreadPoolExecutor(options.jobs)
+    try:
+        jobs = {pool.submit(one, path, name, options, course, running): name
+                for path, name in waiting}
+        for job in concurrent.futures.as_completed(jobs):
+            rows[jobs[job]] = job.result()
+            progress.add(rows[jobs[job]], True)
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in list(running):
+            process.kill()
+        raise
+    finally:
+        progress.end()
+        pool.shutdown()
+
+
+def one(path, name, options, course, running):
+    """Grade one submission in a process of its own; its row of the table."""
+    folder = Path(options.out) / name
+    os.makedirs(folder, exist_ok=True)
+    process = subprocess.Popen(command(path, name, options, course), stdin=subprocess.DEVNULL,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    running.add(process)
+    try:
+        _, said = process.communicate(timeout=LONGEST)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        _, said = process.communicate()
+    finally:
+        running.discard(process)
+    done = result.read(folder / "result.json") if process.returncode == 0 else None
+    if done is None:
+        lines = said.decode("utf-8", "replace").strip().splitlines() or ["it gave no reason"]
+        done = Result(name, BROKEN, f"{lines[-1]} (exit status {process.returncode})")
+        write(done, folder)
+    return writers.row(done)
+
+
+def conclude(rows, options):
+    """The table, on stdout and as CSV; the exit status."""
+    if not options.quiet:
+        print(writers.table(rows), end="")
+    text = writers.csv_table(rows)
+    for path in filter(None, [os.path.join(options.out, "class.csv"), options.csv]):
+        write_text(path, text)
+    broken = [row[0] for row in rows if row[1] == BROKEN]
+    if broken:
+        print(f"grade: {len(broken)} of {len(rows)} could not be graded, the first is {broken[0]}; "
+              "the table says why, the same command tries them again", file=sys.stderr)
+    return 2 if broken else 0
+
+
+def show_table(options):
+    """The table of all that --out holds: after GNU parallel or Slurm have graded; exit status."""
+    found = [result.read(path) for path in sorted(Path(options.out).glob("*/result.json"))]
+    rows = [writers.row(done) for done in found if done]
+    if not rows:
+        print(f"grade: there is no result in {options.out}; grade first, or name another --out",
+              file=sys.stderr)
+        return 2
+    return conclude(rows, options)

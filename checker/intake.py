@@ -1,0 +1,292 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What is taken of a submission: a folder, a zip or tar archive, a git checkout.
+
+Nothing is unpacked. The members of an archive are read one by one, and only C sources and the
+Makefile of the folder that holds osmem.c are kept, in memory; so a path that leads out of the
+archive, a link, a device or a bomb never meets the file system.
+"""
+
+import bz2
+import gzip
+import hashlib
+import io
+import lzma
+import os
+import posixpath
+import re
+import stat
+import tarfile
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+MAIN = "osmem.c"
+MAKEFILES = ("Makefile", "makefile", "GNUmakefile")
+SKIPPED = {".git", ".hg", ".svn", "__MACOSX", "node_modules"}
+
+MAX_FILES = 100                 # sources
+MAX_BYTES = 1 << 20             # of all sources together
+MAX_MEMBERS = 20000             # of an archive, or files of a folder, sources or not
+MAX_ARCHIVE = 32 << 20          # bytes of an archive
+MAX_UNPACKED = 128 << 20        # bytes of a packed tar archive when it is unpacked
+MAX_DEPTH = 12                  # folders inside folders
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+SAFE_NAME = re.compile(r"[^\x00-\x1f\x7f\udc80-\udcff]+")
+PACKERS = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open, b"\xfd7": lzma.open}
+BROKEN = (OSError, EOFError, ValueError, KeyError, RuntimeError, NotImplementedError,
+          zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError)
+ASSIGNMENT = re.compile(r"^[ ]*(\w+)[ ]*[:+?]*=(.*)$", re.MULTILINE)
+REFERENCE = re.compile(r"\$[({](\w+)[)}]")
+NAMED_FILE = re.compile(r"[\w./+-]+\.[co]\b")
+
+
+class Refused(Exception):
+    """The submission cannot be graded as what it is; it gets no points: str(e) says why."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What was taken: {path below the source folder: bytes}, and the .c files to compile."""
+
+    files: dict
+    compiled: list
+
+    def digest(self):
+        """A number that changes when anything does."""
+        sha = hashlib.sha256()
+        for path, data in sorted(self.files.items()):
+            sha.update(f"{path}\0{len(data)}\0".encode("utf-8", "surrogateescape") + data)
+        return sha.hexdigest()
+
+
+def take(path):
+    """The Sources of the submission at `path`. Refused says what is wrong with it."""
+    path = Path(path)
+    if path.is_dir():
+        found = choose(FolderMembers(path))
+    elif not path.exists():
+        raise Refused(f"{path.name} is not there")
+    else:
+        found = from_archive(path)
+    return Sources(found, compiled(found))
+
+
+def submission_name(path):
+    """What a submission is called: its file name, without the ending of an archive."""
+    name = os.path.basename(os.path.abspath(path))
+    for ending in sorted(ARCHIVES, key=len, reverse=True):
+        if name.lower().endswith(ending) and len(name) > len(ending):
+            return name[:-len(ending)]
+    return name
+
+
+def from_archive(path):
+    """The files taken of an archive."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise Refused(f"{path.name} is neither a folder nor a file")
+        if path.stat().st_size > MAX_ARCHIVE:
+            raise Refused(f"{path.name} is larger than {MAX_ARCHIVE >> 20} MiB")
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                return choose(ZipMembers(archive))
+        with tarfile.open(fileobj=io.BytesIO(unpacked(path)), mode="r:") as archive:
+            return choose(TarMembers(archive))
+    except tarfile.ReadError:
+        raise Refused(f"{path.name} is no folder and no zip or tar archive, or is damaged") from None
+    except BROKEN as error:
+        why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise Refused(f"{path.name} cannot be read: {why}") from None
+
+
+def unpacked(path):
+    """The bytes of a tar archive, whatever packed it."""
+    with open(path, "rb") as file:
+        start = file.read(2)
+    with PACKERS.get(start, open)(path, "rb") as file:
+        data = file.read(MAX_UNPACKED + 1)
+    if len(data) > MAX_UNPACKED:
+        raise Refused(f"{path.name} unpacks to more than {MAX_UNPACKED >> 20} MiB")
+    return data
+
+
+# ---- members: names first, contents of the few that are wanted later ---------------------------
+
+class FolderMembers:
+    """The files below a folder, never through a link."""
+
+    def __init__(self, root):
+        self.root = str(root)
+
+    def names(self):
+        """[(path below the root, kind)]; kind: 'file', 'link' or 'other'."""
+        found = []
+        for folder, folders, files in os.walk(self.root, followlinks=False):
+            depth = os.path.relpath(folder, self.root).count("/")
+            links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
+            folders[:] = sorted(name for name in folders if name not in links
+                                and name not in SKIPPED and depth < MAX_DEPTH)
+            for name in sorted([*files, *links]):
+                path = os.path.join(folder, name)
+                found.append((os.path.relpath(path, self.root), self.kind(path)))
+            if len(found) > MAX_MEMBERS:
+                raise Refused(f"it holds more than {MAX_MEMBERS} files")
+        return found
+
+    @staticmethod
+    def kind(path):
+        """What a path is, links not followed."""
+        mode = os.lstat(path).st_mode
+        return "link" if stat.S_ISLNK(mode) else "file" if stat.S_ISREG(mode) else "other"
+
+    def read(self, name, most):
+        """Up to `most` + 1 bytes of a file; a link or pipe that took its place is not followed."""
+        descriptor = os.open(os.path.join(self.root, name),
+                             os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise Refused(f"{name} is not a regular file")
+            return file.read(most + 1)
+
+
+class ZipMembers:
+    """The members of a zip archive."""
+
+    def __init__(self, archive):
+        self.archive = archive
+        self.infos = {}
+
+    def names(self):
+        """As FolderMembers.names()."""
+        infos = self.archive.infolist()
+        if len(infos) > MAX_MEMBERS:
+            raise Refused(f"it holds more than {MAX_MEMBERS} files")
+        found = []
+        for info in infos:
+            name = safe_path(info.filename)
+            mode = info.external_attr >> 16
+            self.infos[name] = info
+            if not info.is_dir():
+                found.append((name, "link" if stat.S_ISLNK(mode) else "file"))
+        return found
+
+    def read(self, name, most):
+        """Up to `most` + 1 bytes of a member."""
+        with self.archive.open(self.infos[name]) as file:
+            return file.read(most + 1)
+
+
+class TarMembers:
+    """The members of a tar archive, packed or not."""
+
+    def __init__(self, archive):
+        self.archive = archive
+        self.infos = {}
+
+    def names(self):
+        """As FolderMembers.names()."""
+        found = []
+        for info in self.archive:
+            if len(found) > MAX_MEMBERS:
+                raise Refused(f"it holds more than {MAX_MEMBERS} files")
+            name = safe_path(info.name)
+            if info.isdir():
+                continue
+            self.infos[name] = info
+            found.append((name, "file" if info.isreg() else "link" if info.issym() or info.islnk()
+                          else "other"))
+        return found
+
+    def read(self, name, most):
+        """Up to `most` + 1 bytes of a member."""
+        with self.archive.extractfile(self.infos[name]) as file:
+            return file.read(most + 1)
+
+
+def safe_path(name):
+    """A member's name in its plain form. Refused if it leads out of the archive."""
+    plain = posixpath.normpath(name.replace("\\", "/"))
+    if plain.startswith("/") or plain.split("/")[0] == ".." or "\0" in plain:
+        raise Refused(f"the archive holds {ascii(name)[:100]}, which leads out of it")
+    return plain
+
+
+# ---- choosing ----------------------------------------------------------------------------------
+
+def choose(members):
+    """{path below the source folder: bytes} of what is wanted of the members."""
+    names = [(name, kind) for name, kind in members.names()
+             if not SKIPPED.intersection(name.split("/"))]
+    folder = source_folder(names)
+    wanted = [(name, kind) for name, kind in names
+              if name.startswith(folder) and is_wanted(name[len(folder):])]
+    if len(wanted) > MAX_FILES:
+        raise Refused(f"there are more than {MAX_FILES} source files")
+    budget, files = MAX_BYTES, {}
+    for name, kind in wanted:
+        shown = ascii(name[len(folder):])[1:-1]
+        if kind != "file":
+            raise Refused(f"{shown} is " + ("a link" if kind == "link" else "not a regular file"))
+        try:
+            data = members.read(name, budget)
+        except BROKEN as error:
+            raise Refused(f"{shown} cannot be read: {error}") from None
+        budget -= len(data)
+        if budget < 0:
+            raise Refused(f"the sources are larger than {MAX_BYTES} bytes")
+        files[name[len(folder):]] = data
+    return files
+
+
+def is_wanted(path):
+    """Whether a file of the source folder is a source or the Makefile."""
+    *folders, last = path.split("/")
+    if not all(SAFE_NAME.fullmatch(part) for part in (*folders, last)):
+        return False
+    return last.endswith((".c", ".h")) or (not folders and last in MAKEFILES)
+
+
+def source_folder(names):
+    """The folder, with a final /, of the osmem.c that counts; "" for the outermost."""
+    places = [posixpath.dirname(name) for name, _ in names if posixpath.basename(name) == MAIN]
+    if not places:
+        linked = [name for name, kind in names if kind == "link"
+                  and posixpath.basename(name) in ("src", MAIN)]
+        raise Refused(f"{linked[0]} is a link" if linked else f"there is no {MAIN} in it")
+    best = min(places, key=lambda place: (posixpath.basename(place) != "src", place.count("/"),
+                                          len(place), place))
+    return best + "/" if best else ""
+
+
+def compiled(files):
+    """The .c files to compile: those that the Makefile names together with osmem.c, or all."""
+    every = sorted(path for path in files if path.endswith(".c"))
+    makefile = next((files[name] for name in MAKEFILES if name in files), b"")
+    listed = named_by(makefile.decode("utf-8", "replace")[:MAX_BYTES])
+    chosen = [path for path in every
+              if path in listed or posixpath.basename(path) in listed]
+    return chosen if MAIN in chosen else every
+
+
+def named_by(makefile):
+    """Names of .c files that the variable of a Makefile lists that has osmem.c or osmem.o in it;
+    other variables in it are looked up, and nothing is run."""
+    text = re.sub(r"\\\n", " ", makefile)
+    variables = {}
+    for name, value in ASSIGNMENT.findall(text):
+        variables[name] = f"{variables.get(name, '')} {value.partition('#')[0]}"
+    for value in variables.values():
+        words = NAMED_FILE.findall(looked_up(value, variables))
+        listed = {posixpath.normpath(word)[:-1] + "c" for word in words}
+        if MAIN in {posixpath.basename(word) for word in listed}:
+            return listed | {posixpath.basename(word) for word in listed}
+    return set()
+
+
+def looked_up(value, variables, depth=4):
+    """A variable's value with the others in it filled in, so many levels deep."""
+    if not depth or len(value) > MAX_BYTES:
+        return value
+    return REFERENCE.sub(
+        lambda found: looked_up(variables.get(found[1], "")[:1000], variables, depth - 1), value)

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The command line of checker/grade.
+
+Exit status: 0 every submission was graded (a refused one is: it has a mark and a reason), 2 one
+could not be graded or the command line makes no sense, 130 interrupted.
+"""
+
+import argparse
+import json
+import os
+import random
+import signal
+import sys
+from pathlib import Path
+
+import classrun
+import grader
+import intake
+import result
+import writers
+import tree
+from grader import CannotGrade
+
+tree.add_harness()
+from harness import sandbox  # noqa: E402
+from harness.build import HarnessError  # noqa: E402
+
+CANNOT, INTERRUPTED = 2, 130
+DEFAULT_OUT = "grades"
+
+DESCRIPTION = """Grade submissions: folders, zip or tar archives, git checkouts that hold osmem.c,
+as a rule in src/. Each is copied, built, traced and linted in a sandbox. Results are written to
+--out; the same command again grades what is new or changed."""
+
+
+def arguments(argv):
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="checker/grade", description=DESCRIPTION,
+                                     allow_abbrev=False)
+    add = parser.add_argument
+    add("paths", nargs="*", metavar="PATH", help="a submission (default: this repository)")
+    add("--class", dest="whole_class", metavar="DIR", help="every submission in DIR")
+    add("-o", "--out", metavar="DIR", default=DEFAULT_OUT,
+        help="where results go, a folder for each submission (default: %(default)s)")
+    add("--no-files", action="store_true", help="write no files, only print (one submission)")
+    add("--name", help="what the submission is called (default: its file name)")
+    add("--csv", metavar="FILE", help="write the class's table there, besides OUT/class.csv")
+    add("-v", "--verbose", action="store_true", help="print why each test failed")
+    add("-q", "--quiet", action="store_true", help="print nothing but errors")
+    add("-j", "--jobs", type=int, default=len(os.sched_getaffinity(0)), metavar="N",
+        help="how many at a time (default: all cores)")
+    add("--fresh", action="store_true", help="grade again what was graded already")
+    add("--table", action="store_true", help="grade nothing: the table of what --out holds")
+    add("--suite", metavar="DIR", default="", help="grade with the traced suite in DIR")
+    add("--seeds", type=int, default=0, metavar="N",
+        help="N random sequences besides, and every program once more with other sizes")
+    add("--seed", type=int, metavar="S", help="what they are made from (default: OUT's own number)")
+    add("--faults", action="store_true", help="also refuse memory, at every place in turn")
+    add("--no-style", action="store_true", help="leave style out: it counts nothing then")
+    add("--build-seconds", type=int, default=grader.BUILD_SECONDS, metavar="S",
+        help="how long one compiler may run (default: %(default)s)")
+    add("--probe", action="store_true", help="say which layers of the sandbox work here")
+    add("--without", action="append", default=[], choices=sandbox.LAYERS, metavar="LAYER",
+        help=f"do not use a layer of the sandbox: {', '.join(sandbox.LAYERS)}")
+    add("--unprotected", action="store_true", help="grade although something is not protected")
+    options = parser.parse_args(argv)
+    if options.seeds < 0 or options.jobs < 1 or options.build_seconds < 1:
+        parser.error("--seeds is not negative, --jobs and --build-seconds are above 0")
+    if options.seed is not None and not options.seeds:
+        parser.error("--seed S makes --seeds N sequences; say how many")
+    return options
+
+
+def submissions(options):
+    """[(path, name)] of what is to be graded; names are all different."""
+    paths = list(options.paths)
+    if options.whole_class:
+        folder = Path(options.whole_class)
+        if not folder.is_dir():
+            raise CannotGrade(f"{folder} is no directory; name the one with the submissions in it")
+        paths += sorted(str(path) for path in folder.iterdir()
+                        if path.is_dir() or path.name.lower().endswith(intake.ARCHIVES))
+    if not paths and not options.whole_class:
+        paths = [str(tree.ROOT)]
+    if options.name and len(paths) != 1:
+        raise CannotGrade("--name is for one submission; leave it out")
+    return list(zip(paths, [options.name] if options.name else names(paths)))
+
+
+def names(paths):
+    """A name for each path: its own, with the folders above it where two would be the same."""
+    parts = [os.path.abspath(path).split("/")[1:-1] + [intake.submission_name(path)]
+             for path in paths]
+    length = [1] * len(paths)
+    while True:
+        made = [printable_name("_".join(part[-count:])) for part, count in zip(parts, length)]
+        twice = [number for number, name in enumerate(made) if made.count(name) > 1]
+        longer = [number for number in twice if length[number] < len(parts[number])]
+        if not longer:
+            return [f"{name}-{number}" if number in twice else name
+                    for number, name in enumerate(made)]
+        for number in longer:
+            length[number] += 1
+
+
+def printable_name(name):
+    """A name that is one folder below --out and can be printed."""
+    name = "".join(c if c.isprintable() and c not in "/\\" else "_" for c in name)
+    return name if name.strip(".") else "_"
+
+
+def settings(options):
+    """The Settings, with a seed that one --out keeps for all that is graded into it."""
+    suite = os.path.abspath(options.suite) if options.suite else ""
+    seed = options.seed
+    if options.seeds and seed is None:
+        seed = remembered_seed(options)
+    return grader.Settings(suite, options.seeds, seed or 0, options.faults, not options.no_style,
+                           options.build_seconds)
+
+
+def remembered_seed(options):
+    """The seed that was drawn when --out was first used; a new one without files."""
+    drawn = random.SystemRandom().getrandbits(31)
+    if options.no_files:
+        return drawn
+    path = Path(options.out) / "run.json"
+    make_folder(options.out)
+    try:
+        with open(path, "x", encoding="utf-8") as file:
+            json.dump({"seed": drawn}, file)
+        return drawn
+    except FileExistsError:
+        pass
+    try:
+        return int(json.loads(path.read_text(encoding="utf-8"))["seed"])
+    except (ValueError, KeyError, TypeError):
+        raise CannotGrade(f"{path} is damaged; remove it, and all is graded anew") from None
+
+
+def make_folder(path):
+    """Make a folder for results."""
+    try:
+        os.makedirs(path, exist_ok=True)
+    except OSError as error:
+        raise CannotGrade(f"cannot write to {path}: {error.strerror}; name another --out") from None
+
+
+def protected(options):
+    """The Sandbox. CannotGrade if it leaves something open and nobody said that this is right."""
+    box = sandbox.Sandbox(options.without)
+    missing = box.missing()
+    if missing and not options.unprotected:
+        raise CannotGrade(f"not protected here: {', '.join(missing)}; checker/grade --probe says "
+                          "why, --unprotected grades all the same")
+    if missing and not options.quiet:
+        print(f"grade: NOT PROTECTED: {', '.join(missing)}; submissions can do harm, or cheat",
+              file=sys.stderr)
+    return box
+
+
+def grade_one(path, name, options, course, box):
+    """Grade one submission, write and print its result. Whether that was possible."""
+    folder = Path(options.out) / name
+    done = None if options.fresh or options.no_files else \
+        classrun.finished(path, folder, course.fingerprint())
+    if done is None:
+        done = grader.grade_submission(path, name, course, box, options.jobs)
+        done.fingerprint = course.fingerprint()
+        if box.missing():
+            done.remarks.append(f"graded without protection of: {', '.join(box.missing())}")
+        if not options.no_files:
+            make_folder(folder)
+            classrun.write(done, folder)
+    if not options.quiet:
+        print(writers.terminal(done, options.verbose), end="")
+    return done
+
+
+def run(options):
+    """Do what the options ask for; the exit status."""
+    if options.probe:
+        box = sandbox.Sandbox(options.without)
+        print("\n".join(box.report()))
+        return CANNOT if box.missing() else 0
+    if options.table:
+        return classrun.show_table(options)
+    chosen = submissions(options)
+    box = protected(options)
+    course = grader.Course(settings(options))
+    if len(chosen) == 1 and not options.whole_class:
+        done = grade_one(*chosen[0], options, course, box)
+        return 0 if done.status != result.BROKEN else CANNOT
+    if options.no_files:
+        raise CannotGrade("--no-files is for one submission; leave it out")
+    return classrun.grade_all(chosen, options, course)
+
+
+def main(argv):
+    """Run the command line `argv`; the exit status."""
+    sys.stdout.reconfigure(errors="backslashreplace")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        return run(arguments(argv))
+    except (CannotGrade, HarnessError, OSError) as reason:
+        print(f"grade: {reason}", file=sys.stderr)
+        return CANNOT
+    except KeyboardInterrupt:
+        print("grade: interrupted; the same command goes on from here", file=sys.stderr)
+        return INTERRUPTED
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The report that a student opens in a browser: one file, nothing loaded from elsewhere, no script.
+
+Everything from outside is escaped; of hidden tests only their sum is shown.
+"""
+
+import html as markup
+
+from result import GRADED, PASSED, TOTAL
+
+STYLE = """
+body { font: 16px/1.5 sans-serif; margin: 2em auto; max-width: 62em; padding: 0 1em;
+       color: #222; background: #fff; }
+h1 { font-size: 1.5em; } h2 { font-size: 1.15em; margin-top: 2em; }
+table { border-collapse: collapse; } td, th { padding: .15em .8em; text-align: right; }
+td:first-child, th:first-child { text-align: left; } tr + tr td { border-top: 1px solid #ddd; }
+details { border-left: .3em solid #bbb; margin: .3em 0; padding: .1em .8em; }
+details.passed { border-color: #2a7d3f; } details.partial { border-color: #c08a00; }
+details.failed { border-color: #b3261e; }
+summary { cursor: pointer; } summary b { font-weight: 600; } summary span { color: #666; }
+pre { overflow-x: auto; background: #f5f5f2; padding: .8em; font-size: 13px; line-height: 1.35; }
+@media (prefers-color-scheme: dark) { body { color: #ddd; background: #1c1c1c; }
+  pre { background: #292929; } tr + tr td { border-color: #444; } summary span { color: #aaa; } }
+"""
+
+
+def text(value):
+    """Text as part of a page."""
+    return markup.escape(str(value), quote=True)
+
+
+def points(value):
+    """Points as people read them."""
+    return f"{round(value, 2):g}"
+
+
+def html(result):
+    """The whole page."""
+    body = [f"<h1>{text(result.name)}: {points(result.score)} of {TOTAL} points</h1>"]
+    if result.status != GRADED:
+        body.append(f"<p><b>Not run:</b> {text(result.reason)}</p>")
+    body += [f"<p>{text(remark)}</p>" for remark in (*result.remarks, result.style_note) if remark]
+    body.append(sums(result))
+    if result.status == GRADED:
+        body += sections(result)
+    return ('<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+            '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+            f"<title>{text(result.name)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
+            + "\n".join(body) + "\n</body>\n</html>\n")
+
+
+def by_group(tests):
+    """{group: its tests}, in order."""
+    found = {}
+    for test in tests:
+        found.setdefault(test.group, []).append(test)
+    return found
+
+
+def sums(result):
+    """The table of points by group."""
+    rows = ["<tr><th>group</th><th>points</th><th>of</th><th>tests passed</th></tr>"]
+    for group, tests in by_group(result.tests).items():
+        passed = sum(test.status == PASSED for test in tests)
+        rows.append(f"<tr><td>{text(group)}</td><td>{points(sum(t.score for t in tests))}</td>"
+                    f"<td>{points(sum(t.points for t in tests))}</td>"
+                    f"<td>{passed}/{len(tests)}</td></tr>")
+    return "<table>\n" + "\n".join(rows) + "\n</table>"
+
+
+def sections(result):
+    """A section for each group that has something to say."""
+    body = []
+    for group, tests in by_group(result.tests).items():
+        shown = [test for test in tests if not test.hidden]
+        lost = [test for test in shown if test.status != PASSED]
+        count = len(tests) - len(shown)
+        if lost or count:
+            body.append(f"<h2>{text(group)}</h2>")
+        body += [entry(test) for test in lost]
+        if count:
+            body.append(f"<p>{count} hidden tests</p>")
+    return body or ["<p>Every test passed.</p>"]
+
+
+def entry(test):
+    """One test that did not pass, with its explanation folded away."""
+    head = (f"<b>{text(test.name)}</b> {text(test.reason)} "
+            f"<span>{points(test.score)}/{points(test.points)}, {text(test.status)}"
+            + (f", rules {text(', '.join(test.rules))}" if test.rules else "") + "</span>")
+    body = f"<pre>{text(test.output)}</pre>" if test.output else ""
+    return f'<details class="{text(test.status)}"><summary>{head}</summary>{body}</details>'

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What grading one submission gives: one object, which every writer reads, and its JSON form.
+
+docs/grading.md describes the JSON document. SCHEMA changes when a member changes its meaning or
+goes away; new members may come without that.
+"""
+
+import dataclasses
+import json
+import os
+from fractions import Fraction
+
+SCHEMA = 1
+TOTAL = 100
+PASSED, PARTIAL, FAILED, SKIPPED = "passed", "partial", "failed", "skipped"
+GRADED, REFUSED, BROKEN = "graded", "refused", "broken"
+
+
+@dataclasses.dataclass
+class TestResult:
+    """One test: a program of the suite, a random sequence, a refusal, or style.
+
+    share   0 to 1: how much of its points it gives; points: what it can give, of TOTAL
+    """
+
+    name: str
+    group: str
+    status: str
+    share: float
+    points: float
+    hidden: bool
+    reason: str         # one sentence; "" if passed
+    output: str = ""    # the whole explanation, plain text, with the picture of the heap
+    rules: list = dataclasses.field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def score(self):
+        """Points that it gives."""
+        return self.share * self.points
+
+
+@dataclasses.dataclass
+class Result:
+    """One submission."""
+
+    name: str
+    status: str = GRADED        # 'refused': it cannot be graded as what it is; 'broken': we failed
+    reason: str = ""            # why it was not graded
+    tests: list = dataclasses.field(default_factory=list)
+    style_note: str = ""        # why style was not measured, "" if it was
+    settings: dict = dataclasses.field(default_factory=dict)
+    protection: list = dataclasses.field(default_factory=list)      # what the sandbox says of itself
+    remarks: list = dataclasses.field(default_factory=list)
+    digest: str = ""            # of the sources
+    fingerprint: str = ""       # of the settings, the suite and the grader
+    seconds: float = 0.0
+    schema: int = SCHEMA
+
+    @property
+    def score(self):
+        """Points of all tests together, of TOTAL, to a hundredth."""
+        return round(sum(test.score for test in self.tests), 2)
+
+    def points(self, style):
+        """(points given, points possible) of style, or of all the rest."""
+        chosen = [test for test in self.tests if (test.group == "style") is style]
+        return (round(sum(test.score for test in chosen), 2),
+                round(sum(test.points for test in chosen), 2))
+
+    def counts(self):
+        """How many tests, style left out, have each status."""
+        found = {status: 0 for status in (PASSED, PARTIAL, FAILED, SKIPPED)}
+        for test in self.tests:
+            if test.group != "style":
+                found[test.status] += 1
+        return found
+
+    def note(self):
+        """The story in a few words, for a table."""
+        if self.status != GRADED:
+            return f"{self.status}: {self.reason}"
+        counts = [f"{count} {status}" for status, count in self.counts().items()
+                  if count and status != PASSED]
+        return "; ".join(filter(None, [", ".join(counts), self.style_note]))
+
+
+def share_out(tests, total):
+    """Give tests, (TestResult, weight) each, points in proportion to their weights that sum to
+    `total`."""
+    whole = sum(Fraction(str(weight)) for _, weight in tests)
+    for test, weight in tests:
+        test.points = float(Fraction(str(weight)) * total / whole) if whole else 0.0
+
+
+def document(result):
+    """The JSON document of a result, as a dict."""
+    made = dataclasses.asdict(result)
+    for test, record in zip(result.tests, made["tests"]):
+        record["score"] = round(test.score, 4)
+        record["points"] = round(test.points, 4)
+    correctness, style = result.points(False), result.points(True)
+    made.update(score=result.score, max_score=TOTAL,
+                correctness={"score": correctness[0], "max_score": correctness[1]},
+                style={"score": style[0], "max_score": style[1]})
+    return made
+
+
+def from_document(made):
+    """The Result that a JSON document tells of. ValueError if it is none of this schema."""
+    if not isinstance(made, dict) or made.get("schema") != SCHEMA:
+        raise ValueError(f"no result of schema {SCHEMA}")
+    names = {field.name for field in dataclasses.fields(TestResult)}
+    tests = [TestResult(**{key: value for key, value in test.items() if key in names})
+             for test in made["tests"]]
+    names = {field.name for field in dataclasses.fields(Result)} - {"tests"}
+    return Result(tests=tests, **{key: value for key, value in made.items() if key in names})
+
+
+def read(path):
+    """The Result in a file, or None if there is none that can be used."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return from_document(json.load(file))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def write_text(path, text):
+    """Write a file in one step, so that nobody ever reads half of it."""
+    part = f"{path}.{os.getpid()}"
+    with open(part, "w", encoding="utf-8", errors="backslashreplace") as file:
+        file.write(text)
+    os.replace(part, path)

@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""One result, many forms: what each system for teaching wants to read.
+
+Every function takes a result.Result and gives text. Parts of it come from the submission, so each
+form is escaped as its reader demands. Hidden tests are counted for students, never described.
+"""
+
+import base64
+import csv
+import io
+import json
+
+import page
+from result import FAILED, GRADED, PARTIAL, PASSED, REFUSED, SKIPPED, TOTAL, document
+import tree
+
+tree.add_harness()
+from harness.export import xml_text  # noqa: E402
+from harness.report import printable  # noqa: E402
+
+MESSAGE_MOST = 3000             # characters of a message in the Classroom payload
+OUTPUT_MOST = 20000             # characters of one test's explanation for Gradescope
+TABLE = ["submission", "status", "score", "max_score", "correctness", "style", "passed", "partial",
+         "failed", "skipped", "seconds", "note"]
+FORMULA = ("=", "+", "-", "@", "\t", "\r")      # how a spreadsheet's formula may begin
+
+
+def number(value):
+    """Points as people read them."""
+    return f"{round(value, 2):g}"
+
+
+def visible(result):
+    """The tests that students may see."""
+    return [test for test in result.tests if not test.hidden]
+
+
+def hidden_sums(result):
+    """(how many, points given, points possible) of the hidden tests."""
+    chosen = [test for test in result.tests if test.hidden]
+    return (len(chosen), round(sum(test.score for test in chosen), 2),
+            round(sum(test.points for test in chosen), 2))
+
+
+def groups(result):
+    """{group: its tests}, in order."""
+    found = {}
+    for test in result.tests:
+        found.setdefault(test.group, []).append(test)
+    return found
+
+
+# ---- people -----------------------------------------------------------------------------------
+
+def terminal(result, verbose=False):
+    """What course staff read: what cost points, and the three sums."""
+    lines = [f"Not run: {result.reason}"] if result.status != GRADED else []
+    if result.status == GRADED:
+        lost = [test for test in result.tests if test.share < 1 and test.group != "style"]
+        lines += ["Lost in correctness:"] * bool(lost)
+        for test in lost:
+            lines.append(f"  -{number(test.points - test.score):<5} {test.name}: {test.reason}")
+            if verbose and test.output:
+                lines += ["    " + line for line in test.output.splitlines()]
+        ugly = [test for test in result.tests if test.group == "style" and test.output]
+        for test in ugly:
+            lines += ["Lost in style:", *("  " + line for line in test.output.splitlines())]
+    lines += [f"Note: {remark}" for remark in result.remarks]
+    correctness, style = result.points(False), result.points(True)
+    lines.append(f"Correctness: {number(correctness[0])}/{number(correctness[1])}")
+    lines.append("Style: " + (result.style_note or f"{number(style[0])}/{number(style[1])}"))
+    without = " (without style)" if result.style_note else ""
+    lines.append(f"Total: {number(result.score)}/{TOTAL}{without}")
+    return printable("\n".join(lines)) + "\n"
+
+
+def row(result):
+    """One line of the class's table, values in the order of TABLE."""
+    counts = result.counts()
+    style = "" if result.style_note else number(result.points(True)[0])
+    return [result.name, result.status, number(result.score), number(TOTAL),
+            number(result.points(False)[0]), style, *map(str, counts.values()),
+            f"{result.seconds:.1f}", printable(result.note()).replace("\n", " ")]
+
+
+def table(rows):
+    """The class's table as text: what people look at first."""
+    lines = [f"{'submission':<24} {'correct':>8} {'style':>6} {'total':>6}  note"]
+    for name, _, score, _, correct, style, *_, note in rows:
+        lines.append(f"{printable(name):<24} {correct:>8} {style or '-':>6} {score:>6}  {note}")
+    return "\n".join(lines) + "\n"
+
+
+def csv_table(rows):
+    """The class's table for a spreadsheet. No cell begins like a formula."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(TABLE)
+    for cells in rows:
+        writer.writerow(["'" + cell if cell.startswith(FORMULA) else cell for cell in cells])
+    return out.getvalue()
+
+
+# ---- programs ---------------------------------------------------------------------------------
+
+def as_json(result):
+    """The JSON document (docs/grading.md)."""
+    return json.dumps(document(result), indent=1) + "\n"
+
+
+def junit(result):
+    """JUnit XML: partial credit is a failure that says so."""
+    counts = result.counts()
+    failures = counts[FAILED] + counts[PARTIAL]
+    head = (f'name="{xml_text(result.name)}" tests="{len(result.tests)}" '
+            f'failures="{failures}" errors="{int(result.status != GRADED)}" '
+            f'skipped="{counts[SKIPPED]}" time="{result.seconds:.3f}"')
+    cases = "".join(junit_case(test) for test in result.tests)
+    if result.status != GRADED:
+        cases += ('  <testcase classname="submission" name="submission">\n    <error message="'
+                  f'{xml_text(result.note())}"/>\n  </testcase>\n')
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n<testsuite {head}>\n{cases}</testsuite>\n'
+
+
+def junit_case(test):
+    """The <testcase> of one test."""
+    head = (f'  <testcase classname="{xml_text(test.group)}" name="{xml_text(test.name)}" '
+            f'time="{test.seconds:.3f}"')
+    if test.status == PASSED:
+        return head + "/>\n"
+    if test.status == SKIPPED:
+        inner = f'<skipped message="{xml_text(test.reason)}"/>'
+    else:
+        points = f"{number(test.score)} of {number(test.points)} points"
+        inner = (f'<failure message="{xml_text(test.reason)} ({points})">'
+                 f"{xml_text(test.output)}</failure>")
+    return f"{head}>\n    {inner}\n  </testcase>\n"
+
+
+def gradescope(result):
+    """results.json of a Gradescope autograder."""
+    counts = result.counts()
+    made = {
+        "score": result.score,
+        "execution_time": round(result.seconds),
+        "output": summary(result),
+        "output_format": "text",
+        "visibility": "visible",
+        "stdout_visibility": "hidden",
+        "tests": [gradescope_test(count, test) for count, test in enumerate(result.tests, 1)],
+        "leaderboard": [{"name": "Score", "value": result.score},
+                        {"name": "Tests passed", "value": counts[PASSED]}],
+        "extra_data": {"schema": result.schema, "digest": result.digest,
+                       "settings": result.settings},
+    }
+    return json.dumps(made, indent=1) + "\n"
+
+
+def gradescope_test(count, test):
+    """One member of its `tests`."""
+    return {
+        "score": round(test.score, 4),
+        "max_score": round(test.points, 4),
+        "status": "passed" if test.status == PASSED else "failed",
+        "name": test.name,
+        "name_format": "text",
+        "number": str(count),
+        "output": printable("\n\n".join(filter(None, [test.reason, test.output]))[:OUTPUT_MOST]),
+        "output_format": "text",
+        "tags": [test.group, test.status],
+        "visibility": "hidden" if test.hidden else "visible",
+    }
+
+
+def summary(result):
+    """A few lines for students: sums, and why there are none."""
+    lines = [f"{number(result.score)} of {TOTAL} points"]
+    if result.status == REFUSED:
+        lines.append(f"Not run: {result.reason}")
+    elif result.status != GRADED:
+        lines.append(f"The grader failed, not the submission: {result.reason}")
+    count, score, points = hidden_sums(result)
+    if count:
+        lines.append(f"{number(score)} of {number(points)} of them from {count} hidden tests")
+    return printable("\n".join(lines + result.remarks))
+
+
+def classroom(result):
+    """GitHub Classroom's payload, base64 of JSON, a test for each group: the reporter gets it in
+    one environment variable, which cannot hold every explanation."""
+    tests = [classroom_test(group, tests) for group, tests in groups(result).items()]
+    failed = any(test["status"] != "pass" for test in tests)
+    status = "error" if result.status != GRADED else "fail" if failed else "pass"
+    made = {"version": 1, "status": status, "max_score": TOTAL, "tests": tests}
+    return base64.b64encode(json.dumps(made).encode()).decode("ascii") + "\n"
+
+
+def classroom_test(group, tests):
+    """The member of the payload for one group of tests."""
+    lost = [f"{test.name}: {test.reason}" for test in tests if test.share < 1 and not test.hidden]
+    return {
+        "name": group,
+        "status": "pass" if all(test.share == 1 for test in tests) else "fail",
+        "score": round(sum(test.score for test in tests), 2),
+        "max_score": round(sum(test.points for test in tests), 2),
+        "message": printable("\n".join(lost))[:MESSAGE_MOST],
+        "test_code": f"checker/grade ({len(tests)} tests)",
+        "filename": "src/osmem.c",
+        "line_no": 0,
+        "duration": round(1000 * sum(test.seconds for test in tests)),
+    }
+
+
+def vpl(result):
+    """What Moodle's Virtual Programming Lab reads from standard output. Every line is a comment
+    of ours: none that a submission wrote can pass for a grade."""
+    lines = [*summary(result).splitlines(), ""]
+    for group, tests in groups(result).items():
+        points = f"{number(sum(test.score for test in tests))}/" \
+            f"{number(sum(test.points for test in tests))}"
+        lines.append(f"-{group} ({points})")
+        for test in tests:
+            if test.share < 1 and not test.hidden and result.status == GRADED:
+                lines.append(f"{test.name}: {test.reason}")
+                lines += [">" + line for line in test.output.splitlines()]
+    comments = [f"Comment :=>>{printable(line)}" for line in "\n".join(lines).splitlines()]
+    return "\n".join([*comments, f"Grade :=>>{number(result.score)}"]) + "\n"
+
+
+# name of the file in a submission's folder -> what writes it
+FILES = {
+    "result.json": as_json,
+    "report.html": page.html,
+    "report.txt": lambda result: terminal(result, verbose=True),
+    "junit.xml": junit,
+    "gradescope.json": gradescope,
+    "classroom.txt": classroom,
+    "vpl.txt": vpl,
+}
