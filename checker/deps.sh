@@ -21,6 +21,8 @@ missing() {
     has g++ || echo g++                         # the public headers are for C++ programs as well
     has clang || echo clang                     # second opinion of the compiler lint
     has make || echo make                       # the Makefiles
+    has bwrap || echo bubblewrap                # the sandbox of the checker
+    has parallel || echo parallel               # a class on several machines, and its test
     has ltrace || echo ltrace                   # the traced suite: every call and system call
     has valgrind || echo valgrind               # memory checks; also its client-request headers
     # Runs checkpatch.pl; a minimal system has a perl without the standard modules.

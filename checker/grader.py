@@ -25,13 +25,13 @@ from result import FAILED, PARTIAL, PASSED, REFUSED, SKIPPED, Result, TestResult
 ROOT = tree.ROOT
 tree.add_harness()
 from harness import build, explain, grade, sandbox, shadow, suite, trials  # noqa: E402
-from harness.build import HarnessError  # noqa: E402
 from harness.report import indented, printable  # noqa: E402
 from harness.session import build_directory  # noqa: E402
 from harness.trace import Call  # noqa: E402
 
 BUILD_SECONDS = 60              # wall time of one compiler or linter run
 RUN_SECONDS = 20.0              # wall time of one program; the processor time has its own limit
+TRACE_MOST = 2 << 20            # bytes of one program's trace; those of the suite have a tenth
 MOST_HUNG = 8                   # programs that may hang before the rest is not run
 BUILD_FLAGS = ["-std=gnu11", "-O2", "-g", "-fPIC", "-pthread"]
 FINDINGS_SHOWN = 20             # of each kind
@@ -138,6 +138,11 @@ class Grading:
     def prepare(self, taken):
         """Copy the sources and the headers that they are built with."""
         os.chmod(self.place, 0o755)
+        if self.box.has("user") and not self.box.has("bubblewrap"):
+            closed = [path for path in self.place.parents if not path.stat().st_mode & 1]
+            if closed:
+                raise CannotGrade(f"{closed[0]} is closed to the sandbox's users; "
+                                  "set TMPDIR to a directory that everybody can enter")
         shutil.copytree(ROOT / "utils", self.utils, ignore=shutil.ignore_patterns("*.o", "*.d"))
         for path, data in taken.files.items():
             target = self.place / "src" / path
@@ -246,14 +251,16 @@ class Grading:
         else:
             test = self.by_name[name]
             outcome = grade.grade(test, self.course.references[name], self.course.programs[name],
-                                  self.place / "library", RUN_SECONDS, box=self.box)
+                                  self.place / "library", RUN_SECONDS, box=self.box,
+                                  trace_most=TRACE_MOST)
         return outcome, share_of(outcome, self.course.scheme.partial)
 
     def play(self, trial):
         """The Outcome of a sequence."""
         test = suite.Test(trial.name, trials.PLAYER, trials.PLAYER, 0, trial.kind)
         return grade.grade(test, trial.events, self.course.player, self.place / "library",
-                           RUN_SECONDS, box=self.box, stdin=trial.text.encode())
+                           RUN_SECONDS, box=self.box, trace_most=TRACE_MOST,
+                           stdin=trial.text.encode())
 
     def try_twin(self, made, name):
         """A program's points are earned only if its twin agrees as well: change `made`."""

@@ -94,7 +94,7 @@ def from_archive(path):
         with tarfile.open(fileobj=io.BytesIO(unpacked(path)), mode="r:") as archive:
             return choose(TarMembers(archive))
     except tarfile.ReadError:
-        raise Refused(f"{path.name} is no folder and no zip or tar archive, or is damaged") from None
+        raise Refused(f"{path.name} is no folder, zip or tar archive, or is damaged") from None
     except BROKEN as error:
         why = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise Refused(f"{path.name} cannot be read: {why}") from None

@@ -50,7 +50,7 @@ class Result:
     tests: list = dataclasses.field(default_factory=list)
     style_note: str = ""        # why style was not measured, "" if it was
     settings: dict = dataclasses.field(default_factory=dict)
-    protection: list = dataclasses.field(default_factory=list)      # what the sandbox says of itself
+    protection: list = dataclasses.field(default_factory=list)      # the sandbox's own report
     remarks: list = dataclasses.field(default_factory=list)
     digest: str = ""            # of the sources
     fingerprint: str = ""       # of the settings, the suite and the grader

@@ -37,7 +37,7 @@ class Scheme:
 
     style: int          # points for style; correctness is the rest of 100
     partial: dict       # "results", "sound" -> the share of a test's points that this is worth
-    groups: dict        # name of a group -> its "needs", "hidden" and, of seeds and faults, "points"
+    groups: dict        # of a group: "needs", "hidden"; of seeds and faults: "points"
 
     def needs(self, group):
         """Names of tests that must give something, or all of the group is skipped."""

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What the tests of the grader share: submissions made from text, graded with a small suite."""
+
+import json
+import os
+import subprocess
+import sys
+from functools import lru_cache
+from pathlib import Path
+
+import trial
+
+ROOT = trial.ROOT
+sys.path.insert(0, str(ROOT / "checker"))
+import grader  # noqa: E402
+from harness import sandbox  # noqa: E402
+
+GRADE = ROOT / "checker/grade"
+NAIVE = (ROOT / "tests/naive_library.c").read_text(encoding="ascii")
+STUB = """\
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "osmem.h"
+
+void *os_malloc(size_t size)
+{
+	return size ? NULL : NULL;
+}
+
+void *os_calloc(size_t nmemb, size_t size)
+{
+	return nmemb ? os_malloc(size) : NULL;
+}
+
+void *os_realloc(void *ptr, size_t size)
+{
+	return ptr ? NULL : os_malloc(size);
+}
+
+void os_free(void *ptr)
+{
+	(void)ptr;
+}
+"""
+
+
+def naive(mistake="NONE", extra=""):
+    """The text of a submission: the contract in its shortest form with one mistake."""
+    return f"#define MISTAKE {mistake}\n{NAIVE}\n{extra}"
+
+
+def submission(folder, source=STUB, **more):
+    """A folder with src/osmem.c, and src/NAME.c for each further NAME."""
+    (folder / "src").mkdir(parents=True)
+    for stem, text in {"osmem": source, **more}.items():
+        (folder / "src" / f"{stem}.c").write_text(text, encoding="utf-8")
+    return folder
+
+
+@lru_cache(maxsize=None)
+def box(*without):
+    """The sandbox of this machine, without some of its layers."""
+    return sandbox.Sandbox(without)
+
+
+@lru_cache(maxsize=None)
+def course(**settings):
+    """What a few programs (trial.PART) and no style, unless told otherwise, are graded with."""
+    chosen = {"suite": trial.part_suite(), "style": False, **settings}
+    return grader.Course(grader.Settings(**chosen))
+
+
+def graded(path, without=(), **settings):
+    """The Result of one submission, graded in this process."""
+    return grader.grade_submission(path, Path(path).name, course(**settings), box(*without), 2)
+
+
+def result_of(folder, source, **settings):
+    """The Result of a submission that is this text."""
+    return graded(submission(folder, source), **settings)
+
+
+def grade(*words, **options):
+    """Run checker/grade as course staff do."""
+    environment = {**os.environ, **options.pop("environment", {})}
+    return subprocess.run([str(GRADE), *map(str, words)], text=True, capture_output=True,
+                          env=environment, check=False, timeout=500, **options)
+
+
+def document(out, name):
+    """The JSON document of one submission's result below --out."""
+    return json.loads((Path(out) / name / "result.json").read_text(encoding="utf-8"))

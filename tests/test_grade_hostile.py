@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The corpus of hostile submissions: none earns, takes or breaks anything, in either sandbox."""
+
+import ctypes
+import os
+import subprocess
+import time
+from functools import lru_cache
+from pathlib import Path
+
+import pytest
+
+import hostile_submissions as corpus
+import submit
+import trial
+from harness import runner, trials
+
+# With bubblewrap where it works, and as on a machine without it.
+SANDBOXES = {"bubblewrap": (), "landlock": ("bubblewrap",)}
+FULL = 90.0
+PR_SET_CHILD_SUBREAPER = 36
+
+
+@pytest.fixture(params=SANDBOXES, name="without")
+def without_fixture(request):
+    """The layers to leave out; skipped by name where the rest protects nothing."""
+    layers = SANDBOXES[request.param]
+    box = submit.box(*layers)
+    if not box.has(request.param) or box.missing():
+        pytest.skip(f"{request.param} does not work here: " + "; ".join(box.report()))
+    return layers
+
+
+@pytest.fixture(scope="module", autouse=True)
+def adopt_fixture():
+    """What a submission leaves behind becomes a child of this process, and can be seen."""
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    yield
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+
+
+@pytest.fixture(autouse=True, name="nothing_left")
+def nothing_left_fixture():
+    """Afterwards no process is there that was not there before."""
+    before = set(descendants())
+    yield
+    end = time.monotonic() + 5
+    while set(descendants()) - before and time.monotonic() < end:
+        time.sleep(0.01)
+    assert set(descendants()) - before == set()
+
+
+def descendants():
+    """The living children of this process, whichever thread started them."""
+    tasks = Path("/proc/self/task").iterdir()
+    pids = [int(word) for task in tasks for word in (task / "children").read_text().split()]
+    return [pid for pid in pids if runner.status_fields(pid)[:1] not in ([], [b"Z"])]
+
+
+@lru_cache(maxsize=None)
+def one_program():
+    """A suite with one program that allocates."""
+    return trial.make_suite(trial.scratch() / "one", {"test-malloc-grows-free-last": 1})
+
+
+@lru_cache(maxsize=None)
+def worth_of_nothing():
+    """The mark of a submission whose functions return NULL."""
+    return submit.result_of(trial.scratch() / "nothing", submit.STUB).score
+
+
+def honest(folder):
+    """The mark of a correct submission."""
+    return submit.result_of(folder, submit.naive()).score
+
+
+def test_the_corpus_is_held_against_what_honest_work_gets(tmp_path):
+    assert honest(tmp_path / "honest") == FULL
+    assert worth_of_nothing() == 0
+
+
+@pytest.mark.parametrize("name", corpus.CHEATS)
+def test_a_cheat_earns_no_more_than_nothing(tmp_path, name, without):
+    made = submit.result_of(tmp_path / "cheat", corpus.CHEATS[name], without=without)
+    assert (made.status, made.reason) == ("graded", "")
+    assert made.score <= worth_of_nothing()
+    failed = [test for test in made.tests if test.share < 1]
+    assert failed and all(test.reason for test in failed)
+
+
+@pytest.mark.parametrize("name", corpus.SLOW_CHEATS)
+def test_a_bomb_is_stopped_and_earns_nothing(tmp_path, name, without):
+    made = submit.result_of(tmp_path / "bomb", corpus.SLOW_CHEATS[name], without=without,
+                            suite=one_program())
+    assert [(test.status, test.share) for test in made.tests] == [("failed", 0.0)]
+    assert made.tests[0].reason
+
+
+@pytest.mark.parametrize("name", corpus.vandals(""))
+def test_a_vandal_changes_nobody_elses_mark(tmp_path, name, without):
+    tmp_path.chmod(0o755)
+    victim = submit.submission(tmp_path / "victim", submit.naive())
+    before = (victim / "src/osmem.c").read_bytes()
+    bystander = subprocess.Popen(["sleep", "100"])
+    made = submit.result_of(tmp_path / "vandal", corpus.vandals(victim)[name], without=without)
+    assert made.status == "graded"
+    assert bystander.poll() is None
+    bystander.kill()
+    bystander.wait()
+    assert (victim / "src/osmem.c").read_bytes() == before
+    assert os.listdir(victim / "src") == ["osmem.c"]
+    assert not os.path.lexists("/tmp/osmem-evil")
+    assert submit.graded(victim, without=without).score == FULL
+
+
+@pytest.mark.parametrize("name", corpus.BUILD_ATTACKS)
+def test_an_attack_on_the_compiler_is_a_refusal_that_gives_nothing_away(tmp_path, name, without):
+    source, why = corpus.BUILD_ATTACKS[name]
+    made = submit.result_of(tmp_path / "builder", source, without=without, build_seconds=3)
+    assert (made.status, made.score) == ("refused", 0)
+    assert made.reason.startswith("it does not compile")
+    assert why in made.reason or "Permission denied" in made.reason
+    assert "root:" not in made.reason and "os_free(NULL)" not in made.reason
+    assert {test.status for test in made.tests} == {"skipped"}
+
+
+def sizes_in_references():
+    """Every size that a program of the small suite asks for."""
+    steps = [trials.operations_of(events) for events in submit.course().references.values()]
+    return sorted({number for operations in steps for operation in operations
+                   for number in operation[1:] if isinstance(number, int)})
+
+
+def test_who_knows_the_references_by_heart_fails_the_twins(tmp_path):
+    """An allocator for the sizes in the references and no others: whatever it recognises a program
+    by, other sizes decided by the same rules take the points away."""
+    sizes = sizes_in_references()
+    known = ("static int known(size_t size)\n{\n\tstatic const size_t sizes[] = { "
+             + ", ".join(map(str, sizes)) + " };\n\n"
+             f"\tfor (int i = 0; i < {len(sizes)}; i++)\n\t\tif (sizes[i] == size)\n"
+             "\t\t\treturn 1;\n\treturn 0;\n}\n")
+    path = submit.submission(tmp_path / "heart", corpus.honest_if("known(size)", known))
+    assert submit.graded(path).score == FULL
+    made = submit.graded(path, seeds=2, seed=7)
+    with_twin = submit.course(seeds=2, seed=7).twins
+    assert len(with_twin) >= 5
+    assert {test.share for test in made.tests if test.name in with_twin or
+            test.group == "seeds"} == {0.0}
+    assert all(test.reason.startswith("the same calls with other sizes: ")
+               for test in made.tests if test.name in with_twin)

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What the grader takes of a folder or an archive, and what it refuses to touch."""
+
+import gzip
+import io
+import os
+import subprocess
+import tarfile
+import zipfile
+
+import pytest
+
+import submit
+import intake
+
+SOURCE = submit.STUB.encode()
+
+
+def archive_tar(path, members, mode="w:gz"):
+    """A tar archive of {name: bytes, or a TarInfo's changes}."""
+    with tarfile.open(path, mode) as archive:
+        for name, content in members.items():
+            info = tarfile.TarInfo(name)
+            data = content if isinstance(content, bytes) else b""
+            info.size = len(data)
+            for field, value in ({} if isinstance(content, bytes) else content).items():
+                setattr(info, field, value)
+            archive.addfile(info, io.BytesIO(data))
+    return path
+
+
+def archive_zip(path, members):
+    """A zip archive of {name: bytes}."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+def refusal(path):
+    """Why a submission is refused."""
+    with pytest.raises(intake.Refused) as caught:
+        intake.take(path)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("folder", ["", "src/", "anna/src/", "anna/v2/src/"])
+@pytest.mark.parametrize("form", ["zip", "tar", "tar.gz", "tar.bz2", "tar.xz", "folder"])
+def test_every_form_gives_the_same_sources(tmp_path, form, folder):
+    members = {f"{folder}osmem.c": SOURCE, f"{folder}list/list.h": b"#define LIST\n",
+               f"{folder}list/list.c": b"int list;\n", f"{folder}notes.pdf": b"%PDF",
+               f"{folder}old.o": b"\x7fELF", "README.md": b"hello\n"}
+    path = tmp_path / f"anna.{form}"
+    if form == "zip":
+        archive_zip(path, members)
+    elif form == "folder":
+        for name, data in members.items():
+            (path / name).parent.mkdir(parents=True, exist_ok=True)
+            (path / name).write_bytes(data)
+    else:
+        archive_tar(path, members, "w:" + form[4:])
+    taken = intake.take(path)
+    assert taken.files == {"osmem.c": SOURCE, "list/list.h": b"#define LIST\n",
+                           "list/list.c": b"int list;\n"}
+    assert taken.compiled == ["list/list.c", "osmem.c"]
+
+
+def test_the_src_folder_counts_before_a_copy_elsewhere(tmp_path):
+    taken = intake.take(archive_zip(tmp_path / "a.zip", {
+        "osmem.c": b"old", "backup/deep/er/osmem.c": b"older", "project/src/osmem.c": SOURCE}))
+    assert taken.files == {"osmem.c": SOURCE}
+
+
+def test_a_git_checkout_is_its_files(tmp_path):
+    place = submit.submission(tmp_path / "anna")
+    subprocess.run(["git", "init", "-q", place], check=True)
+    (place / ".git/osmem.c").write_text("not this one")
+    assert list(intake.take(place).files) == ["osmem.c"]
+
+
+@pytest.mark.parametrize("name", ["../evil.c", "src/../../evil.c", "/etc/cron.d/evil.c",
+                                  "..\\evil.c"])
+@pytest.mark.parametrize("form", [archive_tar, archive_zip])
+def test_paths_that_lead_out_of_an_archive(tmp_path, form, name):
+    (tmp_path / "inner").mkdir()
+    path = form(tmp_path / "inner/a.archive", {"src/osmem.c": SOURCE, name: b"int evil;\n"})
+    assert "leads out of it" in refusal(path)
+    assert sorted(os.listdir(tmp_path)) == ["inner"]
+    assert os.listdir(tmp_path / "inner") == ["a.archive"]
+
+
+@pytest.mark.parametrize("member, why", [
+    ({"type": tarfile.SYMTYPE, "linkname": "/etc/passwd"}, "secret.c is a link"),
+    ({"type": tarfile.LNKTYPE, "linkname": "src/osmem.c"}, "secret.c is a link"),
+    ({"type": tarfile.FIFOTYPE}, "secret.c is not a regular file"),
+    ({"type": tarfile.CHRTYPE, "devmajor": 1, "devminor": 5}, "secret.c is not a regular file"),
+])
+def test_links_and_devices_in_a_tar_archive(tmp_path, member, why):
+    path = archive_tar(tmp_path / "a.tgz", {"src/osmem.c": SOURCE, "src/secret.c": member})
+    assert refusal(path) == why
+
+
+def test_a_link_in_a_zip_archive(tmp_path):
+    path = archive_zip(tmp_path / "a.zip", {"src/osmem.c": SOURCE})
+    with zipfile.ZipFile(path, "a") as archive:
+        info = zipfile.ZipInfo("src/secret.c")
+        info.external_attr = 0o120777 << 16
+        archive.writestr(info, "/etc/passwd")
+    assert refusal(path) == "secret.c is a link"
+
+
+def test_links_and_pipes_in_a_folder(tmp_path):
+    place = submit.submission(tmp_path / "one")
+    (place / "src/secret.c").symlink_to("/etc/passwd")
+    assert refusal(place) == "secret.c is a link"
+    place = submit.submission(tmp_path / "two")
+    os.mkfifo(place / "src/pipe.h")
+    assert refusal(place) == "pipe.h is not a regular file"
+    place = tmp_path / "three"
+    place.mkdir()
+    (place / "src").symlink_to(submit.ROOT / "src")
+    assert refusal(place) == "src is a link"
+
+
+def test_bombs(tmp_path):
+    small = {"src/osmem.c": SOURCE, "src/big.h": b"\0" * (intake.MAX_BYTES + 1)}
+    assert "larger than" in refusal(archive_zip(tmp_path / "a.zip", small))
+    with gzip.open(tmp_path / "a.tar.gz", "wb", compresslevel=1) as file:
+        for _ in range(intake.MAX_UNPACKED // (1 << 20) + 1):
+            file.write(b"\0" * (1 << 20))
+    assert "unpacks to more than" in refusal(tmp_path / "a.tar.gz")
+    many = {f"src/f{count}.c": b"" for count in range(intake.MAX_FILES)}
+    assert "more than" in refusal(archive_zip(tmp_path / "b.zip", {"src/osmem.c": b"", **many}))
+
+
+@pytest.mark.parametrize("data", [b"", b"PK\x03\x04 not really", b"\x1f\x8b\x08 nor this",
+                                  b"\xfd7zXZ\0 nor this", b"BZh9 nor this", b"\x7fELF", b"text\n"])
+def test_what_is_no_archive(tmp_path, data):
+    path = tmp_path / "a.zip"
+    path.write_bytes(data)
+    assert refusal(path).startswith("a.zip ")
+
+
+def test_what_is_missing(tmp_path):
+    assert refusal(tmp_path / "anna") == "anna is not there"
+    (tmp_path / "ben").mkdir()
+    assert refusal(tmp_path / "ben") == "there is no osmem.c in it"
+    os.mkfifo(tmp_path / "pipe.zip")
+    assert refusal(tmp_path / "pipe.zip") == "pipe.zip is neither a folder nor a file"
+
+
+def test_the_makefile_is_read_for_its_list_of_sources_and_never_run(tmp_path):
+    place = submit.submission(tmp_path / "anna", list="int l;\n", main="int main;\n")
+    (place / "src/Makefile").write_text(
+        f"$(shell touch {tmp_path}/ran)\nLIST = list.o \\\n  ../utils/printf.o\n"
+        "OBJS := osmem.o $(LIST)\nOTHER = main.o\nall:\n\ttouch ran\n")
+    assert intake.take(place).compiled == ["list.c", "osmem.c"]
+    assert not (tmp_path / "ran").exists()
+    (place / "src/Makefile").write_text("A = $(B)\nB = $(A) osmem.c\n" + "C = $(C) $(C)\n" * 50)
+    assert intake.take(place).compiled == ["osmem.c"]
+    (place / "src/Makefile").write_bytes(b"\xff\0= osmem")
+    assert intake.take(place).compiled == ["list.c", "main.c", "osmem.c"]
+
+
+def test_this_repository_is_a_submission_by_its_own_makefile():
+    taken = intake.take(submit.ROOT)
+    assert {"osmem.c", "block.c", "os.c"} <= set(taken.compiled)
+    assert not {"malloc.c", "slab.c"} & set(taken.compiled)
+
+
+def test_names_of_submissions():
+    assert [intake.submission_name(name) for name in ("a/anna", "b/anna.zip", "c.tar.gz", ".zip")
+            ] == ["anna", "anna", "c", ".zip"]
+
+
+def test_the_digest_follows_every_source(tmp_path):
+    place = submit.submission(tmp_path / "anna", list="int l;\n")
+    before = intake.take(place).digest()
+    assert intake.take(place).digest() == before
+    (place / "src/list.c").write_text("int m;\n")
+    assert intake.take(place).digest() != before

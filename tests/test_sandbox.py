@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The sandbox: what a program can reach from inside, with each set of layers; what is reported."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+import submit
+from harness import runner, sandbox
+from small_programs import library, program, scratch
+from test_hostile import SYSTEM
+
+SANDBOXES = {"all": (), "bubblewrap alone": ("landlock",), "landlock alone": ("bubblewrap",)}
+# A line of C for each thing that must not be possible: it has to be 0.
+ATTEMPTS = {
+    "read a reference": 'open("%(root)s/tests/ref/test-free-null.ref", O_RDONLY) >= 0',
+    "list the repository": 'opendir("%(root)s") != NULL',
+    "read a submission": 'open("%(other)s/src/osmem.c", O_RDONLY) >= 0',
+    "write a submission": 'open("%(other)s/src/osmem.c", O_WRONLY) >= 0',
+    "read the users": 'open("/etc/passwd", O_RDONLY) >= 0 && access("%(root)s", F_OK) == 0',
+    "read the shadow file": 'open("/etc/shadow", O_RDONLY) >= 0',
+    "list /tmp": 'access("%(other)s", F_OK) == 0 && opendir("/tmp") != NULL',
+    "write in /tmp": 'open("/tmp/osmem-evil", O_CREAT | O_RDWR, 0600) >= 0',
+    "write in /dev/shm": 'open("/dev/shm/osmem-evil", O_CREAT | O_RDWR, 0600) >= 0',
+    "write where it runs": 'open("evil", O_CREAT | O_RDWR, 0600) >= 0',
+    "write in the system": 'open("/usr/lib/evil", O_CREAT | O_RDWR, 0600) >= 0',
+    "open a socket": "syscall(SYS_socket, 2, 1, 0) >= 0",
+    "open a local socket": "syscall(SYS_socket, 1, 1, 0) >= 0",
+    "trace its parent": "syscall(SYS_ptrace, 16, getppid(), 0, 0) == 0",
+    "signal its parent": "kill(getppid(), 0) == 0",
+    "signal everybody": "kill(-1, 0) == 0",
+    "read its tracer's descriptors": "opendir(parent_file(\"fd\")) != NULL",
+    "read its tracer's memory": "open(parent_file(\"mem\"), O_RDONLY) >= 0",
+    "become root": "setuid(0) == 0 && geteuid() == 0 && %(is_root)d",
+    "raise a limit": "raised_limit()",
+    "make a namespace": "syscall(SYS_unshare, 0x10000000) == 0",
+    "mount": 'syscall(SYS_mount, "x", "/tmp", "tmpfs", 0, 0) == 0',
+    "see its name": "strstr(program_invocation_name, \"secret-name\") != NULL",
+}
+HELPERS = """
+static const char *parent_file(const char *name)
+{
+	static char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", getppid(), name);
+	return path;
+}
+
+static int raised_limit(void)
+{
+	struct rlimit limit;
+
+	getrlimit(RLIMIT_NPROC, &limit);
+	limit.rlim_cur = limit.rlim_max = 100000;
+	return setrlimit(RLIMIT_NPROC, &limit) == 0;
+}
+"""
+
+
+def usable(*without):
+    """The sandbox without some layers; skips where the rest leaves something open."""
+    box = submit.box(*without)
+    if box.missing():
+        pytest.skip("not protected here: " + "; ".join(box.report()))
+    return box
+
+
+@pytest.mark.parametrize("layers", SANDBOXES)
+def test_what_a_traced_program_cannot_do(tmp_path, layers):
+    other = submit.submission(tmp_path / "other")
+    place = {"root": submit.ROOT, "other": other, "is_root": os.geteuid() == 0}
+    body = "".join(f'if ({attempt % place})\nputs("{name}");\n'
+                   for name, attempt in ATTEMPTS.items())
+    path = program(body + 'puts("end");', SYSTEM + HELPERS, "secret-name")
+    result = runner.run_traced(path, library(), timeout=20, box=usable(*SANDBOXES[layers]))
+    assert (result.reason, result.stdout.decode().split("\n")) == ("", ["end", ""])
+
+
+def test_the_attempts_would_be_noticed(tmp_path):
+    """Without a sandbox most of them succeed."""
+    other = submit.submission(tmp_path / "other")
+    place = {"root": submit.ROOT, "other": other, "is_root": os.geteuid() == 0}
+    body = "".join(f'if ({ATTEMPTS[name] % place})\nputs("{name}");\n' for name in (
+        "read a reference", "list the repository", "read a submission", "write in /dev/shm",
+        "open a socket", "signal its parent", "see its name"))
+    path = program(body + 'unlink("/dev/shm/osmem-evil");', SYSTEM + HELPERS, "secret-name")
+    done = subprocess.run([path], capture_output=True, check=True, text=True,
+                          env={"LD_LIBRARY_PATH": str(Path(library()).parent)})
+    assert len(done.stdout.split("\n")) == 8
+
+
+@pytest.mark.parametrize("layers", SANDBOXES)
+def test_what_a_confined_compiler_cannot_do(layers):
+    box = usable(*SANDBOXES[layers])
+    place = Path(tempfile.mkdtemp(dir=scratch()))
+    place.chmod(0o755)
+    work, inputs = place / "work", place / "inputs"
+    for folder in (work, inputs):
+        folder.mkdir()
+    (inputs / "x").write_text("given\n")
+    user = sandbox.new_user()
+    if box.has("user"):
+        os.chown(work, user, user)
+    script = (f"cat {inputs}/x; echo made > made; cat made; cat {submit.ROOT}/Makefile;"
+              f"echo no > {inputs}/x; ls {submit.ROOT}; (echo > /dev/tcp/127.0.0.1/22) 2>&1;"
+              "echo no > /dev/shm/no; echo no > /tmp/no")
+    done = box.run(["bash", "-c", script], work, [inputs], user)
+    assert done.output.startswith("given\nmade\n")
+    assert "COMMANDS" not in done.output and "checker" not in done.output.replace(
+        str(submit.ROOT), "")
+    assert (work / "made").read_text() == "made\n"
+    assert (inputs / "x").read_text() == "given\n"
+    assert not os.path.exists("/tmp/no") and not os.path.exists("/dev/shm/no")
+
+
+@pytest.mark.parametrize("script, why", [
+    ("sleep 100", "time"), ("yes", "output"), ("sleep 100 & exec sleep 100", "time")])
+def test_a_command_that_does_not_end_is_stopped_with_all_its_processes(tmp_path, script, why):
+    tmp_path.chmod(0o777)
+    for without in SANDBOXES.values():
+        done = usable(*without).run(["bash", "-c", script], tmp_path, seconds=1)
+        assert done.stopped == why
+        assert len(done.output) <= sandbox.OUTPUT_MOST
+
+
+@pytest.mark.parametrize("script", [
+    "while :; do :; done", "ulimit -v unlimited && echo more", "head -c 3000000 /dev/zero > big"])
+def test_limits(tmp_path, script):
+    tmp_path.chmod(0o777)
+    for without in SANDBOXES.values():
+        done = usable(*without).run(["bash", "-c", script], tmp_path, seconds=20,
+                                    limits={"cpu": 1, "fsize": 1 << 20})
+        assert done.status != 0 and done.stopped == ""
+        assert "more" not in done.output.split()
+
+
+def test_what_is_left_open_is_said():
+    box = sandbox.Sandbox(["bubblewrap", "landlock", "seccomp"])
+    assert box.missing() == ["files", "network"] + ["processes"] * (os.geteuid() != 0)
+    report = "\n".join(box.report())
+    assert "files       NOT PROTECTED: wants bubblewrap or landlock" in report
+    assert "landlock    does not work: switched off" in report
+
+
+def test_grading_refuses_to_run_unprotected_unless_told_so(tmp_path):
+    words = ["--no-files", "--no-style", "--without", "bubblewrap", "--without", "landlock",
+             "--suite", submit.trial.part_suite(), submit.submission(tmp_path / "anna")]
+    done = submit.grade(*words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("grade: not protected here: files")
+    assert done.stderr.count("\n") == 1 and "--unprotected" in done.stderr
+    done = submit.grade("--unprotected", *words)
+    assert done.returncode == 0
+    assert "Total: 0/100" in done.stdout and "Note: graded without protection" in done.stdout
+    assert "NOT PROTECTED: files" in done.stderr
+
+
+def test_the_probe_names_every_layer_and_need():
+    done = submit.grade("--probe")
+    assert [line.split()[0] for line in done.stdout.splitlines()] == [
+        *sandbox.LAYERS, *sandbox.NEEDS]
+    assert done.returncode == (0 if "NOT PROTECTED" not in done.stdout else 2)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else for a test")
+def test_somebody_who_is_not_root_is_told_what_does_not_work(tmp_path):
+    tmp_path.chmod(0o777)
+    code = ("import os, sys\nos.setgid(65534)\nos.setuid(65534)\nsys.path.insert(0, sys.argv[1])\n"
+            "from harness import sandbox\nprint('\\n'.join(sandbox.Sandbox().report()))\n")
+    submit.box()        # builds what the sandbox needs
+    done = subprocess.run([sys.executable, "-c", code, str(submit.ROOT / "tests")], text=True,
+                          capture_output=True, check=False, cwd="/")
+    if done.returncode and "ermission denied" in done.stderr:
+        pytest.skip("the repository lies where only root can read")
+    assert "user        does not work: only root can change the user; run as root" in done.stdout
