@@ -6,6 +6,8 @@ directory; sandbox.py is where compilers, linters and programs run.
 """
 
 import concurrent.futures
+import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -20,7 +22,7 @@ import intake
 import lint
 import style
 import tree
-from result import FAILED, PARTIAL, PASSED, REFUSED, SKIPPED, Result, TestResult, share_out
+from result import FAILED, PARTIAL, PASSED, REFUSED, SKIPPED, Result, Verdict, share_out
 
 ROOT = tree.ROOT
 tree.add_harness()
@@ -57,6 +59,15 @@ class Settings:
     build_seconds: int = BUILD_SECONDS
 
 
+@contextlib.contextmanager
+def alone():
+    """Held while the grader's own programs are built: many commands may begin at once."""
+    build.make_directory(build.BUILD)
+    with open(build.BUILD / "lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 class Course:
     """What all submissions of a run are graded with."""
 
@@ -66,12 +77,13 @@ class Course:
         self.tests = suite.load_suite(root)
         self.scheme = suite.load_scheme(root)
         self.references = suite.read_references(self.tests)
-        library = build.build_library()     # programs are linked with it by name only
-        built = build.build_programs([test.c_file for test in self.tests], library,
-                                     build_directory(root))
+        with alone():
+            library = build.build_library()     # programs are linked with it by name only
+            built = build.build_programs([test.c_file for test in self.tests], library,
+                                         build_directory(root))
+            self.player = trials.program()
+            build.build_guard()
         self.programs = dict(zip((test.name for test in self.tests), built))
-        self.player = trials.program()
-        build.build_guard()
         made = self.make_trials() if settings.seeds else {"seed": [], "twin": {}}
         self.seeds, self.twins = made["seed"], made["twin"]
         self.faults = trials.fault_trials() if settings.faults else []
@@ -197,7 +209,7 @@ class Grading:
     # ---- tests ----------------------------------------------------------------------------
 
     def run_tests(self):
-        """All tests but style: [(TestResult, weight)] in the order of the plan."""
+        """All tests but style: [(Verdict, weight)] in the order of the plan."""
         plan = self.course.planned()
         results = {}
         with concurrent.futures.ThreadPoolExecutor(self.jobs) as pool:
@@ -217,14 +229,14 @@ class Grading:
         name, group, needs, hidden, _ = entry
         lacking = next((need for need in needs if results[need].share == 0), None)
         if lacking:
-            return TestResult(name, group, SKIPPED, 0.0, 0.0, hidden,
+            return Verdict(name, group, SKIPPED, 0.0, 0.0, hidden,
                               f"not run: it needs {lacking}, which failed")
         if sum(hung for other, hung in list(self.hung.items()) if other < number) >= MOST_HUNG:
             return self.left_out(entry)
         begin = time.monotonic()
         outcome, share = self.judged(name)
         self.hung[number] = hung(outcome.run)
-        made = TestResult(name, group, status_of(share), share, 0.0, hidden,
+        made = Verdict(name, group, status_of(share), share, 0.0, hidden,
                           outcome.reason, self.explained(outcome, share), rules_of(outcome, group))
         if share == 1 and name in self.course.twins:
             self.try_twin(made, name)
@@ -240,7 +252,7 @@ class Grading:
     @staticmethod
     def left_out(entry):
         """The result of a test that is not run any more."""
-        return TestResult(entry[0], entry[1], SKIPPED, 0.0, 0.0, entry[3],
+        return Verdict(entry[0], entry[1], SKIPPED, 0.0, 0.0, entry[3],
                           f"not run: {MOST_HUNG} programs before it hung")
 
     def judged(self, name):
@@ -291,8 +303,8 @@ class Grading:
     # ---- style ----------------------------------------------------------------------------
 
     def judge_style(self, correctness):
-        """(TestResult of style, why it was not measured or "")."""
-        made = TestResult("style", "style", PASSED, 1.0, 0.0, False, "")
+        """(Verdict of style, why it was not measured or "")."""
+        made = Verdict("style", "style", PASSED, 1.0, 0.0, False, "")
         try:
             own = style.once_a_line(finding for finding in self.findings()
                                     if not finding.file.startswith(str(self.utils)))
@@ -353,12 +365,12 @@ def judge(made, grading):
 def refuse(made, reason, course):
     """A submission that was not run: every test is skipped for the same reason."""
     made.status, made.reason = REFUSED, printable(reason).replace("\n", " ")
-    results = [(TestResult(name, group, SKIPPED, 0.0, 0.0, hidden, "not run"), weight)
+    results = [(Verdict(name, group, SKIPPED, 0.0, 0.0, hidden, "not run"), weight)
                for name, group, _, hidden, weight in course.planned()]
     share_out(results, TOTAL - course.scheme.style)
     made.tests = [test for test, _ in results]
     if course.settings.style:
-        made.tests.append(TestResult("style", "style", SKIPPED, 0.0, float(course.scheme.style),
+        made.tests.append(Verdict("style", "style", SKIPPED, 0.0, float(course.scheme.style),
                                      False, "not run"))
 
 

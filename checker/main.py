@@ -126,12 +126,14 @@ def remembered_seed(options):
         return drawn
     path = Path(options.out) / "run.json"
     make_folder(options.out)
+    part = path.with_suffix(f".{os.getpid()}")
+    part.write_text(json.dumps({"seed": drawn}) + "\n", encoding="utf-8")
     try:
-        with open(path, "x", encoding="utf-8") as file:
-            json.dump({"seed": drawn}, file)
-        return drawn
+        os.link(part, path)     # whoever comes first: many commands may share one --out
     except FileExistsError:
         pass
+    finally:
+        part.unlink()
     try:
         return int(json.loads(path.read_text(encoding="utf-8"))["seed"])
     except (ValueError, KeyError, TypeError):

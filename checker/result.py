@@ -17,7 +17,7 @@ GRADED, REFUSED, BROKEN = "graded", "refused", "broken"
 
 
 @dataclasses.dataclass
-class TestResult:
+class Verdict:
     """One test: a program of the suite, a random sequence, a refusal, or style.
 
     share   0 to 1: how much of its points it gives; points: what it can give, of TOTAL
@@ -86,7 +86,7 @@ class Result:
 
 
 def share_out(tests, total):
-    """Give tests, (TestResult, weight) each, points in proportion to their weights that sum to
+    """Give tests, (Verdict, weight) each, points in proportion to their weights that sum to
     `total`."""
     whole = sum(Fraction(str(weight)) for _, weight in tests)
     for test, weight in tests:
@@ -110,8 +110,8 @@ def from_document(made):
     """The Result that a JSON document tells of. ValueError if it is none of this schema."""
     if not isinstance(made, dict) or made.get("schema") != SCHEMA:
         raise ValueError(f"no result of schema {SCHEMA}")
-    names = {field.name for field in dataclasses.fields(TestResult)}
-    tests = [TestResult(**{key: value for key, value in test.items() if key in names})
+    names = {field.name for field in dataclasses.fields(Verdict)}
+    tests = [Verdict(**{key: value for key, value in test.items() if key in names})
              for test in made["tests"]]
     names = {field.name for field in dataclasses.fields(Result)} - {"tests"}
     return Result(tests=tests, **{key: value for key, value in made.items() if key in names})

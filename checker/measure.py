@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What is claimed of the grader, measured: the same mark every time, and how a class grows.
+
+    measure.py marks [--times 20]              this library and ten broken ones, graded so many
+                                               times each: checker/results/marks.csv
+    measure.py growth [--counts 10,50,100,500] submissions per minute on two cores, and the memory
+                                               of the command: checker/results/growth.csv
+
+Both grade with the default settings unless words behind `--` say otherwise. Exit status: 0, or 1
+if a submission got two different marks.
+"""
+
+import argparse
+import csv
+import itertools
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import result
+import tree
+
+HERE = tree.ROOT / "checker"
+RESULTS = HERE / "results"
+NAIVE = tree.ROOT / "tests/naive_library.c"
+VARIANTS = ("GROWS_BY_PAGES", "NO_PREALLOCATION", "MERGES_AT_FREE", "NEVER_MERGES", "FIRST_FIT",
+            "SPLITS_TOO_SMALL", "NEVER_UNMAPS", "CALLOC_NOT_ZERO", "COPIES_HALF", "CRASHES")
+CORES = 2
+POLL = 0.2              # seconds between two looks at the memory of the command
+
+
+def variant(folder, mistake):
+    """A submission: the short allocator of the tests with one mistake."""
+    (folder / "src").mkdir(parents=True)
+    (folder / "src/osmem.c").write_text(f"#define MISTAKE {mistake}\n" + NAIVE.read_text())
+
+
+def grade(paths, out, more):
+    """Run checker/grade as a class would; (seconds, the command's own peak of memory in KiB)."""
+    words = [sys.executable, str(HERE / "main.py"), "--out", str(out), "--quiet", "--fresh",
+             "-j", str(CORES), *more, *map(str, paths)]
+    begin = time.monotonic()
+    process = subprocess.Popen(words, stdin=subprocess.DEVNULL)
+    peak = 0
+    while process.poll() is None:
+        peak = max(peak, peak_memory(process.pid))
+        time.sleep(POLL)
+    if process.returncode:
+        sys.exit(f"measure: grading failed with exit status {process.returncode}")
+    return time.monotonic() - begin, peak
+
+
+def peak_memory(pid):
+    """The largest resident size that a process has had, in KiB; 0 if it is gone."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), 0)
+
+
+def marks(place, times, more):
+    """Rows (submission, times, the different marks) for the library and the variants."""
+    shutil.copytree(tree.ROOT / "src", place / "class/reference/src",
+                    ignore=shutil.ignore_patterns("*.o", "*.a", "*.so", "debug"))
+    for mistake in VARIANTS:
+        variant(place / "class" / mistake, mistake)
+    paths = sorted((place / "class").iterdir())
+    found = {path.name: [] for path in paths}
+    for number in range(times):
+        grade(paths, place / "out", more)
+        for name, seen in found.items():
+            seen.append(one_mark(result.read(place / "out" / name / "result.json")))
+        print(f"{number + 1} of {times}", file=sys.stderr, flush=True)
+    return [(name, len(seen), " ".join(f"{score:g}" for score, _ in sorted(set(seen))),
+             len(set(seen))) for name, seen in found.items()]
+
+
+def one_mark(done):
+    """The mark, and all that it is made of: the share of each test."""
+    return done.score, tuple((test.name, test.status, test.share) for test in done.tests)
+
+
+def growth(place, counts, more):
+    """Rows (submissions, seconds, per minute, KiB) for classes of each size."""
+    rows = []
+    for count in counts:
+        folder = place / f"class-{count}"
+        for number, mistake in zip(range(count), itertools.cycle(("NONE", *VARIANTS))):
+            variant(folder / f"s{number:04}", mistake)
+        seconds, peak = grade(sorted(folder.iterdir()), place / f"out-{count}", more)
+        rows.append((count, f"{seconds:.1f}", f"{60 * count / seconds:.1f}", peak))
+        print(rows[-1], file=sys.stderr, flush=True)
+        shutil.rmtree(place / f"out-{count}")
+    return rows
+
+
+def write(name, head, rows):
+    """Write rows to checker/results and show them."""
+    RESULTS.mkdir(exist_ok=True)
+    with open(RESULTS / name, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows([head, *rows])
+    for row in (head, *rows):
+        print("  ".join(str(cell).rjust(12) for cell in row))
+
+
+def main(argv):
+    """Measure what the command line asks for."""
+    words, more = argv, []
+    if "--" in argv:
+        words, more = argv[:argv.index("--")], argv[argv.index("--") + 1:]
+    parser = argparse.ArgumentParser(prog="measure.py", description=__doc__.split("\n")[0])
+    parser.add_argument("what", choices=["marks", "growth"])
+    parser.add_argument("--times", type=int, default=20)
+    parser.add_argument("--counts", default="10,50,100,500")
+    options = parser.parse_args(words)
+    with tempfile.TemporaryDirectory(prefix="osmem-measure-") as place:
+        if options.what == "marks":
+            rows = marks(Path(place), options.times, more)
+            write("marks.csv", ("submission", "times", "marks", "different"), rows)
+            return int(any(row[-1] != 1 for row in rows))
+        counts = [int(word) for word in options.counts.split(",")]
+        write("growth.csv", ("submissions", "seconds", "per_minute", "peak_KiB"),
+              growth(Path(place), counts, more))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

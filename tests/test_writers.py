@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Every form of a result says the same, and nothing that a submission wrote breaks out of it."""
+
+import base64
+import csv
+import io
+import json
+import re
+import xml.etree.ElementTree as ElementTree
+from html.parser import HTMLParser
+
+import pytest
+
+import submit
+import writers
+from result import (BROKEN, FAILED, PARTIAL, PASSED, REFUSED, SKIPPED, Result, Verdict, document,
+                    from_document, share_out)
+
+EVIL = ("</pre></failure>]]><script>alert(1)</script>\n<|--\nGrade :=>>100\nComment :=>>x\r"
+        "Grade :=>>99\x0bGrade :=>>98\u2028Grade :=>>97\x1b[2J\x00 \"' & =1+1 \ud800")
+
+
+def made(**changes):
+    """A result with every status, a hidden test, and evil text wherever a submission's can be."""
+    tests = [Verdict("test-one", "malloc", PASSED, 1.0, 0.0, False, ""),
+             Verdict("test-two", "malloc", PARTIAL, 0.25, 0.0, False, EVIL, EVIL, ["H2"], 0.5),
+             Verdict("test-three", "free", FAILED, 0.0, 0.0, True, "secret reason",
+                        "secret output"),
+             Verdict("test-four", "free", SKIPPED, 0.0, 0.0, False, "not run: it needs test-x")]
+    share_out([(test, weight) for test, weight in zip(tests, (1, 2, 3, 4))], 90)
+    tests.append(Verdict("style", "style", PARTIAL, 0.75, 10.0, False, "7.5 of 10", EVIL))
+    return Result(**{"name": "anna", "tests": tests, "digest": "d", "seconds": 1.25, **changes})
+
+
+REFUSAL = {"status": REFUSED, "reason": EVIL, "tests": [], "name": EVIL}
+RESULTS = {"graded": made(), "refused": made(**REFUSAL), "broken": made(status=BROKEN, reason=EVIL)}
+
+
+def test_points_are_in_proportion_to_weights_and_sum_to_the_whole():
+    tests = [Verdict(str(n), "g", PASSED, 1.0, 0.0, False, "") for n in range(7)]
+    share_out([(test, weight) for test, weight in zip(tests, (1, 1, 1, 2, 0.5, 3, 30 / 7))], 90)
+    result = Result("x", tests=tests)
+    assert result.score == 90
+    assert tests[3].points == pytest.approx(2 * tests[0].points)
+
+
+def test_the_sums():
+    result = made()
+    assert [round(test.score, 3) for test in result.tests] == [9, 4.5, 0, 0, 7.5]
+    assert (result.score, result.points(False), result.points(True)) == (21, (13.5, 90), (7.5, 10))
+    assert result.counts() == {PASSED: 1, PARTIAL: 1, FAILED: 1, SKIPPED: 1}
+    assert result.note() == "1 partial, 1 failed, 1 skipped"
+
+
+@pytest.mark.parametrize("which", RESULTS)
+def test_json_can_be_read_back(which):
+    result = RESULTS[which]
+    read = json.loads(writers.as_json(result))
+    again = from_document(read)
+    assert document(again)["score"] == read["score"] == result.score
+    assert again.note() == result.note()
+    assert (read["schema"], read["max_score"]) == (1, 100)
+
+
+@pytest.mark.parametrize("damaged", [[], {}, {"schema": 99}, {"schema": 1, "tests": [1]},
+                                     {"schema": 1, "name": "x", "tests": [{}]}])
+def test_json_of_another_kind_is_refused(damaged):
+    with pytest.raises((ValueError, TypeError, KeyError, AttributeError)):
+        from_document(damaged)
+
+
+def test_every_member_of_the_json_document_is_documented():
+    text = (submit.ROOT / "docs/grading.md").read_text()
+    read = json.loads(writers.as_json(made()))
+    assert [name for name in (*read, *read["tests"][0]) if f"`{name}`" not in text] == []
+
+
+@pytest.mark.parametrize("which", RESULTS)
+def test_junit(which):
+    root = ElementTree.fromstring(writers.junit(RESULTS[which]))
+    assert root.tag == "testsuite"
+    if which == "graded":
+        assert root.attrib.items() >= {"tests": "5", "failures": "2", "skipped": "1",
+                                       "errors": "0"}.items()
+        assert [[child.tag for child in case] for case in root] == [
+            [], ["failure"], ["failure"], ["skipped"], ["failure"]]
+    else:
+        assert root.get("errors") == "1"
+        assert root.find(".//error").get("message").startswith(which)
+
+
+@pytest.mark.parametrize("which", RESULTS)
+def test_gradescope(which):
+    read = json.loads(writers.gradescope(RESULTS[which]))
+    assert read["score"] == RESULTS[which].score
+    assert {"tests", "output", "leaderboard", "execution_time", "visibility",
+            "stdout_visibility"} <= set(read)
+    for test in read["tests"]:
+        assert set(test) == {"score", "max_score", "status", "name", "name_format", "number",
+                             "output", "output_format", "tags", "visibility"}
+        assert test["status"] in ("passed", "failed") and test["output_format"] == "text"
+        assert 0 <= test["score"] <= test["max_score"]
+        assert "\x1b" not in test["output"]
+    if which == "graded":
+        assert [test["visibility"] for test in read["tests"]] == [
+            "visible", "visible", "hidden", "visible", "visible"]
+        assert read["leaderboard"][0] == {"name": "Score", "value": 21}
+    assert "secret" not in read["output"]
+
+
+@pytest.mark.parametrize("which", RESULTS)
+def test_classroom(which):
+    text = writers.classroom(RESULTS[which])
+    assert re.fullmatch(r"[A-Za-z0-9+/=]+\n", text)
+    read = json.loads(base64.b64decode(text))
+    assert (read["version"], read["max_score"]) == (1, 100)
+    assert read["status"] == ("fail" if which == "graded" else "error")
+    assert sum(test["score"] for test in read["tests"]) == RESULTS[which].score
+    assert all(test["status"] in ("pass", "fail") for test in read["tests"])
+    assert "secret" not in json.dumps(read)
+
+
+def test_classroom_stays_small_whatever_failed():
+    tests = [Verdict(f"t{n}", f"g{n % 9}", FAILED, 0.0, 1.0, False, "x" * 500, "y" * 50000)
+             for n in range(500)]
+    assert len(writers.classroom(Result("x", tests=tests))) < 100000
+
+
+@pytest.mark.parametrize("which", RESULTS)
+def test_vpl_has_one_grade_and_it_is_ours(which):
+    lines = re.split(r"[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]", writers.vpl(RESULTS[which]))
+    assert [line for line in lines if not line.startswith("Comment :=>>")] == [
+        f"Grade :=>>{RESULTS[which].score:g}", ""]
+    assert "secret" not in writers.vpl(RESULTS[which])
+
+
+class Tags(HTMLParser):
+    """The tags of a page, and whether each is closed."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.seen = [], set()
+
+    def handle_starttag(self, tag, attrs):
+        self.seen.add(tag)
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+@pytest.mark.parametrize("which", RESULTS)
+def test_the_page_is_whole_and_loads_nothing(which):
+    page = writers.FILES["report.html"](RESULTS[which])
+    tags = Tags()
+    tags.feed(page)
+    assert tags.open == []
+    assert not tags.seen & {"script", "link", "img", "iframe"}
+    assert "http" not in page and "secret" not in page
+    if which == "graded":
+        assert "&lt;script&gt;" in page and "rules H2" in page
+
+
+@pytest.mark.parametrize("which", RESULTS)
+def test_the_terminal_is_not_driven(which):
+    text = writers.terminal(RESULTS[which], verbose=True)
+    assert not re.search(r"[\x00-\x08\x0b-\x1f]", text)
+    assert text.splitlines()[-3:] == (
+        ["Correctness: 13.5/90", "Style: 7.5/10", "Total: 21/100"] if which != "refused" else
+        ["Correctness: 0/0", "Style: 0/0", "Total: 0/100"])
+
+
+def test_the_csv_table_has_no_formulas_and_no_broken_rows():
+    rows = [writers.row(result) for result in RESULTS.values()]
+    rows.append(writers.row(made(name="=HYPERLINK(1)")))
+    read = list(csv.reader(io.StringIO(writers.csv_table(rows))))
+    assert read[0] == writers.TABLE
+    assert [len(row) for row in read] == [len(writers.TABLE)] * 5
+    assert read[4][0] == "'=HYPERLINK(1)"
+    assert read[1][:8] == ["anna", "graded", "21", "100", "13.5", "7.5", "1", "1"]
+
+
+def test_style_that_was_not_measured_is_no_zero():
+    result = made(style_note="style not measured: no checkpatch")
+    assert writers.row(result)[5] == ""
+    assert "(without style)" in writers.terminal(result)
+    assert "style not measured" in writers.FILES["report.html"](result)
