@@ -5,7 +5,7 @@ PYTHON = $$(checker/python.sh || echo python3)
 SECONDS ?= 60
 STRESS ?= 20
 
-.PHONY: build help deps demo check lint test tests stress fuzz preload-check mutants bench bench-family clean
+.PHONY: build help deps demo check lint test tests stress fuzz preload-check mutants bench bench-family marks growth clean
 
 build: ## build the libraries in src/ (the default)
 	$(MAKE) -C src
@@ -49,6 +49,12 @@ bench: deps ## os_*: time per operation beside glibc, jemalloc, mimalloc, tcmall
 
 bench-family: deps ## libosmalloc beside the same, 28 workloads, time and memory: bench/results/family
 	@python3 bench/compare.py $(BENCH)
+
+marks: deps ## this library and ten broken ones graded 20 times each: the same mark every time
+	@"$(PYTHON)" checker/measure.py marks -- --seeds 2 --seed 1
+
+growth: deps ## classes of 10 to 500 submissions graded on two cores: checker/results
+	@"$(PYTHON)" checker/measure.py growth
 
 clean: ## remove what builds left behind
 	$(MAKE) -C src clean

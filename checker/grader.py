@@ -230,14 +230,14 @@ class Grading:
         lacking = next((need for need in needs if results[need].share == 0), None)
         if lacking:
             return Verdict(name, group, SKIPPED, 0.0, 0.0, hidden,
-                              f"not run: it needs {lacking}, which failed")
+                           f"not run: it needs {lacking}, which failed")
         if sum(hung for other, hung in list(self.hung.items()) if other < number) >= MOST_HUNG:
             return self.left_out(entry)
         begin = time.monotonic()
         outcome, share = self.judged(name)
         self.hung[number] = hung(outcome.run)
-        made = Verdict(name, group, status_of(share), share, 0.0, hidden,
-                          outcome.reason, self.explained(outcome, share), rules_of(outcome, group))
+        made = Verdict(name, group, status_of(share), share, 0.0, hidden, outcome.reason,
+                       self.explained(outcome, share), rules_of(outcome, group))
         if share == 1 and name in self.course.twins:
             self.try_twin(made, name)
         made.seconds = round(time.monotonic() - begin, 3)
@@ -253,7 +253,7 @@ class Grading:
     def left_out(entry):
         """The result of a test that is not run any more."""
         return Verdict(entry[0], entry[1], SKIPPED, 0.0, 0.0, entry[3],
-                          f"not run: {MOST_HUNG} programs before it hung")
+                       f"not run: {MOST_HUNG} programs before it hung")
 
     def judged(self, name):
         """(Outcome, share of the points) of a program or a sequence."""
@@ -371,7 +371,7 @@ def refuse(made, reason, course):
     made.tests = [test for test, _ in results]
     if course.settings.style:
         made.tests.append(Verdict("style", "style", SKIPPED, 0.0, float(course.scheme.style),
-                                     False, "not run"))
+                                  False, "not run"))
 
 
 # ---- from an outcome to a share ----------------------------------------------------------------

@@ -125,7 +125,6 @@ def remembered_seed(options):
     if options.no_files:
         return drawn
     path = Path(options.out) / "run.json"
-    make_folder(options.out)
     part = path.with_suffix(f".{os.getpid()}")
     part.write_text(json.dumps({"seed": drawn}) + "\n", encoding="utf-8")
     try:
@@ -188,6 +187,8 @@ def run(options):
     if options.table:
         return classrun.show_table(options)
     chosen = submissions(options)
+    if not options.no_files:
+        make_folder(options.out)
     box = protected(options)
     course = grader.Course(settings(options))
     if len(chosen) == 1 and not options.whole_class:

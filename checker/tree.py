@@ -52,4 +52,4 @@ def python_files():
 
 def shell_files():
     """All shell scripts, with and without the .sh ending."""
-    return files("*.sh", ".ci/run")
+    return files("*.sh", ".ci/run", "checker/grade", "run_autograder")

@@ -50,15 +50,15 @@ def honest_that(does):
 READS_REFERENCES = """
 static int found_one(void)
 {
-	static char text[4096];
-	char path[64];
-	int fd = open("%s/tests/ref/test-malloc-first-use-preallocates.ref", O_RDONLY);
+    static char text[4096];
+    char path[64];
+    int fd = open("%s/tests/ref/test-malloc-first-use-preallocates.ref", O_RDONLY);
 
-	for (int number = 3; fd < 0 && number < 300; number++) {
-		snprintf(path, sizeof(path), "/proc/%%d/fd/%%d", getppid(), number);
-		fd = open(path, O_RDONLY);
-	}
-	return fd >= 0 && read(fd, text, sizeof(text)) > 0 && strstr(text, "HeapStart");
+    for (int number = 3; fd < 0 && number < 300; number++) {
+        snprintf(path, sizeof(path), "/proc/%%d/fd/%%d", getppid(), number);
+        fd = open(path, O_RDONLY);
+    }
+    return fd >= 0 && read(fd, text, sizeof(text)) > 0 && strstr(text, "HeapStart");
 }
 """ % ROOT
 
@@ -79,9 +79,9 @@ CHEATS = {
         honest_if("named_test()", """
 static int named_test(void)
 {
-	char path[4096] = "";
+    char path[4096] = "";
 
-	return readlink("/proc/self/exe", path, sizeof(path) - 1) > 0 && strstr(path, "test-");
+    return readlink("/proc/self/exe", path, sizeof(path) - 1) > 0 && strstr(path, "test-");
 }
 """),
     "interposing the C library's symbols":
@@ -116,13 +116,13 @@ static int named_test(void)
             for name in ("malloc", "calloc", "realloc", "free")),
     "raw system calls":
         stub_with("").replace("return size ? NULL : NULL;", """
-	long got;
+    long got;
 
-	__asm__ volatile("mov $0, %%r9\\n\\tmov $-1, %%r8\\n\\tmov $34, %%r10\\n\\tsyscall"
-			 : "=a"(got)
-			 : "a"(SYS_mmap), "D"(0), "S"(size + 32), "d"(3)
-			 : "rcx", "r8", "r9", "r10", "r11", "memory");
-	return (void *)(got + 32);"""),
+    __asm__ volatile("mov $0, %%r9\\n\\tmov $-1, %%r8\\n\\tmov $34, %%r10\\n\\tsyscall"
+             : "=a"(got)
+             : "a"(SYS_mmap), "D"(0), "S"(size + 32), "d"(3)
+             : "rcx", "r8", "r9", "r10", "r11", "memory");
+    return (void *)(got + 32);"""),
 }
 
 # These take long to be stopped: one program is enough.
@@ -139,8 +139,8 @@ def vandals(victim):
     return {
         "killing the parent and everybody else": honest_that(
             "\tkill(getppid(), SIGKILL);\n\tkill(-1, SIGKILL);\n\tkill(0, SIGSTOP);\n"
-            "\tfor (int pid = getpid() - 60; pid < getpid() + 60; pid++)\n\t\tif (pid > 1 && pid != getpid())\n"
-            "\t\t\tkill(pid, SIGKILL);"),
+            "\tfor (int pid = getpid() - 60; pid < getpid() + 60; pid++)\n"
+            "\t\tif (pid > 1 && pid != getpid())\n\t\t\tkill(pid, SIGKILL);"),
         "writing to another's work tree": honest_that(
             f'\tint fd = open("{victim}/src/osmem.c", O_WRONLY | O_TRUNC);\n\n'
             f'\tfd += open("{victim}/src/evil.c", O_WRONLY | O_CREAT, 0644);\n'

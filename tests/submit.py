@@ -24,24 +24,24 @@ STUB = """\
 
 void *os_malloc(size_t size)
 {
-	return size ? NULL : NULL;
+    return size ? NULL : NULL;
 }
 
 void *os_calloc(size_t nmemb, size_t size)
 {
-	return nmemb ? os_malloc(size) : NULL;
+    return nmemb ? os_malloc(size) : NULL;
 }
 
 void *os_realloc(void *ptr, size_t size)
 {
-	return ptr ? NULL : os_malloc(size);
+    return ptr ? NULL : os_malloc(size);
 }
 
 void os_free(void *ptr)
 {
-	(void)ptr;
+    (void)ptr;
 }
-"""
+""".replace("    ", "\t")
 
 
 def naive(mistake="NONE", extra=""):

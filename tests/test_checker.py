@@ -1,50 +1,26 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The checker on good, broken, lying and ugly submissions; the staged `make check`."""
+"""The mark of one submission, style, the linters; the staged `make check`."""
 
-import csv
-import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "checker"))
-import check  # noqa: E402
-import grader  # noqa: E402
-import lint  # noqa: E402
-import style  # noqa: E402
-import trial  # noqa: E402
+import submit
+import trial
+import check
+import grader
+import intake
+import lint
+import style
+from small_programs import scratch
 
-SPDX = "// SPDX-License-Identifier: BSD-3-Clause\n"
-STUB = SPDX + """
-#include "osmem.h"
+ROOT = submit.ROOT
+UGLY = """\
+// SPDX-License-Identifier: BSD-3-Clause
 
-void *os_malloc(size_t size)
-{
-    return size ? NULL : NULL;
-}
-
-void *os_calloc(size_t nmemb, size_t size)
-{
-    return nmemb ? os_malloc(size) : NULL;
-}
-
-void *os_realloc(void *ptr, size_t size)
-{
-    return ptr ? NULL : os_malloc(size);
-}
-
-void os_free(void *ptr)
-{
-    (void)ptr;
-}
-""".replace("    ", "\t")
-UGLY = SPDX + """
 #include "osmem.h"
 
 static int forgotten;
@@ -63,25 +39,12 @@ def checker(*words, **environment):
                           capture_output=True, env={**os.environ, **environment}, check=False)
 
 
-def submission(folder, **files):
-    """A directory with src/ in which the named sources are (a name is its file's stem)."""
-    (folder / "src").mkdir(parents=True)
-    for stem, source in files.items():
-        (folder / "src" / f"{stem}.c").write_text(source)
-    return folder
-
-
 def style_of(source):
-    """The Grade after only style was judged; its directory is open to the user nobody."""
-    grade = grader.Grade("one", correctness=90)
-    with tempfile.TemporaryDirectory() as scratch:
-        os.chmod(scratch, 0o755)
-        path = Path(scratch) / "osmem.c"
-        path.write_text(source)
-        utils = Path(scratch) / "utils"
-        shutil.copytree(ROOT / "utils", utils)
-        grader.judge_style(grade, [path], utils)
-    return grade
+    """The result of style alone, and why it was not measured; skips the test in that case."""
+    with tempfile.TemporaryDirectory(dir=scratch()) as place:
+        grading = grader.Grading(submit.course(), submit.box(), place, 1)
+        grading.prepare(intake.Sources({"osmem.c": source.encode()}, ["osmem.c"]))
+        return grading.judge_style(90)
 
 
 def findings(kind, count):
@@ -89,124 +52,35 @@ def findings(kind, count):
     return [lint.Finding("a.c", line, kind, "") for line in range(count)]
 
 
-def references():
-    """The texts of the reference traces by test name, with the points of each."""
-    tests = json.loads((ROOT / "tests/suite.json").read_text())["tests"]
-    return [(entry["points"], (ROOT / f"tests/ref/{name}.ref").read_text())
-            for name, entry in tests.items()]
-
-
-def reachable_by_doing_nothing():
-    """The points of programs that ask for nothing: each result is NULL or void, no system call."""
-    return sum(points for points, text in references()
-               if all(line.endswith(("= NULL", "= <void>"))
-                      for line in text.splitlines() if line.startswith("  ")))
-
-
-def test_this_library_gets_every_point():
-    done = checker()
+def test_this_library_gets_every_point_and_leaves_no_files(tmp_path):
+    done = subprocess.run([str(ROOT / "checker/checker.sh")], text=True, capture_output=True,
+                          check=False, cwd=tmp_path)
     assert done.stdout.splitlines()[-3] == "Correctness: 90/90"
     assert "Lost in correctness" not in done.stdout
-    assert done.returncode == 0
+    assert (done.returncode, os.listdir(tmp_path)) == (0, [])
 
 
 def test_what_does_not_compile_gets_nothing_and_says_why(tmp_path):
-    typo = STUB.replace("return size", "retrun size")
-    done = checker(submission(tmp_path / "broken", osmem=typo))
+    typo = submit.STUB.replace("return size", "retrun size")
+    done = checker(submit.submission(tmp_path / "broken", typo))
     assert "Not run: it does not compile: src/osmem.c:7" in done.stdout
     assert done.stdout.splitlines()[-3:] == ["Correctness: 0/90", "Style: 0/10", "Total: 0/100"]
     assert done.returncode == 0
 
 
 def test_what_does_not_link_says_why(tmp_path):
-    twice = submission(tmp_path / "twice", osmem=STUB, again=STUB)
-    assert "multiple definition of `os_malloc'" in grader.grade_one(twice).refusal
+    twice = submit.submission(tmp_path / "twice", submit.STUB, again=submit.STUB)
+    assert "multiple definition of `os_malloc'" in submit.graded(twice).reason
 
 
 def test_a_missing_function_is_named(tmp_path):
-    partial = submission(tmp_path / "partial", osmem=STUB.replace("void os_free", "void my_free"))
-    assert "does not export os_free" in grader.grade_one(partial).refusal
+    partial = submit.STUB.replace("void os_free", "void my_free")
+    assert "does not define os_free" in submit.result_of(tmp_path / "partial", partial).reason
 
 
-def test_forged_trace_lines_earn_nothing(tmp_path):
-    forge = "".join(f"\tfputs({json.dumps(line)} \"\\n\", stderr);\n" for line in
-                    references()[0][1].splitlines())
-    liar = STUB + ("\n#include <stdio.h>\n\n__attribute__((constructor)) static void lie(void)\n{\n"
-                   f"{forge}\tfor (int fd = 3; fd < 20; fd++)\n"
-                   '\t\tdprintf(fd, "os_malloc(1)\\n  = HeapStart + 0x20\\n");\n}\n')
-    grade = grader.grade_one(submission(tmp_path / "liar", osmem=liar))
-    assert grade.refusal == ""
-    assert grade.correctness <= reachable_by_doing_nothing() < 15
-
-
-def test_symbolic_links_are_refused(tmp_path):
-    place = submission(tmp_path / "linked", osmem=STUB)
-    (place / "src/secret.c").symlink_to("/etc/passwd")
-    assert grader.grade_one(place).refusal.startswith("secret.c cannot be read")
-
-
-def test_a_pipe_is_refused_without_waiting(tmp_path):
-    place = submission(tmp_path / "pipe", osmem=STUB)
-    os.mkfifo(place / "src/pipe.h")
-    assert grader.grade_one(place).refusal == "pipe.h is not a regular file"
-
-
-def test_a_huge_file_is_refused(tmp_path):
-    place = submission(tmp_path / "huge", osmem=STUB)
-    (place / "src/table.h").write_text("/" * (grader.MAX_BYTES + 1))
-    assert "larger than" in grader.grade_one(place).refusal
-
-
-def test_no_source_is_no_points(tmp_path):
-    (tmp_path / "Makefile").write_text("all:\n")
-    assert grader.grade_one(tmp_path).refusal.startswith("there is no .c file")
-
-
-def test_the_submissions_makefile_is_not_run(tmp_path):
-    place = submission(tmp_path / "make", osmem="not C\n")
-    (place / "src/Makefile").write_text(f"all:\n\ttouch {tmp_path}/ran\n")
-    assert grader.grade_one(place).refusal
-    assert not (tmp_path / "ran").exists()
-
-
-def test_no_such_submission_cannot_be_graded(tmp_path):
-    done = checker(tmp_path / "nowhere")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "name the submission's directory" in done.stderr
-
-
-def test_a_class_is_a_table_and_a_csv(tmp_path):
-    for name in ("anna", "ben"):
-        submission(tmp_path / "class" / name, osmem="not C\n")
-    done = checker("--class", tmp_path / "class", "--csv", tmp_path / "out.csv")
-    assert [line.split()[:4] for line in done.stdout.splitlines()[1:]] == [
-        ["anna", "0", "0", "0"], ["ben", "0", "0", "0"]]
-    with open(tmp_path / "out.csv", newline="", encoding="utf-8") as table:
-        assert [row[0] for row in csv.reader(table)] == ["submission", "anna", "ben"]
-
-
-def test_one_that_cannot_be_graded_does_not_stop_the_class(tmp_path, monkeypatch, capsys):
-    for name in ("anna", "ben", "carl"):
-        submission(tmp_path / "class" / name, osmem=STUB)
-    grade_one = grader.grade_one
-
-    def grade_all_but_ben(path, **more):
-        if path.name == "ben":
-            raise grader.CannotGrade("ltrace was killed; try again")
-        return grade_one(path, **more)
-
-    monkeypatch.setattr(grader, "grade_one", grade_all_but_ben)
-    monkeypatch.setattr(grader, "trace", lambda *_: {"earned": 7, "tests": []})
-    monkeypatch.setattr(grader, "judge_style", lambda *_: None)
-    status = grader.main(["--class", str(tmp_path / "class"), "--csv", str(tmp_path / "out.csv")])
-    with open(tmp_path / "out.csv", newline="", encoding="utf-8") as table:
-        rows = list(csv.reader(table))[1:]
-    assert [row[:2] for row in rows] == [["anna", "7"], ["ben", "-"], ["carl", "7"]]
-    assert rows[1][4] == "could not be graded: ltrace was killed; try again"
-    said = capsys.readouterr()
-    assert [line.split()[:2] for line in said.out.splitlines()[1:]] == [row[:2] for row in rows]
-    assert said.err.startswith("checker: 1 of 3 submissions could not be graded; ")
-    assert (status, said.err.count("\n")) == (2, 1)
+def test_a_submission_that_is_not_there_is_refused(tmp_path):
+    done = checker("--no-style", tmp_path / "nowhere")
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, "Not run: nowhere is not there")
 
 
 def hidden_suite(place, points):
@@ -219,43 +93,36 @@ def hidden_suite(place, points):
 
 
 def test_a_suite_of_ones_own(tmp_path):
-    place = hidden_suite(tmp_path / "hidden", 90)
-    done = checker("--suite", os.path.relpath(place))
+    place = hidden_suite(tmp_path / "hidden", 5)
+    words = ["--no-style", "--suite", os.path.relpath(place)]
+    done = checker(*words, submit.submission(tmp_path / "good", submit.naive()))
     assert done.stdout.splitlines()[-3] == "Correctness: 90/90"
-    stub = checker("--suite", place, submission(tmp_path / "stub", osmem=STUB))
+    stub = checker(*words, submit.submission(tmp_path / "stub", submit.STUB))
     assert "-90    test-own: " in stub.stdout
     assert stub.stdout.splitlines()[-3] == "Correctness: 0/90"
 
 
-def test_a_suite_with_other_points_is_refused(tmp_path):
-    submission(tmp_path / "class/anna", osmem=STUB)
-    done = checker("--suite", hidden_suite(tmp_path / "hidden", 5), "--class", tmp_path / "class")
-    assert "could not be graded: the suite's points sum to 5; make them 90" in done.stdout
-    assert done.returncode == 2
-
-
 def test_clean_code_keeps_all_style_points():
-    grade = style_of(STUB)
-    if grade.style is None:
-        pytest.skip(grade.not_measured)
-    assert (grade.style, grade.lost_style) == (10, [])
+    made, missing = style_of(submit.STUB)
+    if missing:
+        pytest.skip(missing)
+    assert (made.status, made.share, made.output) == ("passed", 1, "")
 
 
 def test_ugly_code_loses_style_points_by_name():
-    grade = style_of(UGLY)
-    if grade.style is None:
-        pytest.skip(grade.not_measured)
-    lost = {what.split(" ", 1)[1].rstrip("s") for _, what, _ in grade.lost_style}
-    assert {"compiler warning", "checkpatch error", "checkpatch warning"} <= lost
-    assert 0 < grade.style < 10
+    made, missing = style_of(UGLY)
+    if missing:
+        pytest.skip(missing)
+    assert all(what in made.output for what in (
+        "compiler warning", "checkpatch error", "checkpatch warning", "osmem.c:9: "))
+    assert 0 < made.share < 1
 
 
 def test_style_without_checkpatch_is_not_measured(monkeypatch):
     monkeypatch.setenv("CHECKPATCH", "/nowhere/checkpatch.pl")
-    grade = style_of(STUB)
-    assert grade.style is None
-    assert "/nowhere/checkpatch.pl, which cannot be read" in grade.not_measured
-    assert "Total: 90/100 (without style)" in grader.report(grade)
+    made, missing = style_of(submit.STUB)
+    assert (made.status, made.share) == ("skipped", 0)
+    assert "/nowhere/checkpatch.pl, which cannot be read" in missing
 
 
 @pytest.mark.parametrize("kind", style.COSTS)

@@ -44,19 +44,19 @@ ATTEMPTS = {
 HELPERS = """
 static const char *parent_file(const char *name)
 {
-	static char path[64];
+    static char path[64];
 
-	snprintf(path, sizeof(path), "/proc/%d/%s", getppid(), name);
-	return path;
+    snprintf(path, sizeof(path), "/proc/%d/%s", getppid(), name);
+    return path;
 }
 
 static int raised_limit(void)
 {
-	struct rlimit limit;
+    struct rlimit limit;
 
-	getrlimit(RLIMIT_NPROC, &limit);
-	limit.rlim_cur = limit.rlim_max = 100000;
-	return setrlimit(RLIMIT_NPROC, &limit) == 0;
+    getrlimit(RLIMIT_NPROC, &limit);
+    limit.rlim_cur = limit.rlim_max = 100000;
+    return setrlimit(RLIMIT_NPROC, &limit) == 0;
 }
 """
 

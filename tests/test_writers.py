@@ -25,7 +25,7 @@ def made(**changes):
     tests = [Verdict("test-one", "malloc", PASSED, 1.0, 0.0, False, ""),
              Verdict("test-two", "malloc", PARTIAL, 0.25, 0.0, False, EVIL, EVIL, ["H2"], 0.5),
              Verdict("test-three", "free", FAILED, 0.0, 0.0, True, "secret reason",
-                        "secret output"),
+                     "secret output"),
              Verdict("test-four", "free", SKIPPED, 0.0, 0.0, False, "not run: it needs test-x")]
     share_out([(test, weight) for test, weight in zip(tests, (1, 2, 3, 4))], 90)
     tests.append(Verdict("style", "style", PARTIAL, 0.75, 10.0, False, "7.5 of 10", EVIL))
