@@ -152,8 +152,8 @@ def one(path, name, options, course, running):
         _, said = process.communicate()
     finally:
         running.discard(process)
-    done = result.read(folder / "result.json") if process.returncode == 0 else None
-    if done is None:
+    done = result.read(folder / "result.json")
+    if done is None or (process.returncode and done.status != BROKEN):
         lines = said.decode("utf-8", "replace").strip().splitlines() or ["it gave no reason"]
         done = Result(name, BROKEN, f"{lines[-1]} (exit status {process.returncode})")
         write(done, folder)

@@ -160,20 +160,31 @@ def protected(options):
     return box
 
 
+def graded(path, name, options, course, box):
+    """The Result of one submission; of a failure of ours too, so that there always is one."""
+    try:
+        return grader.grade_submission(path, name, course, box, options.jobs)
+    except (CannotGrade, HarnessError, OSError) as reason:
+        return result.Result(name, result.BROKEN, str(reason))
+    except Exception as error:      # a mistake of the grader's, on input that nobody thought of
+        return result.Result(name, result.BROKEN, f"the grader stumbled over it: {error!r}; "
+                             "grade it by hand and report this")
+
+
 def grade_one(path, name, options, course, box):
-    """Grade one submission, write and print its result. Whether that was possible."""
+    """Grade one submission, write and print its Result."""
     folder = Path(options.out) / name
     done = None if options.fresh or options.no_files else \
         classrun.finished(path, folder, course.fingerprint())
     if done is None:
-        done = grader.grade_submission(path, name, course, box, options.jobs)
+        done = graded(path, name, options, course, box)
         done.fingerprint = course.fingerprint()
         if box.missing():
             done.remarks.append(f"graded without protection of: {', '.join(box.missing())}")
         if not options.no_files:
             make_folder(folder)
             classrun.write(done, folder)
-    if not options.quiet:
+    if not options.quiet and done.status != result.BROKEN:
         print(writers.terminal(done, options.verbose), end="")
     return done
 
@@ -193,7 +204,9 @@ def run(options):
     course = grader.Course(settings(options))
     if len(chosen) == 1 and not options.whole_class:
         done = grade_one(*chosen[0], options, course, box)
-        return 0 if done.status != result.BROKEN else CANNOT
+        if done.status == result.BROKEN:
+            raise CannotGrade(done.reason)
+        return 0
     if options.no_files:
         raise CannotGrade("--no-files is for one submission; leave it out")
     return classrun.grade_all(chosen, options, course)

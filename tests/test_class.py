@@ -164,6 +164,15 @@ def test_one_submission_prints_its_report_and_keeps_its_seed(place):
     assert submit.document("grades", "carl")["settings"]["seed"] == seed
 
 
+def test_a_mistake_of_the_graders_is_a_result_too(place, monkeypatch, capsys):
+    monkeypatch.setattr(main.grader, "grade_submission", lambda *_: {}["gone"])
+    assert main.main([*FEW, "class/anna"]) == 2
+    assert submit.document("grades", "anna")["status"] == "broken"
+    said = capsys.readouterr().err
+    assert said.startswith("grade: the grader stumbled over it: KeyError('gone')")
+    assert said.count("\n") == 1
+
+
 def test_names_stay_apart():
     assert main.names(["a/anna.zip", "b/ben/", "c.tar.gz"]) == ["anna", "ben", "c"]
     assert main.names(["x/anna/work.zip", "x/ben/work.zip"]) == ["anna_work", "ben_work"]
@@ -241,7 +250,7 @@ def documented(word):
 
 def in_the_class(block, place, path=""):
     """Run a documented block in the class's place, with the options of these tests."""
-    block = block.replace("checker/grade", f"{submit.GRADE} {' '.join(FEW)}")
+    block = block.replace("checker/grade", f"{ROOT}/checker/grade {' '.join(FEW)}")
     block = block.replace("host1,host2", "1/:")
     environment = {**os.environ, "PATH": f"{path}:{os.environ['PATH']}" * bool(path)
                    or os.environ["PATH"]}
