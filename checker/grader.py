@@ -168,17 +168,17 @@ class Grading:
         self.sources = [self.place / "src" / path for path in sorted(taken.files)
                         if path.endswith((".c", ".h"))]
 
-    def tool(self, command, cwd, readable=(), **_):
+    def tool(self, command, cwd):
         """Run a compiler or linter in the sandbox: (output, exit status), as lint.run_tool."""
-        done = self.box.run(command, cwd, [self.place / "src", self.utils, *readable], self.user,
+        done = self.box.run(command, cwd, [self.place / "src", self.utils], self.user,
                             self.course.settings.build_seconds)
+        if done.output.startswith(("bwrap: ", "confined: ")):
+            raise CannotGrade(f"the sandbox failed: {done.output.splitlines()[0]}; "
+                              "see checker/grade --probe")
         if done.stopped == "time" or done.status < 0 or done.status in (128 + 9, 128 + 24):
             raise lint.NotMeasured(f"{command[0]} used up its time or memory")
         if done.stopped:
             raise lint.NotMeasured(f"{command[0]} printed more than a megabyte")
-        if done.status == sandbox.FAILED and "confined:" in done.output:
-            raise CannotGrade(f"the sandbox failed: {done.output.strip().splitlines()[-1]}; "
-                              "see checker/grade --probe")
         return done.output, done.status
 
     def build(self, compiled):

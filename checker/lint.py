@@ -31,6 +31,8 @@ CHECKPATCH_LINE = re.compile(r"^(?P<file>.+?):(?P<line>\d+): "
                              r"(?P<kind>ERROR|WARNING|CHECK):(?P<text>[A-Z0-9_]+: .*)$")
 # Tests compile some files once for each mistake that they must notice; 0 is as good as another.
 ANY_MISTAKE = ["-DMISTAKE=0"]
+# What checkpatch.pl reads beside itself.
+SCRIPT_DATA = ("spelling.txt", "const_structs.checkpatch")
 # What checkpatch says of correct C11: (its message, the source line), both searched for.
 # _Static_assert is a keyword, Dl_info the C library's type, <a/b.h> no arithmetic, and MISTAKE
 # no constant on the left.
@@ -48,10 +50,9 @@ class NotMeasured(Exception):
     """A linter that is not to be had: str(e) is cause and remedy in one line."""
 
 
-def run_tool(command, cwd, seconds=300, readable=()):
+def run_tool(command, cwd, seconds=300):
     """Run a linter or compiler in a directory; (its output, both streams, its exit status).
 
-    readable  what it reads outside: for a run_tool that confines it
     Raises NotMeasured when the command is not installed or too slow.
     """
     environment = {**os.environ, "LC_ALL": "C"}
@@ -111,8 +112,8 @@ def _false_alarm(finding):
 
 
 def checkpatch(sources, run_tool=run_tool):
-    """checkpatch.pl with this repository's configuration over C files; run_tool as for
-    compiler(), which is told what else the command reads."""
+    """checkpatch.pl with this repository's configuration over C files; run_tool as for compiler().
+    """
     located = subprocess.run([str(HERE / "checkpatch.sh")], stdout=subprocess.PIPE,
                              stderr=subprocess.PIPE, text=True, check=False)
     if located.returncode:
@@ -120,13 +121,16 @@ def checkpatch(sources, run_tool=run_tool):
     if not sources:
         return []
     script = Path(os.path.abspath(located.stdout.strip()))
-    command = ["perl", str(script), "--terse", "--show-types",
+    command = ["perl", script.name, "--terse", "--show-types",
                "--no-summary", "--color=never", "-f", *map(str, sources)]
-    # It reads its configuration from where it is started, and writes a cache there.
+    # It reads its configuration from where it is started, and writes a cache there. run_tool may
+    # change the user, who need not see where the script is kept.
     with tempfile.TemporaryDirectory() as place:
-        shutil.copy(ROOT / ".checkpatch.conf", place)
-        os.chmod(place, 0o777)      # run_tool may change the user
-        output, status = run_tool(command, cwd=place, readable=[script.parent])
+        for path in (ROOT / ".checkpatch.conf", script, *map(script.with_name, SCRIPT_DATA)):
+            if path.exists():
+                shutil.copy(path, place)
+        os.chmod(place, 0o777)
+        output, status = run_tool(command, cwd=place)
     found = findings(CHECKPATCH_LINE, output)
     if not found:
         return _or_status(found, output, status, "checkpatch")

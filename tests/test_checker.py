@@ -15,6 +15,7 @@ import grader
 import intake
 import lint
 import style
+from harness import sandbox
 from small_programs import scratch
 
 ROOT = submit.ROOT
@@ -39,10 +40,10 @@ def checker(*words, **environment):
                           capture_output=True, env={**os.environ, **environment}, check=False)
 
 
-def style_of(source):
-    """The result of style alone, and why it was not measured; skips the test in that case."""
+def style_of(source, *without):
+    """The result of style alone, and why it was not measured."""
     with tempfile.TemporaryDirectory(dir=scratch()) as place:
-        grading = grader.Grading(submit.course(), submit.box(), place, 1)
+        grading = grader.Grading(submit.course(), submit.box(*without), place, 1)
         grading.prepare(intake.Sources({"osmem.c": source.encode()}, ["osmem.c"]))
         return grading.judge_style(90)
 
@@ -116,6 +117,10 @@ def test_ugly_code_loses_style_points_by_name():
     assert all(what in made.output for what in (
         "compiler warning", "checkpatch error", "checkpatch warning", "osmem.c:9: "))
     assert 0 < made.share < 1
+
+
+def test_style_is_the_same_in_every_sandbox():
+    assert style_of(UGLY) == style_of(UGLY, "bubblewrap") == style_of(UGLY, *sandbox.LAYERS)
 
 
 def test_style_without_checkpatch_is_not_measured(monkeypatch):

@@ -36,7 +36,6 @@ COMPILER_LIMITS = {"cpu": 30, "as": 2048 * MEGABYTE, "fsize": 64 * MEGABYTE, "np
 PROGRAM_LIMITS = {"cpu": 2, "as": 1024 * MEGABYTE, "nproc": 32, "nofile": 64}
 OUTPUT_MOST = MEGABYTE          # bytes that are kept of a compiler's output
 CHUNK = 64 << 10
-FAILED = 125                    # exit status of `confine` when a layer fails
 
 # What must be kept from others -> the layers of which any one does that.
 NEEDS = {
