@@ -221,6 +221,16 @@ def test_prerequisites_hidden_tests_and_weights(tmp_path):
     assert "test-free-null" not in page and "1 hidden test" in page
 
 
+def test_the_page_explains_with_rules_and_pictures_of_the_heap(tmp_path):
+    place = trial.make_suite(tmp_path / "suite", {"test-mixed-linked-list": 1})
+    made = submit.result_of(tmp_path / "anna", submit.naive("FIRST_FIT"), suite=place)
+    page = classrun.writers.FILES["report.html"](made)
+    assert made.tests[0].rules and f"rules {', '.join(made.tests[0].rules)}" in page
+    assert "First call that differs" in page and "Likely mistake" in page
+    assert "# live   . free" in page and "|break" in page
+    assert "python3 tests/run_tests.py test-mixed-linked-list" in page
+
+
 @pytest.mark.parametrize("mistake", ["NONE", "FIRST_FIT", "NO_PREALLOCATION", "HANGS"])
 def test_the_same_submission_gets_the_same_mark(tmp_path, mistake):
     """A few times here; `make marks` grades this library and ten broken ones 20 times each."""
@@ -284,6 +294,23 @@ def test_a_slurm_array_grades_a_class(place):
         "\tSLURM_ARRAY_TASK_ID=$id bash -c \"$script\" || exit 1\ndone\n")
     (tools / "sbatch").chmod(0o755)
     check_documented(in_the_class(documented("sbatch"), place, str(tools)))
+
+
+def test_the_readme_leads_from_an_empty_machine_to_a_marked_class(place):
+    """All of its commands but those that fetch what is here already."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    block = re.search(r"```\n(apt-get update.*?)```", readme, re.S).group(1)
+    commands = [line.split("#")[0].strip() for line in block.splitlines()]
+    assert len(commands) == 5 and commands[0].endswith("git")
+    assert commands[1] == "git clone URL osmem && cd osmem"
+    (place / "osmem").symlink_to(ROOT)
+    rest = "\n".join(commands[2:]).replace("checker/", "osmem/checker/").replace("../", "")
+    rest = rest.replace("--seeds 20 --faults", " ".join(FEW))
+    done = subprocess.run(["bash", "-euc", rest], capture_output=True, text=True, check=False,
+                          timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert {name: row["score"] for name, row in table("grades/class.csv").items()} == MARKS
+    assert all(Path("grades", name, "report.html").exists() for name in MARKS)
 
 
 # ---- other systems ----------------------------------------------------------------------------

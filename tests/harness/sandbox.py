@@ -154,6 +154,12 @@ class Sandbox:
 
     # ---- commands -------------------------------------------------------------------------
 
+    def _limits(self, limits):
+        """Limits as text. The number of processes is the user's: only one of its own, or one in a
+        namespace of its own, is limited."""
+        own = self.has("user") or self.has("bubblewrap")
+        return limits_text({name: most for name, most in limits.items() if own or name != "nproc"})
+
     def _bubble(self, readable, writable, extra=()):
         """The bwrap command line: the system, and these paths where they are outside."""
         words = ["bwrap", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts",
@@ -189,7 +195,7 @@ class Sandbox:
             confine = "/confine"
         words.append(confine)
         if self.has("limits"):
-            words += ["-l", limits_text({**COMPILER_LIMITS, **(limits or {})})]
+            words += ["-l", self._limits({**COMPILER_LIMITS, **(limits or {})})]
         if self.has("user") and user:
             words += ["-u", str(user)]
         if self.has("landlock"):
@@ -227,7 +233,7 @@ class Sandbox:
         words_for(path) is the tracer's argument list when its configuration is at `path`.
         """
         if self.has("limits"):
-            environment["GUARD_LIMITS"] = limits_text(PROGRAM_LIMITS)
+            environment["GUARD_LIMITS"] = self._limits(PROGRAM_LIMITS)
         if self.has("landlock"):
             environment["GUARD_READABLE"] = ":".join([*SYSTEM, *LINKS, *SETTINGS, place])
         if not self.has("bubblewrap"):
