@@ -39,6 +39,9 @@ MOST_HUNG = 8                   # programs that may hang before the rest is not 
 BUILD_FLAGS = ["-std=gnu11", "-O2", "-g", "-fPIC", "-pthread"]
 FINDINGS_SHOWN = 20             # of each kind
 TOTAL = 100
+REFUSALS = """\
+The system refuses something here: memory, between l and b, or munmap, from u on. A call with ! behind
+it meets that: it has to return NULL with errno = ENOMEM and to leave every block as it was (B1)."""
 
 
 class CannotGrade(Exception):
@@ -453,7 +456,7 @@ def about_trial(outcome, trial):
     """The explanation of a sequence: as for a program where the model can say it."""
     shown = f"python3 tests/fuzz.py --replay '{trial.text}'"
     if outcome.difference is None or outcome.stopped_itself or trial.kind == "fault":
-        again = "What was played (tests/harness/player.c): " + trial.text \
+        again = f"{REFUSALS}\nWhat was played (tests/harness/player.c): {trial.text}" \
             if trial.kind == "fault" else "Run it again:\n  " + shown
         said = outcome.run.stderr.decode("utf-8", "replace").strip()
         return "\n\n".join(filter(None, [explain.comparison(outcome), said, again]))

@@ -392,5 +392,15 @@ def test_the_classroom_workflow_runs_what_is_tested():
     assert "\t" not in text and "runners: osmem" in text and "OSMEM_RESULTS:" in text
 
 
+def test_virtual_programming_lab(place):
+    block = documented("vpl.txt").replace("/opt/osmem/", "").replace("/tmp/out", "out").replace(" . ", " class/anna ")
+    block = block.replace("--seeds 20 --faults ", "")
+    done = in_the_class(block, place)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[-1] == "Grade :=>>90"
+    assert all(line.startswith("Comment :=>>") for line in lines[:-1]) and len(lines) > 3
+
+
 def test_results_of_this_schema_only():
     assert result.read(ROOT / "tests/suite.json") is None
