@@ -40,8 +40,9 @@ BUILD_FLAGS = ["-std=gnu11", "-O2", "-g", "-fPIC", "-pthread"]
 FINDINGS_SHOWN = 20             # of each kind
 TOTAL = 100
 REFUSALS = """\
-The system refuses something here: memory, between l and b, or munmap, from u on. A call with ! behind
-it meets that: it has to return NULL with errno = ENOMEM and to leave every block as it was (B1)."""
+The system refuses something here: memory, between l and b, or munmap, from u on. A call with !
+behind it meets that: it has to return NULL with errno = ENOMEM and to leave every block as it was
+(B1)."""
 
 
 class CannotGrade(Exception):

@@ -393,8 +393,8 @@ def test_the_classroom_workflow_runs_what_is_tested():
 
 
 def test_virtual_programming_lab(place):
-    block = documented("vpl.txt").replace("/opt/osmem/", "").replace("/tmp/out", "out").replace(" . ", " class/anna ")
-    block = block.replace("--seeds 20 --faults ", "")
+    block = documented("vpl.txt").replace("/opt/osmem/", "").replace("/tmp/out", "out")
+    block = block.replace(" .\n", " class/anna\n").replace("--seeds 20 --faults ", "")
     done = in_the_class(block, place)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
