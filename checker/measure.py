@@ -5,6 +5,8 @@
                                                times each: checker/results/marks.csv
     measure.py growth [--counts 10,50,100,500] submissions per minute on two cores, and the memory
                                                of the command: checker/results/growth.csv
+    measure.py growth --few                    the same with a suite of three programs and no
+                                               style: what the class costs, not the submissions
 
 Both grade with the default settings unless words behind `--` say otherwise. Exit status: 0, or 1
 if a submission got two different marks.
@@ -13,6 +15,7 @@ if a submission got two different marks.
 import argparse
 import csv
 import itertools
+import json
 import shutil
 import subprocess
 import sys
@@ -28,6 +31,7 @@ RESULTS = HERE / "results"
 NAIVE = tree.ROOT / "tests/naive_library.c"
 VARIANTS = ("GROWS_BY_PAGES", "NO_PREALLOCATION", "MERGES_AT_FREE", "NEVER_MERGES", "FIRST_FIT",
             "SPLITS_TOO_SMALL", "NEVER_UNMAPS", "CALLOC_NOT_ZERO", "COPIES_HALF", "CRASHES")
+FEW = ("test-malloc-first-use-preallocates", "test-malloc-best-fit", "test-free-unmaps")
 CORES = 2
 POLL = 0.2              # seconds between two looks at the memory of the command
 
@@ -98,9 +102,32 @@ def growth(place, counts, more):
     return rows
 
 
+def few_programs(place):
+    """A suite of FEW, from the repository's own."""
+    for folder, ending in (("snippets", ".c"), ("ref", ".ref")):
+        (place / folder).mkdir(parents=True)
+        for name in FEW:
+            shutil.copy(tree.ROOT / "tests" / folder / (name + ending), place / folder)
+    shutil.copy(tree.ROOT / "tests/snippets/snippet.h", place / "snippets")
+    tests = {name: {"points": 1, "group": "few"} for name in FEW}
+    (place / "suite.json").write_text(json.dumps({"tests": tests}))
+    return str(place)
+
+
+def earlier(name, head, settings):
+    """Rows of a file in checker/results that were measured with other settings."""
+    try:
+        with open(RESULTS / name, newline="", encoding="utf-8") as file:
+            return [tuple(row) for row in list(csv.reader(file))[1:]
+                    if "settings" in head and row[-1] != settings]
+    except OSError:
+        return []
+
+
 def write(name, head, rows):
     """Write rows to checker/results and show them."""
     RESULTS.mkdir(exist_ok=True)
+    rows = [*rows, *earlier(name, head, rows[0][-1])]
     with open(RESULTS / name, "w", newline="", encoding="utf-8") as file:
         csv.writer(file, lineterminator="\n").writerows([head, *rows])
     for row in (head, *rows):
@@ -116,15 +143,20 @@ def main(argv):
     parser.add_argument("what", choices=["marks", "growth"])
     parser.add_argument("--times", type=int, default=20)
     parser.add_argument("--counts", default="10,50,100,500")
+    parser.add_argument("--few", action="store_true")
     options = parser.parse_args(words)
     with tempfile.TemporaryDirectory(prefix="osmem-measure-") as place:
         if options.what == "marks":
             rows = marks(Path(place), options.times, more)
             write("marks.csv", ("submission", "times", "marks", "different"), rows)
             return int(any(row[-1] != 1 for row in rows))
+        settings = " ".join(more) or "default"
+        if options.few:
+            more = ["--no-style", "--suite", few_programs(Path(place) / "suite"), *more]
+            settings = "3 programs, no style"
         counts = [int(word) for word in options.counts.split(",")]
-        write("growth.csv", ("submissions", "seconds", "per_minute", "peak_KiB"),
-              growth(Path(place), counts, more))
+        write("growth.csv", ("submissions", "seconds", "per_minute", "peak_KiB", "settings"),
+              [(*row, settings) for row in growth(Path(place), counts, more)])
     return 0
 
 
