@@ -22,7 +22,8 @@ import intake
 import lint
 import style
 import tree
-from result import FAILED, PARTIAL, PASSED, REFUSED, SKIPPED, Result, Verdict, share_out
+from result import (FAILED, PARTIAL, PASSED, REFUSED, SKIPPED, TOTAL, Result, Verdict,
+                    share_out)
 
 ROOT = tree.ROOT
 tree.add_harness()
@@ -38,7 +39,6 @@ TRACE_MOST = 2 << 20            # bytes of one program's trace; those of the sui
 MOST_HUNG = 8                   # programs that may hang before the rest is not run
 BUILD_FLAGS = ["-std=gnu11", "-O2", "-g", "-fPIC", "-pthread"]
 FINDINGS_SHOWN = 20             # of each kind
-TOTAL = 100
 REFUSALS = """\
 The system refuses something here: memory, between l and b, or munmap, from u on. A call with !
 behind it meets that: it has to return NULL with errno = ENOMEM and to leave every block as it was

@@ -6,7 +6,7 @@ Everything from outside is escaped; of hidden tests only their sum is shown.
 
 import html as markup
 
-from result import GRADED, PASSED, TOTAL
+from result import GRADED, PASSED, TOTAL, by_group, number
 
 STYLE = """
 body { font: 16px/1.5 sans-serif; margin: 2em auto; max-width: 62em; padding: 0 1em;
@@ -29,14 +29,9 @@ def text(value):
     return markup.escape(str(value), quote=True)
 
 
-def points(value):
-    """Points as people read them."""
-    return f"{round(value, 2):g}"
-
-
 def html(result):
     """The whole page."""
-    body = [f"<h1>{text(result.name)}: {points(result.score)} of {TOTAL} points</h1>"]
+    body = [f"<h1>{text(result.name)}: {number(result.score)} of {TOTAL} points</h1>"]
     if result.status != GRADED:
         body.append(f"<p><b>Not run:</b> {text(result.reason)}</p>")
     body += [f"<p>{text(remark)}</p>" for remark in (*result.remarks, result.style_note) if remark]
@@ -49,21 +44,13 @@ def html(result):
             + "\n".join(body) + "\n</body>\n</html>\n")
 
 
-def by_group(tests):
-    """{group: its tests}, in order."""
-    found = {}
-    for test in tests:
-        found.setdefault(test.group, []).append(test)
-    return found
-
-
 def sums(result):
     """The table of points by group."""
     rows = ["<tr><th>group</th><th>points</th><th>of</th><th>tests passed</th></tr>"]
     for group, tests in by_group(result.tests).items():
         passed = sum(test.status == PASSED for test in tests)
-        rows.append(f"<tr><td>{text(group)}</td><td>{points(sum(t.score for t in tests))}</td>"
-                    f"<td>{points(sum(t.points for t in tests))}</td>"
+        rows.append(f"<tr><td>{text(group)}</td><td>{number(sum(t.score for t in tests))}</td>"
+                    f"<td>{number(sum(t.points for t in tests))}</td>"
                     f"<td>{passed}/{len(tests)}</td></tr>")
     return "<table>\n" + "\n".join(rows) + "\n</table>"
 
@@ -86,7 +73,7 @@ def sections(result):
 def entry(test):
     """One test that did not pass, with its explanation folded away."""
     head = (f"<b>{text(test.name)}</b> {text(test.reason)} "
-            f"<span>{points(test.score)}/{points(test.points)}, {text(test.status)}"
+            f"<span>{number(test.score)}/{number(test.points)}, {text(test.status)}"
             + (f", rules {text(', '.join(test.rules))}" if test.rules else "") + "</span>")
     body = f"<pre>{text(test.output)}</pre>" if test.output else ""
     return f'<details class="{text(test.status)}"><summary>{head}</summary>{body}</details>'

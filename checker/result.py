@@ -85,6 +85,19 @@ class Result:
         return "; ".join(filter(None, [", ".join(counts), self.style_note]))
 
 
+def number(value):
+    """Points as people read them."""
+    return f"{round(value, 2):g}"
+
+
+def by_group(tests):
+    """{group: its tests}, in order."""
+    found = {}
+    for test in tests:
+        found.setdefault(test.group, []).append(test)
+    return found
+
+
 def share_out(tests, total):
     """Give tests, (Verdict, weight) each, points in proportion to their weights that sum to
     `total`."""

@@ -11,7 +11,8 @@ import io
 import json
 
 import page
-from result import FAILED, GRADED, PARTIAL, PASSED, REFUSED, SKIPPED, TOTAL, document
+from result import (FAILED, GRADED, PARTIAL, PASSED, REFUSED, SKIPPED, TOTAL, by_group, document,
+                    number)
 import tree
 
 tree.add_harness()
@@ -25,29 +26,11 @@ TABLE = ["submission", "status", "score", "max_score", "correctness", "style", "
 FORMULA = ("=", "+", "-", "@", "\t", "\r")      # how a spreadsheet's formula may begin
 
 
-def number(value):
-    """Points as people read them."""
-    return f"{round(value, 2):g}"
-
-
-def visible(result):
-    """The tests that students may see."""
-    return [test for test in result.tests if not test.hidden]
-
-
 def hidden_sums(result):
     """(how many, points given, points possible) of the hidden tests."""
     chosen = [test for test in result.tests if test.hidden]
     return (len(chosen), round(sum(test.score for test in chosen), 2),
             round(sum(test.points for test in chosen), 2))
-
-
-def groups(result):
-    """{group: its tests}, in order."""
-    found = {}
-    for test in result.tests:
-        found.setdefault(test.group, []).append(test)
-    return found
 
 
 # ---- people -----------------------------------------------------------------------------------
@@ -188,7 +171,7 @@ def summary(result):
 def classroom(result):
     """GitHub Classroom's payload, base64 of JSON, a test for each group: the reporter gets it in
     one environment variable, which cannot hold every explanation."""
-    tests = [classroom_test(group, tests) for group, tests in groups(result).items()]
+    tests = [classroom_test(group, tests) for group, tests in by_group(result.tests).items()]
     failed = any(test["status"] != "pass" for test in tests)
     status = "error" if result.status != GRADED else "fail" if failed else "pass"
     made = {"version": 1, "status": status, "max_score": TOTAL, "tests": tests}
@@ -215,7 +198,7 @@ def vpl(result):
     """What Moodle's Virtual Programming Lab reads from standard output. Every line is a comment
     of ours: none that a submission wrote can pass for a grade."""
     lines = [*summary(result).splitlines(), ""]
-    for group, tests in groups(result).items():
+    for group, tests in by_group(result.tests).items():
         points = f"{number(sum(test.score for test in tests))}/" \
             f"{number(sum(test.points for test in tests))}"
         lines.append(f"-{group} ({points})")

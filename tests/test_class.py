@@ -20,7 +20,9 @@ import submit
 import trial
 import classrun
 import main
+import measure
 import result
+from harness import runner
 
 ROOT = submit.ROOT
 DOCS = (ROOT / "docs/grading.md").read_text(encoding="utf-8")
@@ -128,9 +130,9 @@ def test_an_interrupt_leaves_nothing_running_and_says_how_to_go_on(place):
 
 def group_of(session):
     """The processes of a session."""
-    done = subprocess.run(["ps", "-o", "pid=", "-s", str(session)], capture_output=True, text=True,
-                          check=False)
-    return done.stdout.split()
+    fields = {int(entry.name): runner.status_fields(entry.name)
+              for entry in Path("/proc").iterdir() if entry.name.isdigit()}
+    return [pid for pid, words in fields.items() if words[3:4] == [b"%d" % session]]
 
 
 def test_one_that_cannot_be_graded_does_not_stop_the_class(place, monkeypatch, capsys):
@@ -248,6 +250,19 @@ def test_marks_that_are_claimed_were_measured():
     assert len(rows) == 11
     assert {(row["times"], row["different"]) for row in rows} == {("20", "1")}
     assert [row["marks"] for row in rows if row["submission"] == "reference"] == ["100"]
+
+
+def test_growth_is_measured_as_it_is_said(monkeypatch, tmp_path, capsys):
+    (tmp_path / "growth.csv").write_text("submissions,seconds,per_minute,peak_KiB,settings\n"
+                                         "10,1.0,2.0,3,default\n9,1,2,3,\"3 programs, no style\"\n")
+    monkeypatch.setattr(measure, "RESULTS", tmp_path)
+    assert measure.main(["growth", "--few", "--counts", "2"]) == 0
+    with open(tmp_path / "growth.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["submissions"], row["settings"]) for row in rows] == [
+        ("2", "3 programs, no style"), ("10", "default")]
+    assert float(rows[0]["per_minute"]) > 0 and int(rows[0]["peak_KiB"]) > 1000
+    assert "per_minute" in capsys.readouterr().out
 
 
 # ---- other machines ---------------------------------------------------------------------------

@@ -4,7 +4,6 @@
 import gzip
 import io
 import os
-import subprocess
 import tarfile
 import zipfile
 
@@ -73,7 +72,7 @@ def test_the_src_folder_counts_before_a_copy_elsewhere(tmp_path):
 
 def test_a_git_checkout_is_its_files(tmp_path):
     place = submit.submission(tmp_path / "anna")
-    subprocess.run(["git", "init", "-q", place], check=True)
+    (place / ".git").mkdir()
     (place / ".git/osmem.c").write_text("not this one")
     assert list(intake.take(place).files) == ["osmem.c"]
 
