@@ -169,6 +169,7 @@ class Sandbox:
             words += [word for name in CAPABILITIES for word in ("--cap-add", name)]
         else:
             words += ["--unshare-user"]
+        words += ["--proc", "/proc", "--dev", "/dev"]   # first: a work folder may be in /dev/shm
         system = [path for path in (*SYSTEM, *SETTINGS) if os.path.exists(path)]
         for path in dict.fromkeys(above for path in (*system, *readable, *writable)
                                   for above in parents(path)):
@@ -180,7 +181,6 @@ class Sandbox:
                 words += ["--symlink", os.readlink(path), path]
             elif os.path.isdir(path):
                 words += ["--ro-bind", path, path]
-        words += ["--proc", "/proc", "--dev", "/dev"]
         for source, target in extra:
             words += ["--ro-bind", str(source), target]
         return [*words, "--remount-ro", "/dev", "--remount-ro", "/"]
