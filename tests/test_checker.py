@@ -36,6 +36,7 @@ void *os_malloc(size_t size)
 
 def checker(*words, **environment):
     """Run checker.sh as course staff do."""
+    submit.want_protection()
     return subprocess.run([str(ROOT / "checker/checker.sh"), *map(str, words)], text=True,
                           capture_output=True, env={**os.environ, **environment}, check=False)
 
@@ -54,6 +55,7 @@ def findings(kind, count):
 
 
 def test_this_library_gets_every_point_and_leaves_no_files(tmp_path):
+    submit.want_protection()
     done = subprocess.run([str(ROOT / "checker/checker.sh")], text=True, capture_output=True,
                           check=False, cwd=tmp_path)
     assert done.stdout.splitlines()[-3] == "Correctness: 90/90"

@@ -33,6 +33,7 @@ BROKEN_C = "not C\n"
 @pytest.fixture(name="place")
 def place_fixture(tmp_path, monkeypatch):
     """A class of three: correct, doing nothing, not compiling, in three forms."""
+    submit.want_protection()
     monkeypatch.chdir(tmp_path)
     submit.submission(tmp_path / "class/anna", submit.naive())
     with zipfile.ZipFile(tmp_path / "class/ben.zip", "w") as archive:
@@ -199,6 +200,7 @@ def test_a_command_line_that_makes_no_sense_is_one_line(place, words, said):
 
 
 def test_a_suite_whose_prerequisites_make_no_sense(tmp_path):
+    submit.want_protection()
     place = Path(trial.make_suite(tmp_path / "suite", {"test-free-null": 1}))
     trial.write_suite(place, {"test-free-null": {"points": 1, "group": "g", "needs": ["test-x"]}})
     done = submit.grade("--no-files", "--suite", place, submit.submission(tmp_path / "anna"))
@@ -253,6 +255,7 @@ def test_marks_that_are_claimed_were_measured():
 
 
 def test_growth_is_measured_as_it_is_said(monkeypatch, tmp_path, capsys):
+    submit.want_protection()
     (tmp_path / "growth.csv").write_text("submissions,seconds,per_minute,peak_KiB,settings\n"
                                          "10,1.0,2.0,3,default\n9,1,2,3,\"3 programs, no style\"\n")
     monkeypatch.setattr(measure, "RESULTS", tmp_path)
