@@ -10,6 +10,7 @@ import concurrent.futures
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -54,6 +55,34 @@ def command(path, name, options, course):
     words += ["--faults"] * made.faults + ["--no-style"] * (not made.style)
     words += ["--unprotected"] * options.unprotected + ["--fresh"]
     return words + [word for layer in options.without for word in ("--without", layer)]
+
+
+class Children:
+    """The processes that grade right now; all of them end when the run is broken off."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.running = set()
+        self.stopped = False
+
+    def add(self, process):
+        """One was started; if the run was broken off meanwhile, it ends at once."""
+        with self.lock:
+            self.running.add(process)
+            if self.stopped:
+                process.kill()
+
+    def discard(self, process):
+        """One has ended."""
+        with self.lock:
+            self.running.discard(process)
+
+    def stop(self):
+        """The run is broken off."""
+        with self.lock:
+            self.stopped = True
+            for process in self.running:
+                process.kill()
 
 
 class Progress:
@@ -120,43 +149,43 @@ def grade_all(chosen, options, course):
 
 def run_all(waiting, options, course, rows, progress):
     """Grade the submissions that wait; enter a row for each."""
-    running = set()
+    children = Children()
     pool = concurrent.futures.ThreadPoolExecutor(options.jobs)
     try:
-        jobs = {pool.submit(one, path, name, options, course, running): name
+        jobs = {pool.submit(one, path, name, options, course, children): name
                 for path, name in waiting}
         for job in concurrent.futures.as_completed(jobs):
             rows[jobs[job]] = job.result()
             progress.add(rows[jobs[job]], True)
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
-        for process in list(running):
-            process.kill()
+        children.stop()
         raise
     finally:
         progress.end()
         pool.shutdown()
 
 
-def one(path, name, options, course, running):
+def one(path, name, options, course, children):
     """Grade one submission in a process of its own; its row of the table."""
     folder = Path(options.out) / name
     os.makedirs(folder, exist_ok=True)
     process = subprocess.Popen(command(path, name, options, course), stdin=subprocess.DEVNULL,
                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    running.add(process)
+    children.add(process)
     try:
         _, said = process.communicate(timeout=LONGEST)
     except subprocess.TimeoutExpired:
         process.kill()
         _, said = process.communicate()
     finally:
-        running.discard(process)
+        children.discard(process)
     done = result.read(folder / "result.json")
     if done is None or (process.returncode and done.status != BROKEN):
         lines = said.decode("utf-8", "replace").strip().splitlines() or ["it gave no reason"]
         done = Result(name, BROKEN, f"{lines[-1]} (exit status {process.returncode})")
-        write(done, folder)
+        if not children.stopped:
+            write(done, folder)
     return writers.row(done)
 
 
