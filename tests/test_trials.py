@@ -194,7 +194,7 @@ def test_partial_credit_is_for_allocators_that_differ():
 
 
 def test_the_documents_count_them_right(references):
-    text = (submit.ROOT / "docs/grading.md").read_text()
+    text = " ".join((submit.ROOT / "docs/grading.md").read_text().split())
     twins = trials.twin_trials(references, SEED)
     assert len(references) - len(twins) == 8 and f"Eight of the {len(references)} programs" in text
     assert f"in {len(trials.fault_trials())} sequences" in text
