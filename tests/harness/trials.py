@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from . import build, sequences, stats, suite, symbols
 from .model import PAGE, PTRDIFF_MAX, Model
 
-VERSION = 1                 # changes when the same seed gives other sequences
+VERSION = 2                 # changes when the same seed gives other sequences
 PLAYER = build.HERE / "player.c"
 SEED_ACTIONS = 60
 SEED_PROFILES = ("churn", "edges", "break")
 LARGEST = 1 << 22           # bytes of a request that is to be granted
-TWIN_LONGEST = 100          # operations of a program that gets a twin
+TWIN_LONGEST = 400          # operations of a program that gets a twin
 DELTAS = (8, -8, 16, -16, 24, -24, 40, -40, 3, -3, 64, -64)
 TRIES = 120                 # changes that are tried for one twin
 NIL = ("nil", 0)
