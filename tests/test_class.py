@@ -114,8 +114,11 @@ def test_an_interrupt_leaves_nothing_running_and_says_how_to_go_on(place):
     (place / "class/dora/src/osmem.c").write_text(submit.STUB.replace(
         "\treturn size ? NULL : NULL;", "\tfor (;;)\n\t\t;\n\treturn NULL;"))
     words = [sys.executable, str(ROOT / "checker/main.py"), *FEW, "--class", "class", "-j", "1"]
+    # What runs in the background has SIGINT ignored, and so may these tests.
     with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-                          start_new_session=True) as process:
+                          start_new_session=True,
+                          preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+                          ) as process:
         while not Path("grades/dora").exists():
             assert process.poll() is None
             time.sleep(0.01)

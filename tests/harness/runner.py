@@ -223,10 +223,10 @@ def program_pid(ancestor, number):
     return 0
 
 
-def children(pid):
-    """The processes that the first thread of a process has started."""
+def children(pid, thread=None):
+    """The processes that a thread of a process has started, its first one if None."""
     try:
-        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+        with open(f"/proc/{pid}/task/{thread or pid}/children", encoding="ascii") as file:
             return [int(word) for word in file.read().split()]
     except OSError:
         return []
