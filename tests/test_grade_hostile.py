@@ -6,7 +6,6 @@ import os
 import subprocess
 import time
 from functools import lru_cache
-from pathlib import Path
 
 import pytest
 
