@@ -63,12 +63,15 @@ class Sources:
 def take(path):
     """The Sources of the submission at `path`. Refused says what is wrong with it."""
     path = Path(path)
-    if path.is_dir():
-        found = choose(FolderMembers(path))
-    elif not path.exists():
-        raise Refused(f"{path.name} is not there")
-    else:
-        found = from_archive(path)
+    try:
+        if path.is_dir():
+            found = choose(FolderMembers(path))
+        elif not path.exists():
+            raise Refused(f"{path.name} is not there")
+        else:
+            found = from_archive(path)
+    except OSError as error:
+        raise Refused(f"{path.name} cannot be read: {error.strerror}") from None
     return Sources(found, compiled(found))
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What the grader takes of a folder or an archive, and what it refuses to touch."""
 
+import errno
 import gzip
 import io
 import os
@@ -146,6 +147,16 @@ def test_what_is_missing(tmp_path):
     assert refusal(tmp_path / "ben") == "there is no osmem.c in it"
     os.mkfifo(tmp_path / "pipe.zip")
     assert refusal(tmp_path / "pipe.zip") == "pipe.zip is neither a folder nor a file"
+
+
+def test_what_the_system_does_not_let_us_read_is_a_reason(tmp_path, monkeypatch):
+    place = submit.submission(tmp_path / "anna")
+
+    def refuse(_path):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(intake.FolderMembers, "kind", staticmethod(refuse))
+    assert refusal(place) == "anna cannot be read: Permission denied"
 
 
 def test_the_makefile_is_read_for_its_list_of_sources_and_never_run(tmp_path):
