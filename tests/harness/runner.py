@@ -90,8 +90,8 @@ def run_traced(program, lib, args=(), timeout=5.0, stdin=None, trace_most=TRACE_
     name = "program" if box else os.path.basename(program)
     with build.stage(lib, {name: program}) as place, open_input(stdin) as given:
         reader, writer = os.pipe()
-        words, environment = confined(place, os.path.join(place, name), args, writer, box)
         try:
+            words, environment = confined(place, os.path.join(place, name), args, writer, box)
             with build.FORKING:
                 process = subprocess.Popen(
                     words, stdin=given, stdout=subprocess.PIPE,
@@ -99,8 +99,8 @@ def run_traced(program, lib, args=(), timeout=5.0, stdin=None, trace_most=TRACE_
                     cwd=os.path.join(place, "cwd.d"), start_new_session=True)
         except OSError as error:
             os.close(reader)
-            raise build.HarnessError(f"cannot start {words[0]}: {error.strerror}; "
-                                     f"apt-get install --reinstall {words[0]}") from error
+            raise build.HarnessError(f"cannot start ltrace: {error.strerror}; apt-get install "
+                                     "--reinstall ltrace" + " bubblewrap" * bool(box)) from error
         finally:
             os.close(writer)
         with process, os.fdopen(reader, "rb", 0) as channel:
