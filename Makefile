@@ -11,7 +11,7 @@ build: ## build the libraries in src/ (the default)
 	$(MAKE) -C src
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
 deps: ## install what is missing (Debian or Ubuntu packages)
 	@checker/deps.sh
