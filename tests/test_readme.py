@@ -70,6 +70,15 @@ def test_named_paths_exist():
     assert [path for path in named if not (ROOT / path).exists()] == []
 
 
+def test_osmalloc_names_its_tests():
+    """Each promise of docs/osmalloc.md has a test that is there."""
+    text = (ROOT / "docs" / "osmalloc.md").read_text()
+    rows = re.findall(r"^\| .* \| (.*) \|$", text.split("## Every promise")[1], re.M)
+    named = [re.findall(r"`(tests/[\w./-]+)`", row) for row in rows[1:]]
+    assert len(named) > 15 and all(named)
+    assert [path for paths in named for path in paths if not (ROOT / path).exists()] == []
+
+
 def test_named_programs_exist():
     """Every traced program that README.md names is there."""
     named = re.findall(r"\btest-[a-z0-9-]+", README)
