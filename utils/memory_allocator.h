@@ -18,6 +18,7 @@
 #define MEMORY_ALLOCATOR_H
 
 #include <stddef.h>
+#include <sys/cdefs.h>
 
 /*
  * A block that needs so many bytes with its 32 of bookkeeping, and any larger one, has a private
@@ -29,9 +30,7 @@
 #error "memory_allocator: MMAP_THRESHOLD is 131072 in the library; leave it undefined"
 #endif
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+__BEGIN_DECLS
 
 /* At least size bytes, not initialised; a block of its own for size 0 as well. */
 void *memalloc(size_t size);
@@ -57,8 +56,6 @@ void *memdup(const void *src, size_t size);
 /* memset(); NULL and EINVAL when ptr is NULL and size is not 0. */
 void *memoryset(void *ptr, int c, size_t size);
 
-#ifdef __cplusplus
-}
-#endif
+__END_DECLS
 
 #endif

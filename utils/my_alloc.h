@@ -18,6 +18,7 @@
 #define MY_ALLOC_H
 
 #include <stddef.h>
+#include <sys/cdefs.h>
 
 /* Settings, here or with -D. Each is what the program wants at least. */
 
@@ -60,9 +61,7 @@
 
 #define MY_ALLOC_ALIGNED __attribute__((assume_aligned(ALIGNMENT)))
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+__BEGIN_DECLS
 
 /* At least size bytes, not initialised; a block of its own for size 0 as well. */
 MY_ALLOC_ALIGNED void *my_alloc(size_t size);
@@ -80,8 +79,6 @@ MY_ALLOC_ALIGNED void *call_oc(size_t nelem, size_t elsize);
  */
 MY_ALLOC_ALIGNED void *reall_oc(void *ptr, size_t size);
 
-#ifdef __cplusplus
-}
-#endif
+__END_DECLS
 
 #endif

@@ -40,6 +40,7 @@
 
 #include <stdarg.h>
 #include <stddef.h>
+#include <sys/cdefs.h>
 
 /*
  * A call that prints at most this many bytes to a descriptor makes one write(2)
@@ -57,9 +58,7 @@
 #define OSMEM_PRINTF(format, first) \
 	__attribute__((visibility("default"), __format__(__printf__, format, first)))
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+__BEGIN_DECLS
 
 /* To standard output. */
 int printf_(const char *format, ...) OSMEM_PRINTF(1, 2);
@@ -76,9 +75,7 @@ int vdprintf_(int fd, const char *format, va_list ap) OSMEM_PRINTF(2, 0);
 int snprintf_(char *buffer, size_t size, const char *format, ...) OSMEM_PRINTF(3, 4);
 int vsnprintf_(char *buffer, size_t size, const char *format, va_list ap) OSMEM_PRINTF(3, 0);
 
-#ifdef __cplusplus
-}
-#endif
+__END_DECLS
 
 #ifndef OSMEM_PRINTF_NO_MACROS
 /*
