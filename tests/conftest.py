@@ -26,3 +26,11 @@ def linked(library, tmp_path):
                         library / "libosmem.a", "-pthread", "-o", program], check=True)
         return program
     return build
+
+
+@pytest.fixture(scope="session")
+def debug_library(tmp_path_factory):
+    """The folder with the libraries that audit themselves."""
+    place = tmp_path_factory.mktemp("debug")
+    subprocess.run(["make", "-s", "-C", ROOT / "src", "debug", f"DEBUG={place}"], check=True)
+    return place

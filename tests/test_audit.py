@@ -72,15 +72,15 @@ def test_every_invariant_of_the_headers_is_broken_once(faults):
 
 
 @pytest.fixture(scope="module")
-def run(library, tmp_path_factory):
+def run(library, debug_library, tmp_path_factory):
     """A function: call, whether with a debug build -> the completed process."""
-    place = tmp_path_factory.mktemp("debug")
-    subprocess.run(["make", "-s", "-C", ROOT / "src", "debug", f"DEBUG={place}"], check=True)
+    place = tmp_path_factory.mktemp("audited")
 
     def build_and_run(call, debug):
         (place / "program.c").write_text(PROGRAM % call)
         subprocess.run(["gcc", "-w", "-fno-builtin", place / "program.c", "-o", place / "program",
-                        (place if debug else library) / "libosmalloc.a", "-pthread"], check=True)
+                        (debug_library if debug else library) / "libosmalloc.a", "-pthread"],
+                       check=True)
         return subprocess.run([place / "program"], capture_output=True, text=True, check=False)
     return build_and_run
 

@@ -36,15 +36,14 @@ FAST = {"split": "os_malloc(50000)", "free": "os_free(left)", "shrink": "os_real
 
 
 @pytest.fixture(scope="module")
-def run(library, tmp_path_factory):
+def run(library, debug_library, tmp_path_factory):
     """A function: program, whether with a debug build -> the completed process."""
-    place = tmp_path_factory.mktemp("debug")
-    subprocess.run(["make", "-s", "-C", ROOT / "src", "debug", f"DEBUG={place}"], check=True)
+    place = tmp_path_factory.mktemp("audited")
 
     def build_and_run(call, debug):
         (place / "program.c").write_text(PROGRAM % call)
         subprocess.run(["gcc", "-w", f"-I{ROOT / 'utils'}", place / "program.c", "-o",
-                        place / "program", (place if debug else library) / "libosmem.a",
+                        place / "program", (debug_library if debug else library) / "libosmem.a",
                         "-pthread"], check=True)
         return subprocess.run([place / "program"], capture_output=True, text=True, check=False)
     return build_and_run
