@@ -22,7 +22,6 @@ import classrun
 import main
 import measure
 import result
-from harness import runner
 
 ROOT = submit.ROOT
 DOCS = (ROOT / "docs/grading.md").read_text(encoding="utf-8")
@@ -134,7 +133,7 @@ def test_an_interrupt_leaves_nothing_running_and_says_how_to_go_on(place):
 
 def group_of(session):
     """The processes of a session."""
-    fields = {int(entry.name): runner.status_fields(entry.name)
+    fields = {int(entry.name): submit.status_fields(entry.name)
               for entry in Path("/proc").iterdir() if entry.name.isdigit()}
     return [pid for pid, words in fields.items() if words[3:4] == [b"%d" % session]]
 

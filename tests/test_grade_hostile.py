@@ -53,7 +53,7 @@ def descendants():
     """The living children of this process, whichever thread started them."""
     pids = [pid for task in os.listdir("/proc/self/task")
             for pid in runner.children(os.getpid(), task)]
-    return [pid for pid in pids if runner.status_fields(pid)[:1] not in ([], [b"Z"])]
+    return [pid for pid in pids if submit.status_fields(pid)[:1] not in ([], [b"Z"])]
 
 
 @lru_cache(maxsize=None)

@@ -273,6 +273,7 @@ def test_a_library_that_forks_inside_a_call(attack):
 
 @pytest.mark.parametrize("body", [
     "for (;;)\n;",
+    "for (;;)\nusleep(100);",
     "sigset_t all;\nsigfillset(&all);\nsigprocmask(SIG_BLOCK, &all, 0);\nfor (;;)\npause();",
     "for (int s = 1; s < 32; s++)\nsignal(s, SIG_IGN);\nfor (;;)\nsleep(100);",
 ])

@@ -25,7 +25,8 @@ OUTPUT_KEPT = 64 << 10       # bytes of stdout and of stderr
 TRACE_MOST = 8 << 20         # bytes of trace, about 130,000 lines
 CHUNK = 64 << 10
 AFTERWARDS = 0.5             # seconds to wait for output once the tracer is gone
-LOOKS, LOOK_EVERY = 75, 0.004  # how often, and seconds apart, to see whether a program is held
+LOOKS, LOOK_EVERY = 250, 0.004  # how often, and seconds apart, to see whether a program is held
+STOPS = 10                   # as often as this meanwhile
 USERS = "uid 61184 to 65279"  # one for each program when the harness runs as root (guard.c)
 CONFIGURATION = str(build.HERE / "ltrace.conf")
 FUNCTIONS = "+".join([f"{name}@libosmem.so" for name in tracing.API] + ["main@MAIN"])
@@ -205,15 +206,6 @@ class Watch:
         self.checked = end
 
 
-def status_fields(pid):
-    """What /proc/PID/stat says after the name: state, parent, ...; none if there is no process."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            return file.read().rpartition(b")")[2].split()
-    except OSError:
-        return []
-
-
 def program_pid(ancestor, number):
     """The descendant of a process that calls itself `number` (in its own namespace), 0 if none."""
     for pid in children(ancestor):
@@ -234,24 +226,36 @@ def children(pid, thread=None):
 
 def own_number(pid):
     """The number that a process has in its own process namespace, 0 if it is gone."""
+    return status_number(pid, "NSpid:")
+
+
+def status_number(pid, name):
+    """The last number in a line of /proc/PID/status, 0 if there is no such process."""
     try:
         with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
-            return next(int(line.split()[-1]) for line in file if line.startswith("NSpid:"))
+            return next(int(line.split()[-1]) for line in file if line.startswith(name))
     except (OSError, StopIteration):
         return 0
 
 
 def held_by_tracer(pid):
-    """Whether a program is seen stopped for its tracer.
+    """Whether a program stops for its tracer again and again.
 
     ltrace 0.7.3 goes round in circles over a crash on the very instruction of a breakpoint. A
     program that hangs by itself stops for its tracer only where the trace gets a line of it.
+    Stops are counted, not seen: a look hardly ever falls into one.
     """
+    first = times_stopped(pid)
     for _ in range(LOOKS):
-        if status_fields(pid)[:1] == [b"t"]:
+        if times_stopped(pid) - first >= STOPS:
             return True
         time.sleep(LOOK_EVERY)
     return False
+
+
+def times_stopped(pid):
+    """How often a process has left the processor by itself (proc(5)), as in each of its stops."""
+    return status_number(pid, "voluntary_ctxt_switches:")
 
 
 def judge(watch, timeout):
