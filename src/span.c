@@ -30,16 +30,16 @@ static size_t dirty_next = DIRTY_LEAST;
 /*
  * A turn: as much has been given back as there is. The fewest dirty units of a turn
  * were not needed in it. Units that were purged and then taken again had better be
- * kept the next time; both counts are forgotten by halves, every few turns.
+ * kept the next time; both counts are forgotten by halves, every TURNS_KEPT turns.
  */
-#define TURNS_KEPT	4
-#define REGRET_SHARE	12	/* of what is in use, may be kept because of that in any case */
+#define TURNS_KEPT	32
+#define REGRET_SHARE	8	/* of what is in use, may be kept because of that in any case */
 
 static struct {
 	size_t given;		/* in this turn */
 	size_t dirty_low;	/* in this turn */
-	size_t high;		/* units in use, at most, in this turn */
-	size_t high_before;	/* and in the one before */
+	size_t high;		/* units in use, at most, since the last TURNS_KEPT turns ended */
+	size_t high_before;	/* and in those */
 	unsigned int turns;
 	size_t purged;		/* and not taken again */
 	size_t regretted;	/* purged, and taken again */
@@ -287,15 +287,18 @@ size_t span_purge(size_t keep)
 	return before - span_totals.dirty;
 }
 
-/* What was regretted is kept as far as it gets the program back to what it used lately. */
+/*
+ * What was regretted is kept as far as it gets the program back to what it used lately,
+ * and a share more: so much is in pieces that are too small for what is asked for.
+ */
 static size_t dirty_limit(void)
 {
+	size_t used = span_totals.used;
 	size_t high = history.high > history.high_before ? history.high : history.high_before;
-	size_t below = high > span_totals.used ? high - span_totals.used : 0;
+	size_t below = high > used ? high - used : 0;
 
-	if (below < span_totals.used / REGRET_SHARE)
-		below = span_totals.used / REGRET_SHARE;
-	return DIRTY_LEAST + span_totals.used / DIRTY_SHARE + least(history.regretted, below);
+	return DIRTY_LEAST + used / DIRTY_SHARE +
+	       least(history.regretted, below + used / REGRET_SHARE);
 }
 
 /*
@@ -325,11 +328,11 @@ static bool turn_ends(void)
 	if (++history.turns % TURNS_KEPT == 0) {
 		history.purged /= 2;
 		history.regretted /= 2;
+		history.high_before = history.high;
+		history.high = span_totals.used;
 	}
 	history.given = 0;
 	history.dirty_low = span_totals.dirty;
-	history.high_before = history.high;
-	history.high = span_totals.used;
 	return stale;
 }
 
