@@ -401,12 +401,14 @@ static struct slab *find_slab(struct heap *heap, unsigned int class)
 			return slab;
 		list_remove(heap, slab);
 		heap->keeps[class] &= !slab->kept;
-		if (!slab_set_aside(slab))
+		if (slab_set_aside(slab))
+			heap->filled[class] = true;
+		else
 			list_add(heap, slab);
 	}
 	if (__atomic_load_n(&idle_mail, __ATOMIC_RELAXED))
 		tidy_idle();
-	slab = slab_open(class, heap);
+	slab = slab_open(class, heap, heap->filled[class]);
 	if (!slab)
 		return NULL;
 	list_add(heap, slab);

@@ -29,6 +29,7 @@ struct heap {
 	struct slab *direct[LINKED_MOST / GRAIN + 1];
 	struct slab *lists[CLASSES];
 	bool keeps[CLASSES];	/* the class has a slab that is kept */
+	bool filled[CLASSES];	/* it has had a slab without a free slot */
 	bool busy;		/* its thread is changing more than a free list */
 	bool idle;		/* has no thread */
 	struct slab *mailbox __attribute__((aligned(64)));

@@ -115,14 +115,14 @@ static uint32_t capacity_for(struct span span, size_t size)
 	return size > LINKED_MOST && slots > MAPPED_SLOTS ? MAPPED_SLOTS : slots;
 }
 
-struct slab *slab_open(unsigned int class, struct heap *owner)
+struct slab *slab_open(unsigned int class, struct heap *owner, bool filled)
 {
 	size_t size = class_size(class);
 	struct slab *slab = NULL;
 	struct span span;
 
 	central_take();
-	span = span_take(units_for(size), size <= DENSE_MOST && !HARDENED);
+	span = span_take(units_for(size), filled && size <= DENSE_MOST && !HARDENED);
 	if (span.start)
 		slab = slab_single(span, size);
 	if (slab) {

@@ -194,8 +194,11 @@ static inline struct span slab_span(const struct slab *slab)
 	return (struct span){ slab->start, slab->units, false, slab->chunk };
 }
 
-/* A slab of that class for the heap; NULL and ENOMEM. Takes the lock. */
-struct slab *slab_open(unsigned int class, struct heap *owner);
+/*
+ * A slab of that class for the heap; filled: all its slots are likely to be used. NULL
+ * and ENOMEM. Takes the lock.
+ */
+struct slab *slab_open(unsigned int class, struct heap *owner, bool filled);
 
 /* Gives the slab's span back; true as span_give(). Takes the lock. */
 bool slab_close(struct slab *slab);
