@@ -2,6 +2,7 @@
 
 #include "slab.h"
 
+#include "check.h"
 #include "meta.h"
 
 /* Slots up to TINY_MOST bytes: so many are wanted in a slab, of at least so many bytes. */
@@ -155,6 +156,11 @@ bool slab_close(struct slab *slab)
 
 /* Slots */
 
+void slot_report(const struct slot *slot)
+{
+	check_report("osmalloc", "malloc", "write after free", slot);
+}
+
 /* What remote holds where slots are linked. */
 static struct slot *linked_in(uint64_t remote)
 {
@@ -169,10 +175,10 @@ static void collect_linked(struct slab *slab, uint64_t given)
 	if (!last)
 		return;
 	/* To walk the list is to wait for lines that other processors wrote. */
-	while (slab->free && last->next)
-		last = last->next;
+	for (struct slot *next = last; slab->free && next; next = slot_next(last))
+		last = next;
 	if (slab->free)
-		last->next = slab->free;
+		slot_link(last, slab->free);
 	signal_fence();
 	slab->free = linked_in(given);
 	signal_fence();
@@ -207,8 +213,7 @@ static struct slot *carve_linked(const struct slab *slab, uint32_t count)
 	for (; count; count--) {
 		struct slot *next = (struct slot *)((uintptr_t)slot + slab->size);
 
-		slot->mark = slot_mark(slot);
-		slot->next = count > 1 ? next : NULL;
+		slot_link(slot, count > 1 ? next : NULL);
 		slot = next;
 	}
 	return first;
@@ -260,7 +265,7 @@ static uint64_t remote_with(const struct slab *slab, uint64_t before, struct slo
 		before &= REMOTE_LAST;
 	if (!slab_is_linked(slab))
 		return before | 1UL << slab_index(slab, slot);
-	slot->next = linked_in(before);
+	slot_link(slot, linked_in(before));
 	return (before & -REMOTE_ONE) + REMOTE_ONE + (uintptr_t)slot;
 }
 
@@ -279,8 +284,6 @@ enum remote_news slab_push_remote(struct slab *slab, void *ptr)
 	bool last;
 	bool mine = false;
 
-	if (slab_is_linked(slab))
-		slot->mark = slot_mark(slot);
 	do {
 		after = remote_with(slab, before, slot);
 		last = is_last(slab, after);

@@ -7,9 +7,10 @@
  *
  * Slots are carved off the span a few at a time, so that no page is touched
  * before it is needed. Small free slots are linked: each holds the link to the
- * next and a mark, made of its address and the process's secret, that tells it from
- * a live one. Slots over LINKED_MOST bytes are mapped: a bit each in the
- * descriptor says which are free, and nothing is written into them.
+ * next and a mark, made of its address, the link and the process's secret, that
+ * tells it from a live one, and from one that was written to since it was given
+ * back. Slots over LINKED_MOST bytes are mapped: a bit each in the descriptor says
+ * which are free, and nothing is written into them.
  *
  * Who owns what: a slab belongs to one heap (heap.h), whose thread alone takes
  * slots and reads or writes all fields but remote, mailed and mail. Any other
@@ -46,7 +47,7 @@ struct heap;
 /* A linked free slot. */
 struct slot {
 	struct slot *next;
-	uintptr_t mark;		/* slot_mark() */
+	uintptr_t mark;		/* slot_mark(), unless it was just handed out */
 };
 
 struct __attribute__((aligned(64))) slab {
@@ -98,9 +99,31 @@ struct __attribute__((aligned(64))) slab {
 /* What pages of a slab that is no more have in the page map, until used again. */
 extern struct slab slab_gone;
 
-static inline uintptr_t slot_mark(const void *slot)
+static inline uintptr_t slot_mark(const struct slot *slot)
 {
-	return (uintptr_t)slot ^ central_secret;
+	return (uintptr_t)slot ^ (uintptr_t)slot->next ^ central_secret;
+}
+
+static inline bool slot_is_marked(const struct slot *slot)
+{
+	return slot->mark == slot_mark(slot);
+}
+
+static inline void slot_link(struct slot *slot, struct slot *next)
+{
+	slot->next = next;
+	slot->mark = slot_mark(slot);
+}
+
+/* B4 for the production allocator: one line, and the end. */
+void __attribute__((cold, noreturn)) slot_report(const struct slot *slot);
+
+/* The next free slot. Does not return if the link, or the mark, was overwritten. */
+static inline struct slot *slot_next(const struct slot *slot)
+{
+	if (unlikely(!slot_is_marked(slot)))
+		slot_report(slot);
+	return slot->next;
 }
 
 /* Which slot begins at ptr; not below carved if none that was ever handed out does. */
@@ -127,7 +150,7 @@ static inline bool slab_slot_is_free(const struct slab *slab, const void *ptr)
 	uint64_t bits;
 
 	if (likely(slab_is_linked(slab)))
-		return ((const struct slot *)ptr)->mark == slot_mark(ptr);
+		return slot_is_marked(ptr);
 	bits = __atomic_load_n(&slab->remote, __ATOMIC_RELAXED);
 	bits = bits & REMOTE_FIRST ? 0 : bits;
 	bits |= __atomic_load_n(&slab->vacant, __ATOMIC_RELAXED);
@@ -143,10 +166,11 @@ static inline bool slab_slot_is_free(const struct slab *slab, const void *ptr)
 static inline void *slab_pop(struct slab *slab)
 {
 	struct slot *slot = slab->free;
+	struct slot *next = slot_next(slot);
 
 	slab->countdown++;
 	signal_fence();
-	slab->free = slot->next;
+	slab->free = next;
 	slot->mark = 0;
 	return slot;
 }
@@ -173,12 +197,9 @@ static inline void *slab_take(struct slab *slab)
 static inline bool slab_push(struct slab *slab, void *ptr)
 {
 	if (likely(slab_is_linked(slab))) {
-		struct slot *slot = ptr;
-
-		slot->mark = slot_mark(slot);
-		slot->next = slab->free;
+		slot_link(ptr, slab->free);
 		signal_fence();
-		slab->free = slot;
+		slab->free = ptr;
 	} else {
 		uint64_t *free = HARDENED ? &slab->resting : &slab->vacant;
 		uint64_t slot = 1UL << slab_index(slab, ptr);

@@ -18,11 +18,14 @@
 
 #define LARGE	200000	/* from here on a freed block may have left no trace */
 #define THREADS	3
+#define LINKED		1024	/* up to here a freed block holds a link */
+#define MANY		1100	/* blocks of one size, more than there are free ones */
 #define SOMETHING	((size_t)16)	/* what is made when the size does not matter */
 
 #define DOUBLE		"double free"
 #define INTERIOR	"interior pointer"
 #define INVALID		"invalid pointer"
+#define WRITTEN		"write after free"
 #define GONE		DOUBLE "|" INVALID
 #define ANY		DOUBLE "|" INTERIOR "|" INVALID
 
@@ -169,6 +172,42 @@ static void *moved(size_t size)
 	if (block == old)
 		skip("realloc() never moves a block of this size");
 	return old;
+}
+
+/* What was written into, after it was freed: where the link to the next free slot is, or behind. */
+static void *written_first(size_t size)
+{
+	uintptr_t *block = freed(size);
+
+	*(uintptr_t *)hide(block) ^= GRAIN;
+	return block;
+}
+
+static void *written_second(size_t size)
+{
+	uintptr_t *block = freed(size);
+
+	((uintptr_t *)hide(block))[1]++;
+	return block;
+}
+
+/* It looks live then, and can be freed once more, but not be used twice. */
+static void *written_and_freed(size_t size)
+{
+	void *neighbour = new_block(size);
+	void *block = written_second(size);
+
+	CHECK(neighbour != block);
+	free(hide(block));
+	return block;
+}
+
+static void *written_in_thread(size_t size)
+{
+	uintptr_t *block = freed_in_thread(size);
+
+	*(uintptr_t *)hide(block) = 1;
+	return block;
 }
 
 /* Wrong pointers into blocks that live. */
@@ -331,7 +370,18 @@ static void call_free_aligned_sized(void *ptr)
 	function(ptr, GRAIN, SOMETHING);
 }
 
-enum call_number { FREE, REALLOC, REALLOCARRAY, USABLE, THREAD, CFREE, SIZED, ALIGNED, CALLS };
+/* The block is to be used again, of whichever of the smaller sizes it is. */
+static void call_malloc(void *ptr)
+{
+	CHECK(ptr);
+	for (size_t i = 0; sizes[i] <= LINKED; i++)
+		for (size_t blocks = 0; blocks < MANY; blocks++)
+			new_block(sizes[i]);
+}
+
+enum call_number {
+	FREE, REALLOC, REALLOCARRAY, USABLE, THREAD, CFREE, SIZED, ALIGNED, MALLOC, CALLS
+};
 
 static const struct {
 	const char *name;
@@ -346,12 +396,13 @@ static const struct {
 	[CFREE] = { "cfree", "free|cfree", call_cfree },
 	[SIZED] = { "free-sized", "free|free_sized", call_free_sized },
 	[ALIGNED] = { "free-aligned-sized", "free|free_aligned_sized", call_free_aligned_sized },
+	[MALLOC] = { "malloc", "malloc", call_malloc },
 };
 
 #define BIT(call)	(1u << (call))
 #define MAIN_CALLS	(BIT(FREE) | BIT(REALLOC) | BIT(USABLE))
 #define OTHER_FREES	(BIT(CFREE) | BIT(SIZED) | BIT(ALIGNED))
-#define ALL_CALLS	(BIT(CALLS) - 1)
+#define ALL_CALLS	(BIT(MALLOC) - 1)
 #define ANY_SIZE	SIZE_MAX
 
 static const struct maker {
@@ -369,6 +420,10 @@ static const struct maker {
 	{ "foreign", foreign, DOUBLE, BIT(FREE) | BIT(THREAD), 0, true },
 	{ "orphaned", orphaned, DOUBLE, BIT(THREAD), 0, true },
 	{ "moved", moved, DOUBLE, BIT(FREE) | BIT(REALLOC), 0, false },
+	{ "written-first", written_first, WRITTEN, BIT(MALLOC), 0, false },
+	{ "written-second", written_second, WRITTEN, BIT(MALLOC), 0, false },
+	{ "written-and-freed", written_and_freed, WRITTEN, BIT(MALLOC), 0, false },
+	{ "written-in-thread", written_in_thread, WRITTEN, BIT(MALLOC), 0, true },
 	{ "plus-1", plus_1, INTERIOR, BIT(FREE), 0, false },
 	{ "plus-8", plus_8, INTERIOR, MAIN_CALLS, 8, false },
 	{ "plus-16", plus_16, INTERIOR, BIT(FREE) | BIT(THREAD), 16, false },
@@ -436,7 +491,7 @@ static void handle_sizes(const char *wanted, enum call_number call, const struct
 	if (maker->above == ANY_SIZE)
 		handle(wanted, call, maker, SOMETHING);
 	for (size_t i = 0; i < LENGTH(sizes); i++)
-		if (sizes[i] > maker->above)
+		if (sizes[i] > maker->above && (call != MALLOC || sizes[i] <= LINKED))
 			handle(wanted, call, maker, sizes[i]);
 }
 
