@@ -36,7 +36,8 @@ def run(command):
     try:
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     except FileNotFoundError:
-        raise BuildError(f"{command[0]} is not installed; run make deps") from None
+        remedy = "apt-get install afl++" if command[0] == "afl-clang-fast" else "make deps"
+        raise BuildError(f"{command[0]} is not installed; run {remedy}") from None
     if done.returncode:
         lines = [line for line in done.stdout.splitlines() if "error" in line.lower()]
         last = (lines or done.stdout.splitlines() or ["no message"])[0]

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Fuzzes both allocators: seeded inputs, then libFuzzer from the corpus on, as long as wanted.
+"""Fuzzes both allocators: seeded inputs, then libFuzzer and AFL++ from the corpus on.
 
-A third of the time each goes to seeded inputs, to those of which every system call is refused in
-turn, and to libFuzzer, if clang has it. All on -j cores.
+The time is shared out evenly to seeded inputs, to those of which every system call is refused in
+turn, to libFuzzer, if clang has it, and to AFL++, if it is installed. All on -j cores.
 
 Exit status: 0 no finding, 1 a finding, 2 cannot run, 130 interrupted.
 """
@@ -11,10 +11,12 @@ Exit status: 0 no finding, 1 a finding, 2 cannot run, 130 interrupted.
 import argparse
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -23,6 +25,9 @@ from fuzzing import build  # noqa: E402
 
 OUT = build.ROOT / "tests/build/fuzzing"
 CORPUS = build.HERE / "corpus"
+# Nothing but the fuzzing itself depends on how cores are dumped, and their speed is chosen.
+AFL_ENVIRONMENT = os.environ | {"AFL_NO_UI": "1", "AFL_NO_AFFINITY": "1", "AFL_SKIP_CPUFREQ": "1",
+                                "AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES": "1"}
 
 
 def read_arguments(argv):
@@ -71,16 +76,48 @@ def guided(program, arguments, seconds):
     return done.returncode == 0
 
 
+def evolved(program, arguments, seconds):
+    """Run AFL++ on all cores, from the corpus on; whether nothing was found."""
+    with tempfile.TemporaryDirectory() as place:
+        command = ["afl-fuzz", "-V", f"{max(1, int(seconds))}", "-s", f"{arguments.seed}", "-i",
+                   CORPUS, "-o", place, "-t", "20000"]
+        running = [subprocess.Popen([*command, *who, "--", program, "@@"], env=AFL_ENVIRONMENT,
+                                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+                   for who in [["-M", "0"], *(["-S", f"{n}"] for n in range(1, arguments.jobs))]]
+        try:
+            said = [process.communicate()[0] for process in running]
+        finally:
+            for process in running:
+                process.kill()
+        if any(process.returncode for process in running):
+            raise build.BuildError("afl-fuzz: " + tail(said))
+        found = [shutil.copy(path, OUT / f"afl-{path.parent.name}-{path.name.split(',')[0]}")
+                 for path in Path(place).glob("*/[ch]*s/id:*")]
+        counts = [int(line.split(":")[1]) for path in Path(place).glob("*/fuzzer_stats")
+                  for line in path.read_text().splitlines() if line.startswith("execs_done")]
+    for path in found:
+        print(f"AFL++: again: {OUT / 'debug/fuzz'} -v {path}")
+    if not found:
+        print(f"no finding: {sum(counts)} inputs by AFL++")
+    return not found
+
+
+def tail(said):
+    """The last line with words in what programs said."""
+    lines = [line for text in said for line in text.splitlines() if re.search("[a-z]", line)]
+    return lines[-1] if lines else "no message"
+
+
 def hunt(arguments):
     """Everything that can be run; whether nothing was found."""
     debug = build.build("debug", OUT / "debug")
     steps = [lambda seconds: seeded(debug, arguments, seconds),
              lambda seconds: seeded(debug, arguments, seconds, "--refuse-each")]
-    try:
-        guide = build.build("libfuzzer", OUT / "libfuzzer")
-        steps.append(lambda seconds: guided(guide, arguments, seconds))
-    except build.BuildError as error:
-        print(f"without libFuzzer: {error}")
+    for name, fuzzer in (("libfuzzer", guided), ("afl", evolved)):
+        try:
+            steps.append(partial(fuzzer, build.build(name, OUT / name), arguments))
+        except build.BuildError as error:
+            print(f"without {name}: {error}")
     print(f"seed {arguments.seed}", flush=True)
     return all(step(arguments.seconds / len(steps)) for step in steps)
 
