@@ -24,7 +24,8 @@ SUBJECTS = sorted(path.stem for path in SOURCES.glob("*.c") if path.stem != "mis
 IMPOSSIBLE = 77
 # What the C library itself does not come through, and why.
 NOT_GLIBC = {"exports": "glibc 2.36 has no cfree(), free_sized(), free_aligned_sized()",
-             "memory": "glibc keeps most of what was freed in front of a live block"}
+             "memory": "glibc keeps most of what was freed in front of a live block",
+             "system-calls": "glibc needs mprotect for the arenas of threads"}
 
 
 def compiled(subject, folder):
@@ -90,6 +91,17 @@ def test_subject(subject, run, preloaded):
         pytest.skip(done.stdout.strip())
     assert done.stderr == ""
     assert done.returncode == 0
+
+
+def test_a_system_call_too_many_is_noticed(run, preloaded):
+    """The program system-calls ends at the first call that is none of an allocator's."""
+    if not preloaded:
+        pytest.skip(NOT_GLIBC["system-calls"])
+    done = run("system-calls", "sched_yield")
+    if done.returncode == IMPOSSIBLE:
+        pytest.skip(done.stdout.strip())
+    assert done.stderr == "system call 24 of an allocating thread\n"
+    assert done.returncode == 1
 
 
 def test_misuse(name, functions, mistakes, run, preloaded):

@@ -3,6 +3,7 @@
 
 import concurrent.futures
 import contextlib
+import dataclasses
 import os
 import pathlib
 import shlex
@@ -24,9 +25,26 @@ API = ("os_malloc", "os_calloc", "os_realloc", "os_free")
 PROGRAM_FLAGS = ("-std=gnu11", "-O1", "-g", "-Wall")
 # The C library comes first, and nothing is bound late: a library under test cannot put functions of
 # its own in the place of those of the C library that a test program calls.
-LINK_FLAGS = ("-Wl,--no-as-needed,-z,relro,-z,now", "-lc", "-losmem")
+LINKING = "-Wl,--no-as-needed,-z,relro,-z,now"
+LINK_FLAGS = (LINKING, "-lc", "-losmem")
 GUARD_FLAGS = ("-std=gnu11", "-O2", "-Wall", "-shared", "-fPIC")
 
+
+@dataclasses.dataclass(frozen=True)
+class Library:
+    """A library under test: its file, what it has to export, how programs are built for it."""
+
+    file: str
+    api: tuple
+    compile_flags: tuple
+    link_flags: tuple
+
+
+OSMEM = Library("libosmem.so", API, PROGRAM_FLAGS, LINK_FLAGS)
+# It takes the place of the C library's functions. Without built-ins, as the compiler would leave
+# out pairs of malloc and free.
+OSMALLOC = Library("libosmalloc.so", ("malloc", "calloc", "realloc", "free", "posix_memalign"),
+                   (*PROGRAM_FLAGS, "-fno-builtin"), (LINKING, "-losmalloc"))
 
 # Held while a program is copied and while a process is started: a child that is forked during the
 # copy holds the copy open for writing until it execs, and the kernel runs no such file (ETXTBSY).
@@ -119,34 +137,34 @@ def build_tool(name, sources, flags, what):
     return str(target)
 
 
-def build_library(src_dir=SOURCES):
-    """Bring libosmem.so up to date with make; return the directory that holds it, checked."""
+def build_library(src_dir=SOURCES, kind=OSMEM):
+    """Bring the library up to date with make; return the directory that holds it, checked."""
     make = find_tool("make", "apt-get install make")
     compiler()
     if not os.path.isdir(src_dir):
         raise HarnessError(f"there is no directory {src_dir}; name one that holds the library")
     run_tool([make, "-s", "-C", str(src_dir)], "the library", f"see make -C {src_dir}")
-    return check_library(src_dir)
+    return check_library(src_dir, kind)
 
 
-def check_library(lib_dir):
-    """`lib_dir` if its libosmem.so exports the whole API. HarnessError if not."""
-    path = os.path.join(lib_dir, "libosmem.so")
+def check_library(lib_dir, kind=OSMEM):
+    """`lib_dir` if its library exports the whole API. HarnessError if not."""
+    path = os.path.join(lib_dir, kind.file)
     if not os.path.isfile(path):
-        raise HarnessError(f"there is no libosmem.so in {lib_dir}; build it there with make")
+        raise HarnessError(f"there is no {kind.file} in {lib_dir}; build it there with make")
     tool = find_tool("nm", "apt-get install binutils")
     done = subprocess.run([tool, "-D", "--defined-only", path], stdin=subprocess.DEVNULL,
                           capture_output=True, check=False)
     names = {line.split()[-1].split(b"@")[0].decode("ascii", "replace")
              for line in done.stdout.splitlines() if line.split()}
-    missing = [name for name in API if name not in names]
+    missing = [name for name in kind.api if name not in names]
     if missing:
         raise HarnessError(f"{path} does not export {', '.join(missing)}; define what is missing, "
                            "not static and not hidden")
     return str(lib_dir)
 
 
-def build_program(c_file, lib_dir, out_dir=BUILD, headers=None):
+def build_program(c_file, lib_dir, out_dir=BUILD, headers=None, kind=OSMEM):
     """The path of the program made from a C file, compiled when it, a header or this file is newer.
 
     `headers`: the directory of the headers that it includes, its own if None.
@@ -157,25 +175,26 @@ def build_program(c_file, lib_dir, out_dir=BUILD, headers=None):
     headers = [*folder.glob("*.h"), *UTILS.glob("*.h")]
     target = os.path.join(out_dir, c_file.stem)
     if outdated(target, [c_file, pathlib.Path(__file__), *headers]):
-        compile_to(target, [*PROGRAM_FLAGS, f"-I{UTILS}", f"-I{folder}", str(c_file),
-                            f"-L{lib_dir}", *LINK_FLAGS],
+        compile_to(target, [*kind.compile_flags, f"-I{UTILS}", f"-I{folder}", str(c_file),
+                            f"-L{lib_dir}", *kind.link_flags],
                    c_file.name, f"mend {c_file}")
     return target
 
 
-def build_programs(c_files, lib_dir, out_dir=BUILD, jobs=None):
+def build_programs(c_files, lib_dir, out_dir=BUILD, jobs=None, kind=OSMEM):
     """build_program for many files at once: the paths, in the order of `c_files`."""
     with concurrent.futures.ThreadPoolExecutor(jobs or os.cpu_count()) as pool:
-        return list(pool.map(lambda c_file: build_program(c_file, lib_dir, out_dir), c_files))
+        return list(pool.map(lambda c_file: build_program(c_file, lib_dir, out_dir, kind=kind),
+                             c_files))
 
 
-def library_file(lib):
-    """The path of libosmem.so, given it or its directory."""
-    return os.path.join(lib, "libosmem.so") if os.path.isdir(lib) else str(lib)
+def library_file(lib, kind=OSMEM):
+    """The path of the library, given it or its directory."""
+    return os.path.join(lib, kind.file) if os.path.isdir(lib) else str(lib)
 
 
 @contextlib.contextmanager
-def stage(lib, programs):
+def stage(lib, programs, kind=OSMEM):
     """A fresh directory with copies of the library and the programs, gone afterwards.
 
     `programs` is a list of paths, or {name to give the copy: path}.
@@ -186,7 +205,7 @@ def stage(lib, programs):
     try:
         named = programs if isinstance(programs, dict) else {
             os.path.basename(program): program for program in programs}
-        for name, source in {"libosmem.so": library_file(lib), **named}.items():
+        for name, source in {kind.file: library_file(lib, kind), **named}.items():
             target = os.path.join(place, name)
             with FORKING:
                 shutil.copyfile(source, target)

@@ -61,7 +61,7 @@ def options(argv):
         help="directory with the libosmem.so under test (default: src; only that is built here, "
         "no other directory's Makefile is run)")
     add("--suite", metavar="DIR", help="directory with suite.json, snippets/ and ref/ "
-        "(default: the one of this script)")
+        "(default: the one of this script); tests/osmalloc: system calls of libosmalloc")
     add("--json", metavar="FILE", help="write the results as JSON")
     add("--junit", metavar="FILE", help="write the results as JUnit XML")
     add("--list", action="store_true", help="list the tests, their points and groups; run nothing")
@@ -96,6 +96,8 @@ def choose(args):
     """Do what the options ask for; returns the exit status."""
     if args.doctor:
         return show_doctor()
+    if args.suite and suite.holds_budgets(args.suite):
+        return run_budgets(args)
     if args.update_refs:
         return update(args)
     tests = suite.load_suite(args.suite or suite.DEFAULT_ROOT)
@@ -158,6 +160,37 @@ def prepare(args):
         from . import memcheck
         if not memcheck.available():
             print("memory: valgrind is missing, so only leaks are found; apt-get install valgrind")
+
+
+def run_budgets(args):
+    """A suite of budgets (budgets.py): run it and print everything about it; the exit status."""
+    from . import budgets
+    for option in ("memory", "diff", "junit", "update_refs"):
+        if getattr(args, option):
+            raise HarnessError(f"--{option.replace('_', '-')} makes no sense for budgets of system "
+                               f"calls; leave it out")
+    tests = budgets.load(args.suite)
+    chosen = [test for test in tests if not args.names or
+              test.name in suite.expand([test.name for test in tests], args.names)]
+    if args.list:
+        print(budgets.listing(chosen))
+        return 0
+    prepare(args)
+    begin = time.monotonic()
+    width = max(len(test.name) for test in tests)
+    reporter = budgets.Lines(sys.stdout, chosen, width, budgets.detail if args.verbose else None)
+    try:
+        outcomes = budgets.run_all(chosen, args, reporter.add)
+    finally:
+        reporter.erase_progress()
+    seconds = time.monotonic() - begin
+    print("\n" + budgets.total_line(outcomes))
+    if args.json:
+        budgets.write_json(args.json, outcomes, seconds)
+    for outcome in outcomes:
+        if not outcome.passed:
+            print("\n" + budgets.explain(outcome, again(args, outcome.test.name)), end="")
+    return 0 if all(outcome.passed for outcome in outcomes) else FAILED
 
 
 def trace_text(outcome):

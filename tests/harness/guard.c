@@ -12,6 +12,7 @@
  *  - the program has limits (GUARD_LIMITS more of them, as in confine_limits()), and an environment
  *    of its own: GUARD_LIBRARY_PATH becomes its LD_LIBRARY_PATH and nothing else of ltrace's
  *    environment is left;
+ *  - with GUARD_FIXED_ADDRESSES, the kernel lays its memory out as in every other such run;
  *  - system calls that no allocator has a use for are refused (confine_system_calls()); so are all
  *    files outside GUARD_READABLE, if that is set (confine_files()).
  *
@@ -33,6 +34,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
@@ -72,7 +74,7 @@
 static pid_t tracer;
 
 /* From the environment, before it is cleared; NULL for what is not asked for. */
-static const char *limits, *readable, *user;
+static const char *limits, *readable, *user, *fixed;
 
 /* Should memory run out all the same, the program goes first, not the harness. */
 static void go_first(void)
@@ -162,6 +164,7 @@ static void set_program_environment(void)
 	limits = kept("GUARD_LIMITS");
 	readable = kept("GUARD_READABLE");
 	user = kept("GUARD_USER");
+	fixed = kept("GUARD_FIXED_ADDRESSES");
 	snprintf(path, sizeof(path), "%s", given ? given : "");
 	clearenv();
 	if (setenv("LD_LIBRARY_PATH", path, 1) != 0 || setenv("LANG", "C", 1) != 0)
@@ -186,6 +189,9 @@ static void become_nobody_else(void)
  */
 static void guard_program(void)
 {
+	/* Some containers do not allow it: then addresses differ from run to run. */
+	if (fixed)
+		personality(ADDR_NO_RANDOMIZE);
 	if (limits)
 		confine_limits(limits);
 	become_nobody_else();

@@ -81,7 +81,11 @@ class Reporter:
         """`NAME ........................ passed ...   3`"""
         word = self.paint("passed", GREEN) if outcome.passed else self.paint("failed", RED)
         name = outcome.test.name.ljust(self.name_width)
-        return f"{name} {DOTS} {word} ...{outcome.earned:4d}"
+        return f"{name} {DOTS} {word}{self.points(outcome)}"
+
+    def points(self, outcome):
+        """What a line ends with."""
+        return f" ...{outcome.earned:4d}"
 
     def show_progress(self):
         """How far the run is; on a terminal only, and not once everything is done."""

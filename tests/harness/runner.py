@@ -31,6 +31,23 @@ USERS = "uid 61184 to 65279"  # one for each program when the harness runs as ro
 CONFIGURATION = str(build.HERE / "ltrace.conf")
 FUNCTIONS = "+".join([f"{name}@libosmem.so" for name in tracing.API] + ["main@MAIN"])
 PR_SET_DUMPABLE = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class Subject:
+    """What is traced: the library, the functions with a breakpoint, who reads what ltrace prints.
+
+    `parse(text)` is a tracing.Trace. `fixed_addresses`: the kernel lays out every run the same way,
+    where it is allowed to be asked for that (personality(2)).
+    """
+
+    library: build.Library
+    functions: str
+    parse: object
+    fixed_addresses: bool = False
+
+
+SUITE = Subject(build.OSMEM, FUNCTIONS, tracing.parse)
 OUT_OF_TIME = ("SIGKILL", "SIGXCPU")    # how the kernel ends what exceeds RLIMIT_CPU
 
 
@@ -62,25 +79,31 @@ def hide_from_programs():
     ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
-def command(program, args, channel, configuration=CONFIGURATION):
+def command(program, args, channel, configuration=CONFIGURATION, functions=FUNCTIONS):
     """The argument list of one traced run that writes its trace to descriptor `channel`."""
     ltrace = build.find_tool("ltrace", "apt-get install ltrace")
-    return [ltrace, "-f", "-L", "-S", "-F", configuration, "-x", FUNCTIONS,
+    return [ltrace, "-f", "-L", "-S", "-F", configuration, "-x", functions,
             "-o", f"/dev/fd/{channel}", program, *args]
 
 
-def confined(place, program, args, channel, box):
+def confined(place, program, args, channel, box, subject):
     """(argument list, environment) of a traced run in the sandbox `box`; without one if None."""
     guard = build.build_guard()
     environment = {"LD_PRELOAD": guard, "GUARD_LIBRARY_PATH": place, "PATH": "/usr/bin:/bin"}
+    if subject.fixed_addresses:
+        environment["GUARD_FIXED_ADDRESSES"] = "1"
+
+    def words_for(configuration):
+        return command(program, args, channel, configuration, subject.functions)
+
     if box is None:
-        return command(program, args, channel), environment
-    return box.tracer(lambda configuration: command(program, args, channel, configuration), place,
-                      guard, CONFIGURATION, environment)
+        return words_for(CONFIGURATION), environment
+    return box.tracer(words_for, place, guard, CONFIGURATION, environment)
 
 
-def run_traced(program, lib, args=(), timeout=5.0, stdin=None, trace_most=TRACE_MOST, box=None):
-    """Run `program` against the library `lib` (libosmem.so or its directory) under ltrace.
+def run_traced(program, lib, args=(), timeout=5.0, stdin=None, trace_most=TRACE_MOST, box=None,
+               subject=SUITE):
+    """Run `program` against the library `lib` (the .so or its directory) under ltrace.
 
     `stdin`: bytes for the program's standard input; None is an empty one. `timeout` in seconds.
     `box`: a sandbox.Sandbox to run it in; the program's name says nothing there. Thread-safe.
@@ -89,10 +112,11 @@ def run_traced(program, lib, args=(), timeout=5.0, stdin=None, trace_most=TRACE_
     """
     hide_from_programs()
     name = "program" if box else os.path.basename(program)
-    with build.stage(lib, {name: program}) as place, open_input(stdin) as given:
+    with build.stage(lib, {name: program}, subject.library) as place, open_input(stdin) as given:
         reader, writer = os.pipe()
         try:
-            words, environment = confined(place, os.path.join(place, name), args, writer, box)
+            words, environment = confined(place, os.path.join(place, name), args, writer, box,
+                                          subject)
             with build.FORKING:
                 process = subprocess.Popen(
                     words, stdin=given, stdout=subprocess.PIPE,
@@ -107,7 +131,7 @@ def run_traced(program, lib, args=(), timeout=5.0, stdin=None, trace_most=TRACE_
         with process, os.fdopen(reader, "rb", 0) as channel:
             watch = Watch(process, channel, time.monotonic() + timeout, trace_most)
             watch.until_end()
-    return judge(watch, timeout)
+    return judge(watch, timeout, subject.parse)
 
 
 def open_input(given):
@@ -258,7 +282,7 @@ def times_stopped(pid):
     return status_number(pid, "voluntary_ctxt_switches:")
 
 
-def judge(watch, timeout):
+def judge(watch, timeout, parse):
     """The Run that a finished Watch saw."""
     stdout, stderr = (bytes(kept) for kept in watch.output.values())
     text = bytes(watch.trace)
@@ -266,7 +290,7 @@ def judge(watch, timeout):
         text = text[:text.rfind(b"\n") + 1]
     if not text:
         return without_trace(stdout, stderr, watch.stopped)
-    trace = tracing.parse(text)
+    trace = parse(text)
     if watch.stopped == "timeout":
         trace.signal = None      # the one that the harness sent
     status, code = ended(trace, watch.stopped)

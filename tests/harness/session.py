@@ -13,34 +13,35 @@ from . import build, grade, suite
 PAUSE = 0.02        # seconds between two looks at what is still running after an interrupt
 
 
-def library_directory(chosen):
-    """The directory with the libosmem.so under test; src/, which `chosen` None means, is built.
+def library_directory(chosen, kind=build.OSMEM):
+    """The directory with the library under test; src/, which `chosen` None means, is built.
 
     In any other directory nothing is run: HarnessError if the library there is missing or older
     than sources beside it.
     """
     if chosen is None or Path(chosen).resolve() == build.SOURCES:
-        return build.build_library(build.SOURCES)
-    found = build.check_library(chosen)
-    made = (Path(chosen) / "libosmem.so").stat().st_mtime_ns
+        return build.build_library(build.SOURCES, kind)
+    found = build.check_library(chosen, kind)
+    made = (Path(chosen) / kind.file).stat().st_mtime_ns
     for source in sorted([*Path(chosen).glob("*.c"), *Path(chosen).glob("*.h")]):
         if source.is_file() and source.stat().st_mtime_ns > made:
-            raise build.HarnessError(f"{chosen}/libosmem.so is older than {source.name}; "
+            raise build.HarnessError(f"{chosen}/{kind.file} is older than {source.name}; "
                                      f"build it: make -C {chosen}")
     return found
 
 
 def build_directory(root):
     """Where the programs of the suite in directory `root` are built."""
-    default = Path(root).resolve() == suite.DEFAULT_ROOT
-    return build.BUILD if default else Path(root) / "build"
+    root = Path(root).resolve()
+    if root.is_relative_to(suite.DEFAULT_ROOT):
+        return build.BUILD / root.relative_to(suite.DEFAULT_ROOT)
+    return root / "build"
 
 
 def run_all(tests, args, took):
     """Run `tests` as the options `args` say: their outcomes, in the order of `tests`.
 
-    `took(outcome)` is called for each as soon as it is there. References are read before any
-    program runs. On KeyboardInterrupt or any error, everything that was started is killed.
+    References are read before any program runs. More: each().
     """
     expected = suite.read_references(tests)
     library = library_directory(args.library)
@@ -52,8 +53,17 @@ def run_all(tests, args, took):
     def one(test, program):
         return run_one(test, expected[test.name], program, library, args)
 
+    return each(tests, programs, one, args.jobs, took)
+
+
+def each(tests, programs, one, jobs, took):
+    """The outcomes one(test, program), so many jobs at a time, in the order of `tests`.
+
+    `took(outcome)` is called for each as soon as it is there. On KeyboardInterrupt or any error,
+    everything that was started is killed.
+    """
     outcomes = []
-    pool = concurrent.futures.ThreadPoolExecutor(args.jobs)
+    pool = concurrent.futures.ThreadPoolExecutor(jobs)
     try:
         jobs = [pool.submit(one, *pair) for pair in zip(tests, programs)]
         for job in concurrent.futures.as_completed(jobs):

@@ -56,6 +56,9 @@ def load_suite(root=DEFAULT_ROOT):
     """All tests of the suite in directory `root`, in order. HarnessError if it is damaged."""
     root = Path(root)
     path = root / "suite.json"
+    if holds_budgets(root):
+        raise HarnessError(f"{path} holds budgets of system calls, not a course's tests; "
+                           f"python3 tests/run_tests.py --suite {root} runs them")
     try:
         tests = [test_from(root, name, entry) for name, entry in entries(path)]
     except OSError as error:
@@ -67,6 +70,15 @@ def load_suite(root=DEFAULT_ROOT):
     if not tests:
         raise HarnessError(f"{path} names no test; add one or restore it from version control")
     return tests
+
+
+def holds_budgets(root):
+    """Whether the suite in directory `root` is one of budgets.py; False for what is no suite."""
+    try:
+        data = json.loads((Path(root) / "suite.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(data, dict) and data.get("kind") == "budgets"
 
 
 def entries(path):

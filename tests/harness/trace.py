@@ -290,11 +290,14 @@ class Parser:
         return self.trace
 
 
-def parse(text):
-    """The Trace that ltrace's output `text` (str or bytes) tells. Never raises."""
+def parse(text, parser=None):
+    """The Trace that ltrace's output `text` (str or bytes) tells. Never raises.
+
+    `parser`: a fresh Parser of another kind, for it to be read by.
+    """
     if isinstance(text, bytes):
         text = text.decode("ascii", "backslashreplace")
-    parser = Parser()
+    parser = parser or Parser()
     lines = text.split("\n")
     cut = lines.pop()
     for line in lines:

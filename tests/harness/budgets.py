@@ -1,0 +1,279 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""How many system calls a program on libosmalloc makes, phase by phase, and how many it may make.
+
+A suite of budgets is a directory with `NAME.c` and a `suite.json` with `"kind": "budgets"`. Its
+`tests` has for each program the phases that it goes through, in order:
+
+    "NAME": [{"phase": "start", "most": {"mmap": 4}, "why": "..."}, ...]
+
+`start` begins with main; a call of the program's function phase_NAME() begins the phase NAME
+(budget.h). Breakpoints are on these functions only, so that the allocator runs at its full speed.
+A system call that `most` does not name has a budget of 0, and none but those of ALLOWED may have
+another. Before main there are the loader's own calls, after it exit_group, and that is all.
+"""
+
+import dataclasses
+import json
+import re
+import time
+from collections import Counter
+from pathlib import Path
+
+from . import build, runner, session, suite, trace
+from .report import Reporter, first_lines, indented, printable
+
+ALLOWED = ("brk", "futex", "madvise", "mmap", "mremap", "munmap")
+BEFORE, FIRST, AFTER = "before main", "start", "after main"
+ENDING = "exit_group"
+PHASE = re.compile(rf"phase_(\w+)\({trace.ARGS}{trace.END}")
+MOST_STDERR = 10        # lines of a program's stderr that are shown
+
+
+class Parser(trace.Parser):
+    """Keeps every system call, and the phase in which it was made."""
+
+    def __init__(self):
+        super().__init__()
+        self.trace.phases = [Phase(BEFORE)]
+
+    def is_event(self, call):
+        """Whether the call counts; those that are the loader's own and the end do not."""
+        counts = call.name != ENDING if self.trace.main_seen else super().is_event(call)
+        if counts:
+            self.trace.phases[-1].calls.append(call.name)
+        return counts
+
+    def take_main(self, args, result):
+        """The program's own code begins."""
+        super().take_main(args, result)
+        self.trace.phases.append(Phase(FIRST))
+
+    def take_phase(self, name, _args, result):
+        """A marker was called; it is left open if something comes in between, as a thread may."""
+        self.trace.phases.append(Phase(name))
+        if result is None:
+            self.stack.append(f"phase_{name}")
+
+    def take_resumed(self, name, result):
+        """Something returns; after main there is a phase of its own."""
+        super().take_resumed(name, result)
+        if name == "main":
+            self.trace.phases.append(Phase(AFTER))
+
+    KINDS = ((PHASE, take_phase), (trace.MAIN, take_main), (trace.RESUMED, take_resumed),
+             *trace.Parser.KINDS)
+
+
+SUBJECT = runner.Subject(build.OSMALLOC, "main@MAIN+phase_*@MAIN",
+                         lambda text: trace.parse(text, Parser()), fixed_addresses=True)
+
+
+@dataclasses.dataclass
+class Phase:
+    """A part of a program's run: its name, and the names of the system calls made, in order."""
+
+    name: str
+    calls: list = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass(frozen=True)
+class Budget:
+    """How often a phase may make each system call, at most, and the reason."""
+
+    phase: str
+    most: dict
+    why: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Test:
+    """One program and the budgets of its phases."""
+
+    name: str
+    c_file: Path
+    budgets: tuple
+
+
+@dataclasses.dataclass(frozen=True)
+class Excess:
+    """A call that a phase made more often than it may. `place`: which of the phase's calls is the
+    first too many, from 1."""
+
+    budget: Budget
+    call: str
+    count: int
+    place: int
+
+    def sentence(self):
+        """What came where, how often, and what is allowed."""
+        most = self.budget.most.get(self.call, 0)
+        allowed = f"{most} allowed" if self.call in ALLOWED else \
+            f"allowed are {', '.join(ALLOWED)} only"
+        return (f"phase {self.budget.phase}: {self.call} came {times(self.count)}, {allowed}; "
+                f"the first too many is system call {self.place} of the phase")
+
+
+@dataclasses.dataclass
+class Outcome:
+    """The result of one program. `reason`: one sentence, "" if it kept its budgets."""
+
+    test: Test
+    run: runner.Run
+    phases: list            # of Phase, as far as the program came
+    excesses: list          # of Excess
+    reason: str
+    seconds: float
+    memory: tuple = ()      # nothing is said about it here
+    remarks: tuple = ()
+
+    @property
+    def passed(self):
+        """Whether every budget was kept."""
+        return not self.reason
+
+
+class Lines(Reporter):
+    """The reporter's lines, without points."""
+
+    def points(self, _outcome):
+        """There are none."""
+        return ""
+
+
+def load(root):
+    """All tests of the suite in directory `root`, in order. HarnessError if it is damaged."""
+    root = Path(root)
+    path = root / "suite.json"
+    try:
+        tests = [Test(name, root / f"{name}.c", tuple(map(budget_from, phases)))
+                 for name, phases in suite.entries(path)]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise build.HarnessError(f"{path} is no suite of budgets ({error!r}); "
+                                 "correct it or restore it from version control") from error
+    if not tests:
+        raise build.HarnessError(f"{path} names no program; restore it from version control")
+    return tests
+
+
+def budget_from(entry):
+    """The Budget that one entry of a program describes."""
+    most = {str(call): int(count) for call, count in entry["most"].items()}
+    if not set(most) <= set(ALLOWED) or min(most.values(), default=0) < 0:
+        raise ValueError(f"of {entry['phase']}: only {', '.join(ALLOWED)}, and 0 or more times")
+    return Budget(str(entry["phase"]), most, str(entry["why"]))
+
+
+def run_all(tests, args, took):
+    """Run `tests` as the options `args` say: their outcomes, in order. More: session.each()."""
+    library = session.library_directory(args.library, build.OSMALLOC)
+    programs = build.build_programs([test.c_file for test in tests], library,
+                                    session.build_directory(args.suite), args.jobs, build.OSMALLOC)
+    build.build_guard()
+
+    def one(test, program):
+        return grade(test, program, library, args.timeout)
+
+    return session.each(tests, programs, one, args.jobs, took)
+
+
+def grade(test, program, library, timeout):
+    """Run a built program and count its system calls: an Outcome."""
+    begin = time.monotonic()
+    run = runner.run_traced(program, library, timeout=timeout, subject=SUBJECT)
+    seconds = time.monotonic() - begin
+    phases = run.trace.phases if run.trace else []
+    excesses = [excess for pair in zip(expected_budgets(test), phases)
+                for excess in excesses_of(*pair)]
+    reason = printable(why_failed(test, run, phases, excesses)).replace("\n", " ")
+    return Outcome(test, run, phases, excesses, reason, seconds)
+
+
+def expected_budgets(test):
+    """The budgets of all phases, those outside main included."""
+    return [Budget(BEFORE, {}, "nothing allocates before main"), *test.budgets,
+            Budget(AFTER, {}, "nothing runs at exit")]
+
+
+def excesses_of(budget, phase):
+    """An Excess for each call of a phase that came too often, in the order of the first ones."""
+    places = {}
+    for place, call in enumerate(phase.calls, 1):
+        places.setdefault(call, []).append(place)
+    found = [Excess(budget, call, len(taken), taken[budget.most.get(call, 0)])
+             for call, taken in places.items() if len(taken) > budget.most.get(call, 0)]
+    return sorted(found, key=lambda excess: excess.place)
+
+
+def why_failed(test, run, phases, excesses):
+    """One sentence on why a run fails, "" if it does not."""
+    if not run.comparable or run.reason:
+        return "; ".join([run.reason, *[excess.sentence() for excess in excesses[:1]]])
+    if run.code:
+        said = first_lines(run.stderr.splitlines(), 1)
+        return ": ".join([f"exited with status {run.code}", *said])
+    names = [phase.name for phase in phases]
+    expected = [budget.phase for budget in expected_budgets(test)]
+    if names != expected:
+        return f"went through the phases {', '.join(names)}; suite.json has {', '.join(expected)}"
+    return excesses[0].sentence() if excesses else ""
+
+
+def explain(outcome, again):
+    """The whole explanation of one failed program as text; `again` is the command to rerun it."""
+    lines = [f"{outcome.test.name}: {outcome.reason}"]
+    for excess in outcome.excesses:
+        if excess.sentence() != outcome.reason:
+            lines.append("  " + excess.sentence())
+        lines.append(f"  the budget: {counted(excess.budget.most)}; {excess.budget.why}")
+    said = first_lines(outcome.run.stderr.splitlines(), MOST_STDERR)
+    if said:
+        lines += ["It said on stderr:", indented(said)]
+    return "\n".join([*lines, "Run it again:", f"  {again}"]) + "\n"
+
+
+def counted(calls):
+    """`madvise 3, mmap 4`, `none`."""
+    return ", ".join(f"{call} {count}" for call, count in sorted(calls.items()) if count) or "none"
+
+
+def detail(outcome):
+    """-v: what each phase did, and may do."""
+    budgets = {budget.phase: budget for budget in expected_budgets(outcome.test)}
+    return "\n".join(f"{phase.name}: {counted(Counter(phase.calls))} "
+                     f"(allowed: {counted(budgets[phase.name].most)})"
+                     for phase in outcome.phases if phase.name in budgets)
+
+
+def listing(tests):
+    """--list: the phases of each program, and what they may do."""
+    return "\n".join(f"{test.name}  {budget.phase}: {counted(budget.most)}"
+                     for test in tests for budget in test.budgets)
+
+
+def total_line(outcomes):
+    """The last line of a run."""
+    kept = sum(outcome.passed for outcome in outcomes)
+    return f"{kept} of {len(outcomes)} programs kept their budgets of system calls"
+
+
+def write_json(path, outcomes, seconds):
+    """Write results as JSON: "passed", "failed", "seconds", and in "tests" for each program "name",
+    "passed", "reason", "seconds" and "phases", each with "phase", "calls" and "most" by name."""
+    from .export import write_text      # late: few ask for it
+    passed = sum(outcome.passed for outcome in outcomes)
+    document = {"passed": passed, "failed": len(outcomes) - passed, "seconds": round(seconds, 3),
+                "tests": [record(outcome) for outcome in outcomes]}
+    write_text(path, json.dumps(document, indent=2) + "\n")
+
+
+def record(outcome):
+    """One member of `tests` in the JSON document."""
+    phases = [{"phase": phase.name, "calls": Counter(phase.calls), "most": budget.most}
+              for budget, phase in zip(expected_budgets(outcome.test), outcome.phases)]
+    return {"name": outcome.test.name, "passed": outcome.passed, "reason": outcome.reason,
+            "seconds": round(outcome.seconds, 4), "phases": phases}
+
+
+def times(count):
+    """`once`, `3 times`."""
+    return "once" if count == 1 else f"{count} times"

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* The same large blocks are taken and freed a thousand times: one in a span, one in a mapping. */
+
+#include "budget.h"
+
+#define SPAN	(3 * MIB)
+#define MAPPING	(12 * MIB)
+#define ROUNDS	1000
+
+PHASE(steady)
+
+static void round_trip(void)
+{
+	char *span = checked_malloc(SPAN);
+	char *mapping = checked_malloc(MAPPING);
+
+	free(span);
+	free(mapping);
+}
+
+int main(void)
+{
+	round_trip();
+	phase_steady();
+	for (size_t n = 0; n < ROUNDS; n++)
+		round_trip();
+	return 0;
+}
