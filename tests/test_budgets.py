@@ -15,9 +15,9 @@ from trial import ROOT, TESTS, run
 
 SUITE = TESTS / "osmalloc"
 PROGRAMS = [test.name for test in budgets.load(SUITE)]
-# Where the kernel puts mappings is its own business. By so much measured numbers may differ on
-# another one: a leaf of the page map, a chunk mapped twice and trimmed (suite.json).
-LAYOUT = 4
+# Where the kernel puts mappings is its own business. By so much, or a tenth, measured numbers may
+# differ on another one: a leaf of the page map, three mappings made twice and trimmed (suite.json).
+LAYOUT = {"mmap": 4, "munmap": 10, "mremap": 4, "madvise": 4}
 
 # What a program can be caught at: what its steady phase does, and what is said about it.
 CAUGHT = {
@@ -191,8 +191,9 @@ def test_documented_numbers_are_the_measured_ones(measured):
     found = numbers(measured)
     for program, phase, said, _, _ in documented():
         made = found[program.strip("`"), phase]
-        for call in {*calls(said), *made}:
-            assert abs(calls(said).get(call, 0) - made.get(call, 0)) <= LAYOUT, \
+        for call, few in LAYOUT.items():
+            before = calls(said).get(call, 0)
+            assert abs(before - made.get(call, 0)) <= max(few, before // 10), \
                 f"{program} {phase}: documented {said}, measured {budgets.counted(made)}"
 
 
@@ -238,6 +239,14 @@ def test_wrong_library(tmp_path, extra, reason):
     done = run("--suite", programs, "--library", place)
     assert done.returncode == 1
     assert f"\nown: {reason}" in done.stdout
+
+
+@pytest.mark.parametrize("when, phase", [("constructor", "before main"),
+                                         ("destructor", "after main")])
+def test_calls_outside_main(when, phase, tmp_path, library):
+    text = CAUGHT_PROGRAM % "" + f'__attribute__(({when})) void w(void) {{ write(2, "", 0); }}\n'
+    place = write_suite(tmp_path / "suite", {"own": (text, CAUGHT_BUDGETS)})
+    assert f"\nown: phase {phase}: write came once, allowed are " in run("--suite", place).stdout
 
 
 def test_endless_calls_are_counted_as_far_as_the_trace_goes(tmp_path, library):
