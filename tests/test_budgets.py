@@ -298,6 +298,12 @@ def test_damaged_suite(entries, tmp_path):
     refused(run("--suite", write_suite(tmp_path / "suite", {"own": ("", entries)})), "suite.json")
 
 
+def test_a_program_that_is_missing(tmp_path):
+    place = write_suite(tmp_path / "suite", {"own": ("", CAUGHT_BUDGETS)})
+    (place / "own.c").unlink()
+    refused(run("--suite", place), "there is no ", "own.c")
+
+
 def test_budgets_are_no_course_tests(library):
     """Neither the grader nor the tests of the course take them, and these know nothing of them."""
     with pytest.raises(build.HarnessError, match="holds budgets of system calls"):

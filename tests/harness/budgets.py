@@ -152,6 +152,9 @@ def load(root):
                                  "correct it or restore it from version control") from error
     if not tests:
         raise build.HarnessError(f"{path} names no program; restore it from version control")
+    missing = [test.c_file for test in tests if not test.c_file.is_file()]
+    if missing:
+        raise build.HarnessError(f"there is no {missing[0]}; restore it, or take it from {path}")
     return tests
 
 
