@@ -201,11 +201,12 @@ static void read_mail(struct heap *heap)
 	while (slab) {
 		struct slab *next = slab->mail;
 
-		__atomic_store_n(&slab->mailed, false, __ATOMIC_RELAXED);
 		if (slab->full) {
 			slab_take_back(slab);
 			list_add(heap, slab);
 		}
+		/* Not earlier: somebody else might mail it and close it while it is aside. */
+		__atomic_store_n(&slab->mailed, false, __ATOMIC_RELEASE);
 		slab_collect(slab);
 		if (slab->countdown == 0)
 			retire(heap, slab);

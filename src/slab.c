@@ -289,7 +289,7 @@ enum remote_news slab_push_remote(struct slab *slab, void *ptr)
 		last = is_last(slab, after);
 		/* While the slot is live, so is the slab; from then on mailed keeps it (heap.c). */
 		if (!mine && (before & REMOTE_FIRST || last))
-			mine = !__atomic_exchange_n(&slab->mailed, true, __ATOMIC_RELAXED);
+			mine = !__atomic_exchange_n(&slab->mailed, true, __ATOMIC_ACQUIRE);
 	} while (!__atomic_compare_exchange_n(&slab->remote, &before, after, true,
 					      __ATOMIC_RELEASE, __ATOMIC_ACQUIRE));
 	if (mine)
@@ -299,8 +299,14 @@ enum remote_news slab_push_remote(struct slab *slab, void *ptr)
 
 bool slab_is_left(const struct slab *slab)
 {
+	uint32_t aside = __atomic_load_n(&slab->aside, __ATOMIC_ACQUIRE);
 	/* Pairs with the release of whoever gave the last slot back. */
-	return is_last(slab, __atomic_load_n(&slab->remote, __ATOMIC_ACQUIRE)) && slab->full;
+	uint64_t remote = __atomic_load_n(&slab->remote, __ATOMIC_ACQUIRE);
+
+	/* Had the owner had it meanwhile, remote could be of that time, and out of date. */
+	return aside & 1 && remote & REMOTE_LAST &&
+	       slab_waiting(slab, remote) == slab->capacity &&
+	       __atomic_load_n(&slab->aside, __ATOMIC_RELAXED) == aside;
 }
 
 void slab_await_last(struct slab *slab)
@@ -317,18 +323,30 @@ void slab_await_last(struct slab *slab)
 						      __ATOMIC_RELEASE, __ATOMIC_RELAXED));
 }
 
+static void turn_aside(struct slab *slab)
+{
+	__atomic_store_n(&slab->aside, slab->aside + 1, __ATOMIC_RELEASE);
+}
+
+/* What remote holds from when the slab is put aside until somebody gives a slot back. */
+static uint64_t remote_aside(const struct slab *slab)
+{
+	return REMOTE_FIRST | REMOTE_LAST | slab->aside;
+}
+
 bool slab_set_aside(struct slab *slab)
 {
-	uint64_t aside = REMOTE_FIRST | REMOTE_LAST | ++slab->aside;
 	uint64_t none = 0;
 
+	turn_aside(slab);
 	slab->kept = false;
 	slab->full = true;
 	slab->countdown = 1;
 	__atomic_store_n(&slab->due, slab->capacity, __ATOMIC_RELAXED);
-	if (__atomic_compare_exchange_n(&slab->remote, &none, aside, false,
+	if (__atomic_compare_exchange_n(&slab->remote, &none, remote_aside(slab), false,
 					__ATOMIC_RELEASE, __ATOMIC_RELAXED))
 		return true;
+	turn_aside(slab);
 	slab->full = false;
 	slab->countdown = slab->capacity;
 	return false;
@@ -336,11 +354,12 @@ bool slab_set_aside(struct slab *slab)
 
 void slab_take_back(struct slab *slab)
 {
-	uint64_t aside = REMOTE_FIRST | REMOTE_LAST | slab->aside;
+	uint64_t aside = remote_aside(slab);
 
 	/* Should others have been faster, their slots are collected like any. */
 	__atomic_compare_exchange_n(&slab->remote, &aside, 0, false, __ATOMIC_RELAXED,
 				    __ATOMIC_RELAXED);
+	turn_aside(slab);
 	slab->full = false;
 	slab->countdown = slab->capacity;
 }

@@ -72,7 +72,7 @@ struct __attribute__((aligned(64))) slab {
 	uint64_t remote __attribute__((aligned(64)));	/* the same of what they gave back */
 	struct slab *mail;	/* the next one in the owner's mailbox */
 	uint32_t due;		/* with REMOTE_LAST: slots in remote when none is live */
-	uint32_t aside;		/* how often the slab has been put aside */
+	uint32_t aside;		/* odd while the slab is aside; only grows */
 	bool mailed;		/* is in the mailbox */
 
 	bool used_before;	/* a large block: as allocated, it may hold something */
