@@ -5,7 +5,7 @@ PYTHON = $$(checker/python.sh || echo python3)
 SECONDS ?= 60
 STRESS ?= 20
 
-.PHONY: build help deps demo check lint test tests stress fuzz preload-check mutants bench bench-family marks growth clean
+.PHONY: build help deps demo check lint test tests stress fuzz model preload-check mutants bench bench-family marks growth clean
 
 build: ## build the libraries in src/ (the default)
 	$(MAKE) -C src
@@ -37,6 +37,9 @@ stress: deps ## threads, fork, refused memory, 20 times as long: STRESS=100 for 
 fuzz: deps ## random calls of both allocators, half of them by the model: SECONDS=3600
 	@"$(PYTHON)" tests/fuzz.py --seconds $$(($(SECONDS) / 2))
 	@"$(PYTHON)" tests/fuzzing/run.py --seconds $$(($(SECONDS) / 2))
+
+model: deps ## osmalloc's remote frees, thread exit, adoption and fork in every order, by spin
+	@MODEL=large "$(PYTHON)" -m pytest -q tests/test_remote_model.py
 
 preload-check: deps build ## bash, python3, gcc, node, redis and others on libosmalloc
 	@"$(PYTHON)" tests/preload.py

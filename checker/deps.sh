@@ -25,6 +25,7 @@ missing() {
     has parallel || echo parallel               # a class on several machines, and its test
     has ltrace || echo ltrace                   # the traced suite: every call and system call
     has valgrind || echo valgrind               # memory checks; also its client-request headers
+    has spin || echo spin                       # searches the model of osmalloc's remote frees
     # Runs checkpatch.pl; a minimal system has a perl without the standard modules.
     perl -MTerm::ANSIColor -e 1 2>/dev/null || echo perl
     has shellcheck || echo shellcheck           # lint of the scripts

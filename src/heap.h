@@ -18,6 +18,13 @@
  *  2. A slab is in its class's list exactly when it is not full.
  *  3. At most one slab of a class is kept.
  *  4. The mailbox holds mailed slabs of this heap.
+ *
+ * And while threads are at work, which tests/model/remote.pml checks:
+ *
+ *  5. One thread at a time uses a heap: its own, or who took it out of the list of those
+ *     without a thread to tidy it; and one thread at a time has the lock.
+ *  6. In a heap that was tidied for long and is without a thread since, a slab without a live
+ *     slot is in the mailbox, but see docs/osmalloc.md, "What is missing".
  */
 
 #ifndef HEAP_H

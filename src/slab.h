@@ -24,6 +24,13 @@
  *     wait on remote still count as live; of a full one it is 1.
  *  4. Of a full slab all slots are carved and none is free to the owner; REMOTE_FIRST is in
  *     remote, or mailed is set. REMOTE_FIRST is in remote of no other slab.
+ *
+ * And while threads are at work, which tests/model/remote.pml checks:
+ *
+ *  5. A slab that is given back has no live slot, is in no list or mailbox, and no thread
+ *     is going to use it: mailed is not set, or who took it out of the mailbox gives it back.
+ *  6. A carved slot is live, free to the owner, or in remote, and only one of these. A slab
+ *     without a live slot is given back as soon as its owner reads its mail and tidies.
  */
 
 #ifndef SLAB_H

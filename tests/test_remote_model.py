@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Remote frees, mail, the end of threads, adoption and fork, in every order (model/remote.pml).
+
+spin turns the model into a C program, pan, that visits all its states: none breaks an invariant,
+and of each mistake that the model can make one does. MODEL=large in the environment searches
+longer runs of more threads, slabs and slots as well (make model).
+"""
+
+import functools
+import os
+import re
+import shutil
+import subprocess
+from collections import namedtuple
+
+import pytest
+
+from conftest import ROOT
+
+MODEL = ROOT / "tests/model/remote.pml"
+LARGE = os.environ.get("MODEL") == "large"
+# -O2 takes ten seconds, which a short search does not bring in again. MEMLIM: MiB.
+COMPILE = ["gcc", "-O2" if LARGE else "-O0", "-w", "-DSAFETY", "-DNOREDUCE", "-DCOLLAPSE",
+           "-DMEMLIM=3000"]
+
+# Definitions, how many states there are at least, and whether every line of thread() is reached.
+Size = namedtuple("Size", "definitions states reached")
+SIZES = {
+    "owner": Size("STEPS=5 OTHERS=1", 1800000, True),
+    "linked": Size("STEPS=2 OTHERS=2 LINKED=1", 630000, False),
+}
+if LARGE:
+    SIZES.update({
+        "longer": Size("STEPS=5 OTHERS=4", 32000000, True),
+        "longer, linked": Size("STEPS=5 OTHERS=4 LINKED=1", 34000000, True),
+        "three slots": Size("SLOTS=3 STEPS=4 OTHERS=3 LINKED=1", 1000000, False),
+        "three threads": Size("THREADS=3 STEPS=2 OTHERS=1", 11000000, False),
+        "two slabs": Size("SLABS=2 STEPS=2 OTHERS=2", 5600000, False),
+    })
+
+# Where a mistake shows that does not in the shortest runs.
+SHOWS = {
+    "ASIDE_UNTIMED": SIZES["owner"].definitions,
+    "LEFT_UNTIMED": "STEPS=3 OTHERS=3",
+    "MAIL_READ_LATE": "SLABS=2 STEPS=2 OTHERS=2",
+}
+MISTAKES = dict(re.findall(r"^#define ([A-Z_]+)\t+(\d+)\t/\* [a-z_, ]+[0-9]*[^:]*: ",
+                           MODEL.read_text(), re.M))
+MISTAKES["TOLD_ALWAYS"] = re.search(r"TOLD_ALWAYS\t+(\d+)", MODEL.read_text()).group(1)
+
+
+@pytest.fixture(scope="module")
+def search(tmp_path_factory):
+    """A function: definitions, number of a mistake or 0 -> what pan says."""
+    if not shutil.which("spin"):
+        pytest.skip("spin is missing: apt-get install spin")
+
+    @functools.lru_cache(maxsize=None)
+    def made(definitions):
+        place = tmp_path_factory.mktemp("model")
+        subprocess.run(["spin", "-a", *("-D" + word for word in definitions.split()), MODEL],
+                       cwd=place, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([*COMPILE, "pan.c", "-o", "pan"], cwd=place, check=True)
+        return place
+
+    @functools.lru_cache(maxsize=None)
+    def run(definitions, mistake="0"):
+        # -E: in the child of a fork, other threads stop anywhere.
+        done = subprocess.run(["./pan", "-E", "-m200000"], cwd=made(definitions), check=False,
+                              env={**os.environ, "WRONG": mistake}, capture_output=True,
+                              text=True, timeout=900)
+        return done.stdout
+    return run
+
+
+def unreached(said):
+    """The lines of the model that no state of thread() is on, but for those of mistakes."""
+    listed = said.split("unreached in proctype thread")[1].split("unreached in init")[0]
+    source = MODEL.read_text().splitlines()
+    lines = {int(number) for number in re.findall(r"remote\.pml:(\d+),", listed)}
+    return [f"{line}: {source[line - 1].strip()}" for line in sorted(lines)
+            if "/* wrong */" not in source[line - 1]]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_no_order_breaks_an_invariant(search, size, capsys):
+    said = search(SIZES[size].definitions)
+    assert "assertion violated" not in said, re.search("pan:1: .*", said).group()
+    assert "errors: 0" in said and "Search not completed" not in said, said
+    states = int(re.search(r"(\d+) states, stored", said).group(1))
+    if LARGE:
+        with capsys.disabled():
+            print(f"\n{size} ({SIZES[size].definitions}): {states} states")
+    assert states >= SIZES[size].states
+
+
+@pytest.mark.parametrize("size", [size for size in SIZES if SIZES[size].reached])
+def test_every_line_is_reached(search, size):
+    assert unreached(search(SIZES[size].definitions)) == []
+
+
+def test_a_line_that_is_not_reached_is_seen(search):
+    assert unreached(search(SIZES["linked"].definitions))
+
+
+def test_mistakes_are_numbered():
+    assert [int(number) for number in MISTAKES.values()] == list(range(1, 20))
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_found(search, mistake):
+    said = search(SHOWS.get(mistake, SIZES["linked"].definitions), MISTAKES[mistake])
+    assert "assertion violated" in said
+
+
+def test_invariants_have_the_numbers_of_the_headers():
+    numbers = set(re.findall(r"/\* ((?:slab|heap) \d) \*/", MODEL.read_text()))
+    assert numbers == {"slab 2", "slab 4", "slab 5", "slab 6",
+                       "heap 2", "heap 4", "heap 5", "heap 6"}
+    for header in ("slab", "heap"):
+        text = (ROOT / f"src/{header}.h").read_text()
+        promised = re.findall(r"^ \*  (\d)\. ", text.split("remote.pml")[1].split("*/")[0], re.M)
+        assert promised and {f"{header} {number}" for number in promised} <= numbers
