@@ -116,7 +116,8 @@ static void check_listed(struct audit *audit, const struct slab *slab)
 	      "slab 2: a slot given back twice", slab);
 	holds(audit, slab->countdown == slab->carved - free + slab->kept, "slab 3: countdown",
 	      slab);
-	holds(audit, !(others & REMOTE_FIRST), "slab 4: listed, and said to be full", slab);
+	holds(audit, !(others & REMOTE_FIRST) && !(slab->aside & 1),
+	      "slab 4: listed, and said to be full", slab);
 }
 
 /* What is known of a full slab, from its descriptor alone: it is in no list. */
@@ -128,7 +129,8 @@ static void check_full(const struct slab *slab, void *arg)
 
 	if (!slab->owner || slab->owner != audit->heap || !slab->full)
 		return;
-	holds(audit, slab->carved == slab->capacity && !slab->vacant && !slab->kept,
+	holds(audit, slab->carved == slab->capacity && !slab->vacant && !slab->kept &&
+	      slab->aside & 1,
 	      "slab 4: full, not all live", slab);
 	holds(audit, slab->countdown == 1, "slab 3: countdown of a full slab", slab);
 	remote = remote_of(slab);

@@ -23,7 +23,7 @@
  *  3. Of a listed slab, countdown = live slots + (kept ? 1 : 0), where those that
  *     wait on remote still count as live; of a full one it is 1.
  *  4. Of a full slab all slots are carved and none is free to the owner; REMOTE_FIRST is in
- *     remote, or mailed is set. REMOTE_FIRST is in remote of no other slab.
+ *     remote, or mailed is set; aside is odd. Neither REMOTE_FIRST nor that is so of another.
  *
  * And while threads are at work, which tests/model/remote.pml checks:
  *

@@ -134,6 +134,12 @@ static struct fault in_full_slabs(int number)
 	case 4:
 		full->vacant = 1;
 		return (struct fault){ "full, with a free slot", "slab 4" };
+	case 5:
+		some->aside++;
+		return (struct fault){ "listed, and counted as aside", "slab 4" };
+	case 6:
+		full->aside++;
+		return (struct fault){ "full, and not counted as aside", "slab 4" };
 	default:
 		return (struct fault){ NULL, NULL };
 	}

@@ -60,7 +60,7 @@
 #define LOCK_FORGOTTEN		16	/* central_take: does not wait */
 #define FORK_UNLOCKED		17	/* fork: does not wait for the lock */
 #define FORK_ADOPTS		18	/* fork: heaps of threads that are no more become idle */
-#define TOLD_ALWAYS		19	/* heap 6 without its exception: not a mistake, but not so */
+#define TOLD_ALWAYS		19	/* heap 6: without its exception; not a mistake, but not so */
 
 #define WRONG(mistake)	(wrong == mistake)
 
