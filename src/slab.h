@@ -13,8 +13,8 @@
  * which are free, and nothing is written into them.
  *
  * Who owns what: a slab belongs to one heap (heap.h), whose thread alone takes
- * slots and reads or writes all fields but remote, mailed and mail. Any other
- * thread gives a slot back by pushing it on remote.
+ * slots and writes all fields but remote, mailed and mail. Any other thread gives
+ * a slot back by pushing it on remote.
  *
  * Invariants:
  *

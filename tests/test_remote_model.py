@@ -70,7 +70,7 @@ def search(tmp_path_factory):
         done = subprocess.run(["./pan", "-E", "-m200000"], cwd=made(definitions), check=False,
                               env={**os.environ, "WRONG": mistake}, capture_output=True,
                               text=True, timeout=900)
-        return done.stdout, f"step by step: cd {made(definitions)} && WRONG={mistake} ./pan -r"
+        return done.stdout, f"step by step: cd {made(definitions)} && ./pan -r remote.pml.trail"
     return run
 
 
