@@ -8,8 +8,9 @@
  * Other threads free into a slab (slab.h). When that slab was full, and so in no
  * list, they put it into the heap's mailbox, which the heap empties when it runs
  * out of slots. Should its thread sleep for long, they give slabs without a live
- * slot back themselves. Into the mailbox of a heap without a thread goes every slab
- * that has no live slot any more; whoever needs memory, or sees many, gives them back.
+ * slot back themselves. Heaps without a thread are left as they are, if they are few, or
+ * tidied: then every slab that has no live slot any more goes into the mailbox, and
+ * whoever needs memory, or sees many, gives them back.
  *
  * Invariants:
  *

@@ -192,8 +192,6 @@ void slab_collect(struct slab *slab)
 	if (!__atomic_load_n(&slab->remote, __ATOMIC_RELAXED))
 		return;
 	given = __atomic_exchange_n(&slab->remote, 0, __ATOMIC_ACQUIRE);
-	if (given & REMOTE_FIRST)
-		return;
 	if (slab_is_linked(slab)) {
 		collect_linked(slab, given);
 		return;
