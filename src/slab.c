@@ -16,7 +16,8 @@
 #define SLAB_MOST	(1024UL * 1024)
 
 #define DENSE_MOST	PAGE		/* bytes of slots of which a slab has no untouched page */
-#define CARVE_BYTES	4096		/* are carved at a time, or one slot */
+#define CARVE_BYTES	PAGE		/* are carved at a time, or one slot */
+#define CARVE_AGAIN	(4 * PAGE)	/* the same where there are pages already */
 #define DESCRIPTORS	64		/* are made at a time */
 
 struct slab slab_gone;
@@ -220,7 +221,8 @@ static struct slot *carve_linked(const struct slab *slab, uint32_t count)
 /* Carves off some slots that were never used. None is free. */
 static void carve(struct slab *slab)
 {
-	uint32_t count = slab->size < CARVE_BYTES ? CARVE_BYTES / (uint32_t)slab->size : 1;
+	size_t bytes = slab->used_before ? CARVE_AGAIN : CARVE_BYTES;
+	uint32_t count = slab->size < bytes ? (uint32_t)(bytes / slab->size) : 1;
 	uint32_t carved = slab->carved;
 	struct slot *first = NULL;
 

@@ -82,7 +82,7 @@ struct __attribute__((aligned(64))) slab {
 	uint32_t aside;		/* odd while the slab is aside; only grows */
 	bool mailed;		/* is in the mailbox */
 
-	bool used_before;	/* a large block: as allocated, it may hold something */
+	bool used_before;	/* as allocated, the span may have held something */
 	uint32_t units;		/* of the span */
 	struct chunk *chunk;	/* of the span; NULL: a large block with a mapping of its own */
 	uint64_t resting;	/* hardened: like vacant, but not before vacant is used up */
