@@ -171,17 +171,24 @@ static void *map(size_t length, size_t alignment)
 	return start;
 }
 
+/* The same, and a guard behind it. Where that is refused, the block has none, but is one. */
+static void *map_guarded(size_t length, size_t alignment)
+{
+	char *start = map(length + GUARD, alignment);
+
+	if (GUARD && start)
+		os_guard(start + length, GUARD);
+	return start;
+}
+
 static struct slab *alloc_fresh(size_t length, size_t alignment)
 {
-	void *start = map(length + GUARD, alignment);
+	void *start = map_guarded(length, alignment);
 	struct span span = { .clean = true };
 	struct slab *slab;
 
 	if (!start)
 		return NULL;
-	/* Where it is refused, the block has no guard, but is one. */
-	if (GUARD)
-		os_guard((char *)start + length, GUARD);
 	span.start = (uintptr_t)start;
 	slab = pagemap_reserve(span.start, entered(length)) ? slab_single(span, length) : NULL;
 	if (!slab)
@@ -218,34 +225,48 @@ static bool resize_here(struct slab *slab, size_t length)
 	return true;
 }
 
-/* To another address: the pages move, nothing is copied. */
+/* To another address: the pages move, nothing is copied. A guard stays behind, and goes. */
 static bool resize_elsewhere(struct slab *slab, size_t length)
 {
-	void *onto = map(length, UNIT);
+	char *onto = map_guarded(length, UNIT);
 
 	if (!onto)
 		return false;
 	if (!pagemap_reserve((uintptr_t)onto, entered(length)) ||
 	    !os_move((void *)slab->start, slab->size, onto, length)) {
-		os_unmap(onto, length);
+		os_unmap(onto, length + GUARD);
 		return false;
 	}
+	if (GUARD)
+		os_unmap((void *)(slab->start + slab->size), GUARD);
 	pagemap_set(slab->start, entered(slab->size), &slab_gone);
 	slab->start = (uintptr_t)onto;
 	return true;
 }
 
 /* What has grown once is given room to grow on. */
+static bool resize_roomy(struct slab *slab, size_t *length)
+{
+	size_t roomy = round_up(*length + *length / 2, UNIT);
+
+	if (*length > slab->size &&
+	    (resize_here(slab, roomy) || resize_elsewhere(slab, roomy))) {
+		*length = roomy;
+		return true;
+	}
+	return resize_here(slab, *length) || resize_elsewhere(slab, *length);
+}
+
+/* The guard stays next to what was asked for. */
+static bool resize_guarded(struct slab *slab, size_t length)
+{
+	return length > slab->size && resize_elsewhere(slab, length);
+}
+
 static bool resize_mapping(struct slab *slab, size_t length)
 {
-	size_t roomy = round_up(length + length / 2, UNIT);
-
-	if (length < GROWN_LEAST)
-		return false;
-	if (length > slab->size &&
-	    (resize_here(slab, roomy) || resize_elsewhere(slab, roomy)))
-		length = roomy;
-	else if (!resize_here(slab, length) && !resize_elsewhere(slab, length))
+	if (length < GROWN_LEAST ||
+	    !(HARDENED ? resize_guarded(slab, length) : resize_roomy(slab, &length)))
 		return false;
 	slab->size = length;
 	pagemap_set(slab->start, entered(length), slab);
@@ -316,7 +337,7 @@ void *large_resize(struct slab *slab, size_t size)
 	void *block = NULL;
 	int error = errno;
 
-	if (HARDENED || slab->owner || size > LARGE_MOST || size <= UNIT)
+	if (slab->owner || size > LARGE_MOST || size <= UNIT)
 		return NULL;
 	central_take();
 	if (is_mapped(slab) ? resize_mapping(slab, length) : resize_span(slab, length)) {

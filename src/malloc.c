@@ -79,6 +79,12 @@ static inline void *take_slot(size_t size)
 	return audit_after(heap_alloc_slow(heap, size));
 }
 
+/* Bytes that a block of size has to have. */
+static inline size_t whole(size_t size)
+{
+	return size < LARGE_MOST ? size + CANARY : size;
+}
+
 /* A canary wants the secret, which the first heap brings. */
 static inline bool is_ready(void)
 {
@@ -101,7 +107,7 @@ static inline void *take(size_t size)
 {
 	if (!is_ready())
 		return NULL;
-	return hand_out(take_slot(HARDENED && size < LARGE_MOST ? size + CANARY : size));
+	return hand_out(take_slot(whole(size)));
 }
 
 static __attribute__((noinline)) void give_slow(struct slab *slab, void *ptr)
@@ -184,9 +190,9 @@ OSMALLOC_API void *realloc(void *ptr, size_t size)
 	before = usable(slab);
 	if (fits_well(slab, size))
 		return ptr;
-	moved = audit_after(large_resize(slab, size));
+	moved = audit_after(large_resize(slab, whole(size)));
 	if (moved)
-		return moved;
+		return hand_out(moved);
 	moved = size > before && size > SLOT_MOST && !HARDENED ? large_alloc_roomy(size) :
 								 take(size);
 	if (moved) {
@@ -216,16 +222,16 @@ OSMALLOC_API void *reallocarray(void *ptr, size_t nmemb, size_t size)
 /* Wants a power of two. Slots whose size is a multiple of it are aligned, see sizeclass.h. */
 static void *take_aligned(size_t alignment, size_t size)
 {
-	size_t whole = size < LARGE_MOST ? size + CANARY : size;
-	size_t rounded = (whole + alignment - 1) & ~(alignment - 1);
+	size_t bytes = whole(size);
+	size_t rounded = (bytes + alignment - 1) & ~(alignment - 1);
 
 	if (alignment <= GRAIN)
 		return take(size);
-	if (alignment <= UNIT && whole <= SLOT_MOST && rounded <= SLOT_MOST)
+	if (alignment <= UNIT && bytes <= SLOT_MOST && rounded <= SLOT_MOST)
 		return hand_out(take_slot(rounded ? rounded : alignment));
 	if (!is_ready())
 		return NULL;
-	return hand_out(audit_after(large_alloc(whole, alignment)));
+	return hand_out(audit_after(large_alloc(bytes, alignment)));
 }
 
 OSMALLOC_API void *aligned_alloc(size_t alignment, size_t size)

@@ -58,15 +58,17 @@ def test_noticed(hardened, program, name, function, mistake, size):
 
 @pytest.mark.parametrize("size", LARGE)
 @pytest.mark.parametrize("name", ["far-past-the-end", "write-after-free", "read-after-free",
-                                  "double-free-of-overwritten"])
+                                  "double-free-of-overwritten", "far-past-the-grown-end",
+                                  "left-behind"])
 def test_no_memory_there(hardened, program, name, size):
     """Large blocks: behind one, and where one was, is nothing that could be touched."""
     assert run(hardened, program, name, size).returncode == -signal.SIGSEGV
 
 
 @pytest.mark.parametrize("size", LARGE)
-def test_past_the_end_of_a_large_block(hardened, program, size):
-    done = run(hardened, program, "past-the-end-by-one", size)
+@pytest.mark.parametrize("name", ["past-the-end-by-one", "past-the-grown-end-by-one"])
+def test_past_the_end_of_a_large_block(hardened, program, name, size):
+    done = run(hardened, program, name, size)
     assert "free(): write past the end" in done.stderr and done.returncode == -signal.SIGABRT
 
 

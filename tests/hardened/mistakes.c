@@ -90,6 +90,34 @@ static int double_free_of_overwritten(size_t size)
 	return 0;
 }
 
+/* The same with a block that has come to thrice its size. */
+static void grow(void)
+{
+	block = realloc(block, 3 * usable);
+	usable = malloc_usable_size(block);
+}
+
+static int past_the_grown_end_by_one(size_t size)
+{
+	grow();
+	return past_the_end_by_one(size);
+}
+
+static int far_past_the_grown_end(size_t size)
+{
+	grow();
+	return far_past_the_end(size);
+}
+
+static int left_behind(size_t size)
+{
+	unsigned char *before = block;
+
+	(void)size;
+	grow();
+	return before[0];
+}
+
 /* A freed slot is not the next one that is given. */
 static int rests(size_t size)
 {
@@ -125,6 +153,9 @@ static const struct {
 	{ "write-after-free", write_after_free },
 	{ "read-after-free", read_after_free },
 	{ "double-free-of-overwritten", double_free_of_overwritten },
+	{ "past-the-grown-end-by-one", past_the_grown_end_by_one },
+	{ "far-past-the-grown-end", far_past_the_grown_end },
+	{ "left-behind", left_behind },
 	{ "rests", rests },
 	{ "order", order },
 };
