@@ -334,12 +334,24 @@ def test_dumb_terminal():
 
 # ---- interrupts -----------------------------------------------------------------------------
 
+def told(path):
+    """What the kernel tells in a file of /proc, "" when the process is gone."""
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
+
+
 def descendants(pid):
     """All processes below one."""
     children = Path(f"/proc/{pid}/task")
-    found = [int(child) for task in children.glob("*/children") for child in
-             task.read_text().split()]
+    found = [int(child) for task in children.glob("*/children") for child in told(task).split()]
     return found + [below for child in found for below in descendants(child)]
+
+
+def traces(pid):
+    """Whether some program is being traced below a process: everything has been built, then."""
+    return any(told(Path(f"/proc/{below}/comm")) == "ltrace\n" for below in descendants(pid))
 
 
 def wait_until(condition, what):
@@ -370,7 +382,7 @@ def test_interrupt_kills_everything(number, status, said):
         env={**os.environ, "TMPDIR": str(place)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         # A shell starts what is to run in the background with SIGINT ignored, and so were we then.
         text=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
-    wait_until(lambda: len(descendants(process.pid)) >= 2, "no program was started")
+    wait_until(lambda: traces(process.pid), "no program was started")
     started = descendants(process.pid)
     process.send_signal(number)
     _, errors = process.communicate(timeout=60)
