@@ -5,7 +5,8 @@
  * slabs are: each the only slot of a slab without an owner, in a span while it
  * fits into one, else in a mapping of its own. Either grows where it is if there is
  * room; else a mapping moves without being copied. A few mappings that were freed are
- * kept, with their pages, for the next taker. (The hardened build maps and unmaps all.)
+ * kept, with their pages, for the next taker. (In the hardened build all are mappings, none
+ * of which is kept, and what grows moves.)
  *
  * Lengths and sizes are bytes. All functions take the lock unless it says otherwise.
  */

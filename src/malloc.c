@@ -191,8 +191,11 @@ OSMALLOC_API void *realloc(void *ptr, size_t size)
 	if (fits_well(slab, size))
 		return ptr;
 	moved = audit_after(large_resize(slab, whole(size)));
-	if (moved)
+	if (moved) {
+		/* The canary came along, and is the program's to read. */
+		memset((char *)moved + before, 0, CANARY);
 		return hand_out(moved);
+	}
 	moved = size > before && size > SLOT_MOST && !HARDENED ? large_alloc_roomy(size) :
 								 take(size);
 	if (moved) {

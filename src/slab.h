@@ -108,7 +108,7 @@ extern struct slab slab_gone;
 
 static inline uintptr_t slot_mark(const struct slot *slot)
 {
-	return (uintptr_t)slot ^ (uintptr_t)slot->next ^ central_secret;
+	return ((uintptr_t)slot ^ central_secret) - (uintptr_t)slot->next;
 }
 
 static inline bool slot_is_marked(const struct slot *slot)

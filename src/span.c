@@ -28,12 +28,13 @@ static size_t dirty_low;
 static size_t dirty_next = DIRTY_LEAST;
 
 /*
- * A turn: as much has been given back as there is. The fewest dirty units of a turn
- * were not needed in it. Units that were purged and then taken again had better be
+ * A turn: half as much again has been given back as is in use. The fewest dirty units
+ * of a turn were not needed in it. Units that were purged and then taken again had better be
  * kept the next time; both counts are forgotten by halves, every TURNS_KEPT turns.
  */
 #define TURNS_KEPT	32
 #define REGRET_SHARE	8	/* of what is in use, may be kept because of that in any case */
+#define REGRET_MOST	(64UL * 1024 * 1024 / UNIT)	/* and so much for another peak */
 
 static struct {
 	size_t given;		/* in this turn */
@@ -288,17 +289,28 @@ size_t span_purge(size_t keep)
 }
 
 /*
- * What was regretted is kept as far as it gets the program back to what it used lately,
- * and a share more: so much is in pieces that are too small for what is asked for.
+ * Dirty units that are kept since those before them were regretted: as far as they get the
+ * program back to what it used lately, if that is not too far, and a share more, as so much
+ * is in pieces that are too small for what is asked for.
  */
-static size_t dirty_limit(void)
+static size_t worth_keeping(void)
 {
 	size_t used = span_totals.used;
 	size_t high = history.high > history.high_before ? history.high : history.high_before;
 	size_t below = high > used ? high - used : 0;
 
-	return DIRTY_LEAST + used / DIRTY_SHARE +
-	       least(history.regretted, below + used / REGRET_SHARE);
+	return least(history.regretted, least(below, REGRET_MOST) + used / REGRET_SHARE);
+}
+
+static size_t dirty_limit(void)
+{
+	return DIRTY_LEAST + span_totals.used / DIRTY_SHARE + worth_keeping();
+}
+
+/* Gives back what was not needed, if it is more than may lie about; low: the fewest there were. */
+static void purge_stale(size_t low)
+{
+	history.purged += span_purge(span_totals.dirty - low + worth_keeping());
 }
 
 /*
@@ -311,7 +323,7 @@ static bool dirty_look(void)
 	bool stale = dirty_low > limit;
 
 	if (stale)
-		history.purged += span_purge(span_totals.dirty - dirty_low);
+		purge_stale(dirty_low);
 	dirty_low = span_totals.dirty;
 	dirty_next = limit > dirty_low + limit / 4 ? limit : dirty_low + limit / 4;
 	return stale;
@@ -323,7 +335,7 @@ static bool turn_ends(void)
 
 	if (stale) {
 		history.regretted /= 2;
-		history.purged += span_purge(span_totals.dirty - history.dirty_low);
+		purge_stale(history.dirty_low);
 	}
 	if (++history.turns % TURNS_KEPT == 0) {
 		history.purged /= 2;
@@ -349,7 +361,7 @@ bool span_give(struct span span)
 	span_totals.used -= span.units;
 	span_totals.dirty += span.units;
 	history.given += span.units;
-	if (history.given > span_totals.used + span_totals.dirty)
+	if (history.given > span_totals.used + span_totals.used / 2 + DIRTY_LEAST)
 		return turn_ends();
 	return span_totals.dirty > dirty_next && dirty_look();
 }

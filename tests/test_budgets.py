@@ -4,6 +4,7 @@
 import argparse
 import dataclasses
 import json
+import subprocess
 import re
 import shutil
 from pathlib import Path
@@ -100,7 +101,7 @@ def write_suite(place, programs, **more):
 def measured(library, tmp_path_factory):
     """What a run of the whole suite says: program -> its member of the JSON document."""
     path = tmp_path_factory.mktemp("budgets") / "out.json"
-    done = run("--suite", SUITE, "--json", path)
+    done = run("--suite", SUITE, "--timeout", "30", "--json", path)
     assert path.exists(), done.stderr
     tests = {test["name"]: test for test in json.loads(path.read_text())["tests"]}
     return {"done": done, **tests}
@@ -146,9 +147,11 @@ def numbers(measured):
 
 
 def test_numbers_repeat_exactly(measured, tmp_path):
+    if subprocess.run(["setarch", "-R", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("personality(2) is refused here, so that addresses differ from run to run")
     path = tmp_path / "out.json"
-    again = ["server", "free-all", "realloc-grow", "aligned"]
-    run("--suite", SUITE, "--json", path, *again)
+    again = ["server", "realloc-grow"]
+    run("--suite", SUITE, "--timeout", "30", "--json", path, *again)
     for test in json.loads(path.read_text())["tests"]:
         assert test["phases"] == measured[test["name"]]["phases"]
     assert len(json.loads(path.read_text())["tests"]) == len(again)

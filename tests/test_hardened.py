@@ -77,6 +77,11 @@ def test_nothing_is_left_to_read(hardened, program, size):
     assert run(hardened, program, "read-after-free", size).returncode == 0
 
 
+@pytest.mark.parametrize("size", SLOTS + LARGE)
+def test_no_canary_is_left_in_a_block_that_has_grown(hardened, program, size):
+    assert run(hardened, program, "reads-what-it-never-wrote", size).returncode == 0
+
+
 @pytest.mark.parametrize("size", SLOTS)
 def test_freed_slots_rest(hardened, program, size):
     assert run(hardened, program, "rests", size).returncode == 0

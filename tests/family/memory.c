@@ -12,6 +12,8 @@
 #define BLOCKS		24000
 #define LARGEST		8192
 #define STAYS_MOST	(8 * MIB)	/* more than before there was anything */
+#define KEPT_MOST	(64 * MIB)	/* in case it is wanted once more */
+#define PHASE		(8 * MIB)
 #define STEADY		(48 * MIB)	/* live, while sizes drift */
 
 static unsigned char *blocks[BLOCKS];
@@ -122,10 +124,28 @@ static void let_a_thread_free_all(size_t before)
 	check_stays(before);
 }
 
+/* What was given back in vain is kept, as far as KEPT_MOST, but not for ever. */
+static void free_all_again_and_again(size_t before)
+{
+	for (int times = 0; times < 3; times++) {
+		make_all(NULL);
+		drop_all(NULL);
+	}
+	CHECK(resident() < before + KEPT_MOST + STAYS_MOST);
+	for (int times = 0; times < 100; times++) {
+		for (size_t i = 0; i < PHASE / 4000; i++)
+			block_make(i, 4000);
+		for (size_t i = 0; i < PHASE / 4000; i++)
+			free(blocks[i]);
+	}
+	CHECK(resident() < before + PHASE + STAYS_MOST);
+}
+
 int main(void)
 {
 	void (*const scenes[])(size_t before) = {
 		free_all, free_what_an_ended_thread_made, let_a_thread_free_all, drift,
+		free_all_again_and_again,
 	};
 
 	for (size_t i = 0; i < LENGTH(scenes); i++) {

@@ -81,15 +81,18 @@ def evolved(program, arguments, seconds):
     with tempfile.TemporaryDirectory() as place:
         command = ["afl-fuzz", "-V", f"{max(1, int(seconds))}", "-s", f"{arguments.seed}", "-i",
                    CORPUS, "-o", place, "-t", "20000"]
-        running = [subprocess.Popen([*command, *who, "--", program, "@@"], env=AFL_ENVIRONMENT,
-                                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-                   for who in [["-M", "0"], *(["-S", f"{n}"] for n in range(1, arguments.jobs))]]
+        said = Path(place) / "said"
+        with open(said, "w", encoding="utf-8") as file:
+            running = [subprocess.Popen([*command, *who, "--", program, "@@"], stdout=file,
+                                        stderr=subprocess.STDOUT, env=AFL_ENVIRONMENT)
+                       for who in [["-M", "0"], *(["-S", f"{n}"]
+                                                  for n in range(1, arguments.jobs))]]
         try:
-            said = [process.communicate()[0] for process in running]
+            failed = any([process.wait() for process in running])
         finally:
             for process in running:
                 process.kill()
-        if any(process.returncode for process in running):
+        if failed:
             raise build.BuildError("afl-fuzz: " + tail(said))
         found = [shutil.copy(path, OUT / f"afl-{path.parent.name}-{path.name.split(',')[0]}")
                  for path in Path(place).glob("*/[ch]*s/id:*")]
@@ -103,8 +106,9 @@ def evolved(program, arguments, seconds):
 
 
 def tail(said):
-    """The last line with words in what programs said."""
-    lines = [line for text in said for line in text.splitlines() if re.search("[a-z]", line)]
+    """The last line with words in the file of what programs said."""
+    lines = [line for line in said.read_text(errors="replace").splitlines()
+             if re.search("[a-z]", line)]
     return lines[-1] if lines else "no message"
 
 

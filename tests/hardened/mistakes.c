@@ -118,6 +118,18 @@ static int left_behind(size_t size)
 	return before[0];
 }
 
+/* What the program never wrote reads as zeroes, also where the block's end was. */
+static int reads_what_it_never_wrote(size_t size)
+{
+	int found = 0;
+
+	(void)size;
+	grow();
+	for (size_t i = 0; i < usable; i++)
+		found |= block[i];
+	return found != 0;
+}
+
 /* A freed slot is not the next one that is given. */
 static int rests(size_t size)
 {
@@ -156,6 +168,7 @@ static const struct {
 	{ "past-the-grown-end-by-one", past_the_grown_end_by_one },
 	{ "far-past-the-grown-end", far_past_the_grown_end },
 	{ "left-behind", left_behind },
+	{ "reads-what-it-never-wrote", reads_what_it_never_wrote },
 	{ "rests", rests },
 	{ "order", order },
 };
