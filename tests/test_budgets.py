@@ -4,9 +4,9 @@
 import argparse
 import dataclasses
 import json
-import subprocess
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
