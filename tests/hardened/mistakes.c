@@ -111,11 +111,11 @@ static int far_past_the_grown_end(size_t size)
 
 static int left_behind(size_t size)
 {
-	unsigned char *before = block;
+	uintptr_t before = (uintptr_t)block;
 
 	(void)size;
 	grow();
-	return before[0];
+	return *(unsigned char *)before;
 }
 
 /* What the program never wrote reads as zeroes, also where the block's end was. */
