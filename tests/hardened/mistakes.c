@@ -91,7 +91,7 @@ static int double_free_of_overwritten(size_t size)
 }
 
 /* The same with a block that has come to thrice its size. */
-static void grow(void)
+static __attribute__((noinline)) void grow(void)
 {
 	block = realloc(block, 3 * usable);
 	usable = malloc_usable_size(block);
