@@ -47,15 +47,14 @@
 #error "my_alloc: NUM_CLASSES must be a number from 1 to 64"
 #endif
 
-/* A word such as yes is 0 to #if, so what seems to be 0 is made a part of a name. */
+/* A word such as yes is 0 to #if, so what seems to be 0 or 1 is made a part of a name. */
 #define MY_ALLOC_IS_0 1
+#define MY_ALLOC_IS_1 1
 #define MY_ALLOC_JOIN(a, b) a ## b
 #define MY_ALLOC_IS(value) MY_ALLOC_JOIN(MY_ALLOC_IS_, value)
-#if THREAD_SAFE + 0 == 0
-#if !MY_ALLOC_IS(THREAD_SAFE)
+#if THREAD_SAFE + 0 < 0
 #error "my_alloc: THREAD_SAFE must be 0 or 1"
-#endif
-#elif THREAD_SAFE != 1
+#elif !MY_ALLOC_IS(THREAD_SAFE)
 #error "my_alloc: THREAD_SAFE must be 0 or 1"
 #endif
 
