@@ -161,9 +161,30 @@ static size_t check_list(struct audit *audit, const struct heap *heap, unsigned 
 	return length;
 }
 
+/* How many units of slabs the stock of a class has; adds its slabs to those that are listed. */
+static size_t check_stock(struct audit *audit, const struct heap *heap, unsigned int class,
+			  size_t *listed)
+{
+	const struct stock *stock = &heap->stock[class];
+	size_t units = 0;
+	uint32_t count = 0;
+
+	for (const struct slab *slab = stock->first; slab; slab = slab->next, count++) {
+		if (!holds(audit, slab->owner == heap && slab->class == class && !slab->full &&
+			   !slab->kept && count < stock->count, "heap 2: stock of a class", slab))
+			break;
+		check_listed(audit, slab);
+		holds(audit, !slab->countdown, "heap 2: slab in use in a stock", slab);
+		units += slab->units;
+	}
+	holds(audit, count == stock->count, "heap 2: stock of a class", heap);
+	*listed += count;
+	return units;
+}
+
 static void check_direct(struct audit *audit, const struct heap *heap)
 {
-	for (size_t i = 0; i <= LINKED_MOST / GRAIN; i++) {
+	for (size_t i = 0; i <= DIRECT_MOST / GRAIN; i++) {
 		const struct slab *first = heap->lists[class_of(i * GRAIN)];
 
 		holds(audit, heap->direct[i] == (first ? first : heap_none.direct[0]),
@@ -185,9 +206,13 @@ static void check_heap(const struct heap *heap, void *arg)
 {
 	struct audit *audit = arg;
 	size_t listed = 0;
+	size_t stocked = 0;
 
-	for (unsigned int class = 0; class < CLASSES; class++)
+	for (unsigned int class = 0; class < CLASSES; class++) {
 		listed += check_list(audit, heap, class);
+		stocked += check_stock(audit, heap, class, &listed);
+	}
+	holds(audit, stocked == heap->stocked, "heap 2: units in stock", heap);
 	check_direct(audit, heap);
 	check_mailbox(audit, heap);
 	audit->heap = heap;

@@ -12,12 +12,15 @@
 
 static struct slab slab_none;
 
-__extension__ struct heap heap_none = { .direct = { [0 ... LINKED_MOST / GRAIN] = &slab_none } };
+__extension__ struct heap heap_none = { .direct = { [0 ... DIRECT_MOST / GRAIN] = &slab_none } };
 __thread struct heap *heap_mine __attribute__((tls_model("initial-exec"))) = &heap_none;
 
 bool central_busy;
 uintptr_t central_secret;
 bool central_abandoned;
+
+/* Units of empty slabs that a heap may have in stock. */
+#define STOCK_MOST	(3UL * 1024 * 1024 / UNIT)
 
 /* Slabs in the mailboxes of heaps without a thread: so many may stay there. */
 #define IDLE_MAIL_MOST	64
@@ -42,7 +45,7 @@ static void list_changed(struct heap *heap, unsigned int class)
 	struct slab *first = heap->lists[class] ? heap->lists[class] : &slab_none;
 	size_t end = class_size(class) / GRAIN;
 
-	if (class_size(class) > LINKED_MOST)
+	if (class_size(class) > DIRECT_MOST)
 		return;
 	for (size_t i = class ? class_size(class - 1) / GRAIN + 1 : 0; i <= end; i++)
 		heap->direct[i] = first;
@@ -100,19 +103,67 @@ static bool list_close(struct heap *heap, struct slab *slab)
 	return slab_close(slab);
 }
 
+/* Takes a slab out of a class's stock, NULL when it is empty. */
+static struct slab *stock_take(struct heap *heap, unsigned int class)
+{
+	struct stock *stock = &heap->stock[class];
+	struct slab *slab = stock->first;
+
+	if (slab) {
+		stock->first = slab->next;
+		stock->count--;
+		heap->stocked -= slab->units;
+	}
+	return slab;
+}
+
+/* Puts the listed slab, which is empty, into its class's stock; false: there is no room. */
+static bool stock_add(struct heap *heap, struct slab *slab)
+{
+	struct stock *stock = &heap->stock[slab->class];
+
+	if (stock->count >= stock->most || heap->stocked + slab->units > STOCK_MOST)
+		return false;
+	list_remove(heap, slab);
+	slab->next = stock->first;
+	stock->first = slab;
+	stock->count++;
+	heap->stocked += slab->units;
+	return true;
+}
+
+/* A class needs one more slab: another's stock is too large by one. */
+static void stock_shrink(struct heap *heap)
+{
+	unsigned int class = heap->shrunk;
+
+	if (!heap->stocked)
+		return;
+	do {
+		class = (class + 1) % CLASSES;
+	} while (!heap->stock[class].count);
+	heap->shrunk = class;
+	heap->stock[class].most--;
+	slab_close(stock_take(heap, class));
+}
+
 /* Gives back all empty slabs. */
 static void close_empty(struct heap *heap)
 {
-	for (unsigned int class = 0; class < CLASSES; class++)
+	for (unsigned int class = 0; class < CLASSES; class++) {
+		for (struct slab *slab; (slab = stock_take(heap, class));)
+			slab_close(slab);
+		heap->stock[class] = (struct stock){ .first = NULL };
 		for (struct slab *slab = heap->lists[class], *next; slab; slab = next) {
 			next = slab->next;
 			slab_collect(slab);
 			if (!slab_live(slab) && !is_mailed(slab))
 				list_close(heap, slab);
 		}
+	}
 }
 
-/* The listed slab is empty: keeps it if it is the only one of its class, else gives it back. */
+/* The listed slab is empty: keeps it if it is the only one of its class or there is a need. */
 static void retire(struct heap *heap, struct slab *slab)
 {
 	if (is_mailed(slab))
@@ -121,9 +172,11 @@ static void retire(struct heap *heap, struct slab *slab)
 		heap->keeps[slab->class] = true;
 		slab->kept = true;
 		slab->countdown++;
-	} else if (list_close(heap, slab)) {
+	} else if (!stock_add(heap, slab)) {
+		heap->stock[slab->class].missed++;
 		/* When memory goes to the kernel, that of what is kept is soon to follow. */
-		close_empty(heap);
+		if (list_close(heap, slab))
+			close_empty(heap);
 	}
 }
 
@@ -391,6 +444,21 @@ void heap_walk_idle(void (*visit)(const struct heap *heap, void *arg), void *arg
 
 /* Slots */
 
+/* A new slab; NULL and ENOMEM. */
+static struct slab *open_slab(struct heap *heap, unsigned int class)
+{
+	struct stock *stock = &heap->stock[class];
+
+	if (__atomic_load_n(&idle_mail, __ATOMIC_RELAXED))
+		tidy_idle();
+	stock_shrink(heap);
+	if (stock->missed) {
+		stock->missed--;
+		stock->most++;
+	}
+	return slab_open(class, heap, heap->filled[class]);
+}
+
 /* A slab of the class with a free slot, first in its list; NULL and ENOMEM. */
 static struct slab *find_slab(struct heap *heap, unsigned int class)
 {
@@ -407,9 +475,9 @@ static struct slab *find_slab(struct heap *heap, unsigned int class)
 		else
 			list_add(heap, slab);
 	}
-	if (__atomic_load_n(&idle_mail, __ATOMIC_RELAXED))
-		tidy_idle();
-	slab = slab_open(class, heap, heap->filled[class]);
+	slab = stock_take(heap, class);
+	if (!slab)
+		slab = open_slab(heap, class);
 	if (!slab)
 		return NULL;
 	list_add(heap, slab);

@@ -16,7 +16,8 @@
  *
  *  1. direct[i] is the first of the list of the class of i * GRAIN bytes, or
  *     slab_none where that list is empty.
- *  2. A slab is in its class's list exactly when it is not full.
+ *  2. A slab is in its class's list exactly when it is not full, or else, if it is empty, it
+ *     may be in its class's stock; stocked and stock.count are what is in there.
  *  3. At most one slab of a class is kept.
  *  4. The mailbox holds mailed slabs of this heap.
  *
@@ -33,9 +34,26 @@
 
 #include "slab.h"
 
+/* Bytes up to which a request's slab is looked up without computing its class. */
+#define DIRECT_MOST	(HARDENED ? 0U : 1024U)
+
+/*
+ * Empty slabs of a class that are likely to be wanted again, as they are: so many as were
+ * given back, and opened anew soon after. They are in no list.
+ */
+struct stock {
+	struct slab *first;
+	uint32_t count;
+	uint32_t most;
+	uint32_t missed;	/* were given back since, and not opened anew */
+};
+
 struct heap {
-	struct slab *direct[LINKED_MOST / GRAIN + 1];
+	struct slab *direct[DIRECT_MOST / GRAIN + 1];
 	struct slab *lists[CLASSES];
+	struct stock stock[CLASSES];
+	size_t stocked;		/* units in all of these */
+	unsigned int shrunk;	/* the class whose stock was made smaller last */
 	bool keeps[CLASSES];	/* the class has a slab that is kept */
 	bool filled[CLASSES];	/* it has had a slab without a free slot */
 	bool busy;		/* its thread is changing more than a free list */

@@ -60,23 +60,31 @@ static inline size_t usable(const struct slab *slab)
 
 /* Taking and giving */
 
-static inline void *take_slot(size_t size)
+/* A slot of size bytes if one is at hand, else NULL. */
+static inline __attribute__((always_inline)) void *take_ready(size_t size)
 {
 	struct heap *heap = heap_mine;
 	struct slab *slab;
 
-	if (likely(size <= LINKED_MOST)) {
+	if (likely(size <= DIRECT_MOST)) {
 		slab = heap->direct[(size + GRAIN - 1) / GRAIN];
-		if (likely(slab->free))
-			return slab_pop(slab);
-	} else if (likely(size <= SLOT_MOST)) {
-		slab = heap->lists[class_of(size)];
-		if (likely(slab && slab->vacant))
-			return slab_pick(slab);
-	} else {
-		return audit_after(large_alloc(size, GRAIN));
+		return likely(slab->free) ? slab_pop(slab) : NULL;
 	}
-	return audit_after(heap_alloc_slow(heap, size));
+	slab = likely(size <= SLOT_MOST) ? heap->lists[class_of(size)] : NULL;
+	return likely(slab && slab->vacant) ? slab_take(slab) : NULL;
+}
+
+static __attribute__((noinline)) void *take_slow(size_t size)
+{
+	return audit_after(size <= SLOT_MOST ? heap_alloc_slow(heap_mine, size) :
+					       large_alloc(size, GRAIN));
+}
+
+static inline __attribute__((always_inline)) void *take_slot(size_t size)
+{
+	void *slot = take_ready(size);
+
+	return likely(slot) ? slot : take_slow(size);
 }
 
 /* Bytes that a block of size has to have. */
@@ -250,15 +258,26 @@ OSMALLOC_API void *memalign(size_t alignment, size_t size)
 	return aligned_alloc(alignment, size);
 }
 
-OSMALLOC_API int posix_memalign(void **memptr, size_t alignment, size_t size)
+static __attribute__((noinline)) void *take_aligned_quietly(size_t alignment, size_t size)
 {
 	int error = errno;
-	void *ptr;
+	void *ptr = take_aligned(alignment, size);
+
+	errno = error;
+	return ptr;
+}
+
+OSMALLOC_API int posix_memalign(void **memptr, size_t alignment, size_t size)
+{
+	size_t rounded = (size + alignment - 1) & ~(alignment - 1);
+	void *ptr = NULL;
 
 	if (!is_power_of_two(alignment) || alignment % sizeof(void *))
 		return EINVAL;
-	ptr = take_aligned(alignment, size);
-	errno = error;
+	if (!HARDENED && size && size <= SLOT_MOST && alignment <= UNIT)
+		ptr = take_ready(rounded);
+	if (unlikely(!ptr))
+		ptr = take_aligned_quietly(alignment, size);
 	if (!ptr)
 		return ENOMEM;
 	*memptr = ptr;

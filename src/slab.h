@@ -47,7 +47,7 @@
 struct heap;
 
 /* Bytes of the largest slots that are linked while free. */
-#define LINKED_MOST	(HARDENED ? 0U : 1024U)
+#define LINKED_MOST	(HARDENED ? 0U : 4096U)
 
 #define MAPPED_SLOTS	62U	/* of a slab whose free slots are bits, at most */
 
@@ -197,7 +197,7 @@ static inline void *slab_pick(struct slab *slab)
 
 static inline void *slab_take(struct slab *slab)
 {
-	return slab_is_linked(slab) ? slab_pop(slab) : slab_pick(slab);
+	return likely(slab_is_linked(slab)) ? slab_pop(slab) : slab_pick(slab);
 }
 
 /* The owner gives a slot back; true: heap_free_slow() is due. */

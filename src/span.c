@@ -30,15 +30,18 @@ static size_t dirty_next = DIRTY_LEAST;
 /*
  * A turn: half as much again has been given back as is in use. The fewest dirty units
  * of a turn were not needed in it. Units that were purged and then taken again had better be
- * kept the next time; both counts are forgotten by halves, every TURNS_KEPT turns.
+ * kept the next time. Every TURNS_KEPT turns part of both counts is forgotten: of what was
+ * purged half, of what is kept so much as a share of what was not needed in all these turns.
  */
 #define TURNS_KEPT	32
+#define UNNEEDED_SHARE	4
 #define REGRET_SHARE	8	/* of what is in use, may be kept because of that in any case */
 #define REGRET_MOST	(64UL * 1024 * 1024 / UNIT)	/* and so much for another peak */
 
 static struct {
 	size_t given;		/* in this turn */
 	size_t dirty_low;	/* in this turn */
+	size_t idle;		/* the same since the last TURNS_KEPT turns ended */
 	size_t high;		/* units in use, at most, since the last TURNS_KEPT turns ended */
 	size_t high_before;	/* and in those */
 	unsigned int turns;
@@ -329,20 +332,25 @@ static bool dirty_look(void)
 	return stale;
 }
 
+/* What was kept and never needed in many turns is no longer kept, bit by bit. */
+static void turns_end(void)
+{
+	history.purged /= 2;
+	history.regretted -= least(history.regretted, history.idle / UNNEEDED_SHARE);
+	history.idle = span_totals.dirty;
+	history.high_before = history.high;
+	history.high = span_totals.used;
+}
+
 static bool turn_ends(void)
 {
 	bool stale = history.dirty_low > dirty_limit();
 
-	if (stale) {
-		history.regretted /= 2;
+	history.idle = least(history.idle, history.dirty_low);
+	if (stale)
 		purge_stale(history.dirty_low);
-	}
-	if (++history.turns % TURNS_KEPT == 0) {
-		history.purged /= 2;
-		history.regretted /= 2;
-		history.high_before = history.high;
-		history.high = span_totals.used;
-	}
+	if (++history.turns % TURNS_KEPT == 0)
+		turns_end();
 	history.given = 0;
 	history.dirty_low = span_totals.dirty;
 	return stale;

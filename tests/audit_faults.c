@@ -32,9 +32,9 @@ static void set_up(void)
 	gone = malloc(500);
 	free(gone);
 	some = pagemap_get(first);
-	first = malloc(3000);
+	first = malloc(6000);
 	bits = pagemap_get(first);
-	last = malloc(3000);
+	last = malloc(6000);
 	free(first);
 	last = malloc(4000);
 	full = pagemap_get(last);
@@ -169,6 +169,12 @@ static struct fault in_heaps(int number)
 		large->mailed = true;
 		heap->mailbox = large;
 		return (struct fault){ "mail of another heap", "heap 4" };
+	case 6:
+		heap->stock[some->class] = (struct stock){ .first = some, .count = 1 };
+		return (struct fault){ "a slab in use in a stock", "heap 2" };
+	case 7:
+		heap->stocked++;
+		return (struct fault){ "a unit in stock without a slab", "heap 2" };
 	default:
 		return (struct fault){ NULL, NULL };
 	}

@@ -10,7 +10,7 @@ import pytest
 from conftest import ROOT
 from test_stress import family_arguments
 
-CASES = 31
+CASES = 33
 
 # A free slot loses its mark; the calls after it are slow ones, or fast.
 PROGRAM = """

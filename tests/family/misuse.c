@@ -18,7 +18,7 @@
 
 #define LARGE	200000	/* from here on a freed block may have left no trace */
 #define THREADS	3
-#define LINKED		1024	/* up to here a freed block holds a link */
+#define LINKED		4096	/* up to here a freed block holds a link */
 #define MANY		1100	/* blocks of one size, more than there are free ones */
 #define SOMETHING	((size_t)16)	/* what is made when the size does not matter */
 
