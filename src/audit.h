@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * The production allocator's audit: the numbered invariants of span.h, slab.h
- * and heap.h, as far as the calling thread may look. That is everything under
+ * The production allocator's audit: the numbered invariants of span.h, slab.h, heap.h
+ * and harden.h, as far as the calling thread may look. That is everything under
  * the lock, its own heap, the heaps of threads that have ended, and the
  * constant part of the slabs of others. In a process with one thread it is all.
  */
@@ -17,8 +17,7 @@
 /*
  * NULL or the name of the first broken invariant, such as "slab 3: ...". Takes
  * the lock. Walks everything: meant for tests and debugging. Finds nothing in
- * a process whose fork interrupted a change (central.h), and in the hardened build,
- * whose resting slots it does not know.
+ * a process whose fork interrupted a change (central.h).
  */
 const char *audit_check(void);
 

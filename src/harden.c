@@ -52,9 +52,24 @@ void *harden_take(void *ptr, size_t size)
 	return ptr;
 }
 
+bool harden_is_intact(const void *ptr, size_t size)
+{
+	return *canary_of(ptr, size) == canary_for(ptr);
+}
+
+bool harden_is_bare(const void *ptr, size_t size)
+{
+	return !*canary_of(ptr, size);
+}
+
+bool harden_is_clear(const void *ptr, size_t size)
+{
+	return is_zero(ptr, zeroed(size)) && harden_is_bare(ptr, size);
+}
+
 void harden_check(const char *api, const void *ptr, size_t size)
 {
-	if (*canary_of(ptr, size) != canary_for(ptr))
+	if (!harden_is_intact(ptr, size))
 		check_report("osmalloc", api, "write past the end", ptr);
 }
 

@@ -15,12 +15,19 @@
  *  - Large blocks have mappings of their own, with a guard behind them that
  *    cannot be touched; free() unmaps both, so that every later access is one to no memory.
  *
+ * Invariants, beside those of slab.h (audit.h):
+ *
+ *  1. A live block's canary is what harden_take() made it, or 0 while the block is on
+ *     its way to the program or back.
+ *  2. A free slot is zero, as far as ZEROED_MOST, and so is its canary.
+ *
  * After hardened_malloc (GrapheneOS), whose README explains what each of these is good for.
  */
 
 #ifndef HARDEN_H
 #define HARDEN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -38,6 +45,11 @@ void *harden_take(void *ptr, size_t size);
 
 /* Verifies the canary of a live block. */
 void harden_check(const char *api, const void *ptr, size_t size);
+
+/* For the audit: a block's canary is right; is 0; is 0 and so is the rest of a free slot. */
+bool harden_is_intact(const void *ptr, size_t size);
+bool harden_is_bare(const void *ptr, size_t size);
+bool harden_is_clear(const void *ptr, size_t size);
 
 /* Clears a slot that is about to be given back. */
 void harden_give(void *ptr, size_t size);

@@ -19,7 +19,8 @@
  * Invariants:
  *
  *  1. carved <= capacity, and the slots fit in the span.
- *  2. The free list holds carved, marked, different slots; vacant has bits of carved slots only.
+ *  2. The free list holds carved, marked, different slots; vacant and resting have bits of
+ *     carved slots only, and none in common.
  *  3. Of a listed slab, countdown = live slots + (kept ? 1 : 0), where those that
  *     wait on remote still count as live; of a full one it is 1.
  *  4. Of a full slab all slots are carved and none is free to the owner; REMOTE_FIRST is in

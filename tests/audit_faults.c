@@ -15,14 +15,18 @@
 #include "audit.h"
 #include "heap.h"
 
-/* Slabs with linked slots, with bits, with none free; of one slot in a span, in a mapping. */
-static struct slab *some, *bits, *full, *large, *mapped;
+/* Slabs with small slots, with larger ones, with none free; a mapping. */
+static struct slab *some, *bits, *full, *mapped;
 static struct slot *gone;	/* a free slot of the first */
+static unsigned char *live;	/* and a live one */
 
 struct fault {
 	const char *name;
 	const char *invariant;
 };
+
+/* What is broken when a free slot is written to. */
+#define WRITTEN	(HARDENED ? "harden 2" : "slab 2")
 
 static void set_up(void)
 {
@@ -32,6 +36,7 @@ static void set_up(void)
 	gone = malloc(500);
 	free(gone);
 	some = pagemap_get(first);
+	live = first;
 	first = malloc(6000);
 	bits = pagemap_get(first);
 	last = malloc(6000);
@@ -40,7 +45,6 @@ static void set_up(void)
 	full = pagemap_get(last);
 	while (pagemap_get(last) == full)
 		last = malloc(4000);
-	large = pagemap_get(malloc(200000));
 	mapped = pagemap_get(malloc(8 << 20));
 }
 
@@ -62,10 +66,10 @@ static struct fault in_spans(int number)
 		pagemap_set(some->start + UNIT, UNIT, &slab_gone);
 		return (struct fault){ "a unit of no slab", "span 4" };
 	case 4:
-		large->start = 0;
+		bits->start = 0;
 		return (struct fault){ "a span of no slab", "span 4" };
 	case 5:
-		large->units++;
+		bits->units++;
 		return (struct fault){ "a span too long", "span 4" };
 	case 6:
 		mapped->size++;
@@ -88,14 +92,14 @@ static struct fault in_slabs(int number)
 		some->capacity *= 2;
 		return (struct fault){ "slots behind the span", "slab 1" };
 	case 2:
-		gone->mark = 0;
-		return (struct fault){ "no mark", "slab 2" };
+		gone->mark++;
+		return (struct fault){ "a wrong mark", WRITTEN };
 	case 3:
 		gone->next = (struct slot *)((char *)gone + 8);
-		return (struct fault){ "a link into a slot", "slab 2" };
+		return (struct fault){ "a link into a slot", WRITTEN };
 	case 4:
 		gone->next = gone;
-		return (struct fault){ "a circle", "slab 2" };
+		return (struct fault){ "a circle", WRITTEN };
 	case 5:
 		some->remote = some->vacant;
 		return (struct fault){ "given back twice", "slab 2" };
@@ -151,7 +155,7 @@ static struct fault in_heaps(int number)
 
 	switch (number) {
 	case 0:
-		heap->direct[2] = some;
+		heap->direct[HARDENED ? 0 : 2] = some;
 		return (struct fault){ "a direct slab of another class", "heap 1" };
 	case 1:
 		heap->lists[full->class]->next = full;
@@ -166,8 +170,8 @@ static struct fault in_heaps(int number)
 		heap->mailbox = some;
 		return (struct fault){ "mail without its sign", "heap 4" };
 	case 5:
-		large->mailed = true;
-		heap->mailbox = large;
+		mapped->mailed = true;
+		heap->mailbox = mapped;
 		return (struct fault){ "mail of another heap", "heap 4" };
 	case 6:
 		heap->stock[some->class] = (struct stock){ .first = some, .count = 1 };
@@ -175,6 +179,36 @@ static struct fault in_heaps(int number)
 	case 7:
 		heap->stocked++;
 		return (struct fault){ "a unit in stock without a slab", "heap 2" };
+	default:
+		return (struct fault){ NULL, NULL };
+	}
+}
+
+/* What the default build has not. */
+static struct fault hardened(int number)
+{
+	switch (HARDENED ? number : -1) {
+	case 0:
+		some->resting |= some->vacant;
+		return (struct fault){ "resting and vacant", "slab 2" };
+	case 1:
+		bits->resting |= 1UL << bits->carved;
+		return (struct fault){ "a resting slot that was never carved", "slab 2" };
+	case 2:
+		some->remote = some->resting;
+		return (struct fault){ "given back while it rests", "slab 2" };
+	case 3:
+		full->resting = 1;
+		return (struct fault){ "full, with a resting slot", "slab 4" };
+	case 4:
+		live[some->size - 1]++;
+		return (struct fault){ "a write past the end", "harden 1" };
+	case 5:
+		((unsigned char *)mapped->start)[mapped->size - 1]++;
+		return (struct fault){ "the same of a large block", "harden 1" };
+	case 6:
+		((unsigned char *)gone)[some->size - 1]++;
+		return (struct fault){ "a write to a free slot's end", "harden 2" };
 	default:
 		return (struct fault){ NULL, NULL };
 	}
@@ -200,7 +234,7 @@ static void show(struct fault (*break_one)(int number), int number)
 int main(void)
 {
 	struct fault (*const all[])(int number) = {
-		in_spans, in_slabs, in_full_slabs, in_heaps
+		in_spans, in_slabs, in_full_slabs, in_heaps, hardened
 	};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)

@@ -10,7 +10,7 @@ import pytest
 from conftest import ROOT
 from test_stress import family_arguments
 
-CASES = 33
+CASES = {"default": 33, "hardened": 40}
 
 # A free slot loses its mark; the calls after it are slow ones, or fast.
 PROGRAM = """
@@ -43,34 +43,40 @@ SLOW = {
 FAST = {"same class": "free(other), other = malloc(100)", "free": "free(live)"}
 
 
-@pytest.fixture(scope="module")
-def faults(tmp_path_factory):
-    """(name, invariant, what the audit said) of all of audit_faults.c's cases."""
+@pytest.fixture(scope="module", params=CASES)
+def faults(request, tmp_path_factory):
+    """Build; (name, invariant, what the audit said) of all of audit_faults.c's cases."""
     program = tmp_path_factory.mktemp("audit") / "audit_faults"
     subprocess.run(["gcc", "-O1", "-g", "-Wall", "-Wextra", "-Werror", f"-I{ROOT / 'utils'}",
-                    *family_arguments(), ROOT / "tests/audit_faults.c",
+                    *family_arguments(request.param == "hardened"), ROOT / "tests/audit_faults.c",
                     ROOT / "utils/printf.c", "-pthread", "-o", program], check=True)
     done = subprocess.run([program], capture_output=True, text=True, timeout=60, check=True)
-    return [line.split("\t") for line in done.stdout.splitlines()]
+    return request.param, [line.split("\t") for line in done.stdout.splitlines()]
 
 
 def test_every_fault_is_named(faults):
-    wrong = [fault for fault in faults if not fault[2].startswith(fault[1] + ": ")]
+    build, found = faults
+    wrong = [fault for fault in found if not fault[2].startswith(fault[1] + ": ")]
     assert wrong == []
-    assert len(faults) == CASES
+    assert len(found) == CASES[build]
+
+
+def invariants(header):
+    """The numbered invariants of a header that the audit is about, such as "span 1"."""
+    text = (ROOT / f"src/{header}.h").read_text().split("Invariants", 1)[1].split("*/")[0]
+    # Some are for the model alone (test_remote_model.py).
+    text = text.split("tests/model/remote.pml")[0]
+    return {f"{header} {number}" for number in re.findall(r"^ \*  (\d+)\. ", text, re.M)}
 
 
 def test_every_invariant_of_the_headers_is_broken_once(faults):
     """And the audit has no number that the headers do not explain."""
-    numbers = set()
-    for header in ("span", "slab", "heap"):
-        text = (ROOT / f"src/{header}.h").read_text().split("Invariants", 1)[1].split("*/")[0]
-        # Some are for the model alone (test_remote_model.py).
-        text = text.split("tests/model/remote.pml")[0]
-        numbers.update(f"{header} {number}" for number in re.findall(r"^ \*  (\d+)\. ", text, re.M))
+    build, found = faults
+    default = invariants("span") | invariants("slab") | invariants("heap")
+    hardened = default | invariants("harden")
     audits = (ROOT / "src/audit.c").read_text() + (ROOT / "src/span.c").read_text()
-    assert {invariant for _, invariant, _ in faults} == numbers
-    assert set(re.findall(r'"((?:span|slab|heap) \d+): ', audits)) == numbers
+    assert {fault[1] for fault in found} == (hardened if build == "hardened" else default)
+    assert set(re.findall(r'"((?:span|slab|heap|harden) \d+): ', audits)) == hardened
 
 
 @pytest.fixture(scope="module")

@@ -46,9 +46,10 @@ RUNS = [
 ]
 
 
-def family_arguments():
+def family_arguments(hardened=False):
     """What compiles the production allocator, under other names, into a program."""
-    return ["-fno-builtin", f"-I{ROOT / 'src'}", "-include", ROOT / "src" / "prefix.h",
+    more = ["-DOSMALLOC_HARDENED", ROOT / "src/harden.c"] if hardened else []
+    return ["-fno-builtin", f"-I{ROOT / 'src'}", "-include", ROOT / "src" / "prefix.h", *more,
             *(ROOT / "src" / f"{name}.c" for name in FAMILY)]
 
 

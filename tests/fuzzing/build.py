@@ -15,7 +15,8 @@ SOURCES = ["family.c", "wrong.c", "refuse.c", "shadow.c", "threads.c", "operatio
            "process.c", "input.c"]
 MAIN = "main.c"
 FLAGS = ["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-pthread"]
-WRAPPED = ["mmap", "mremap", "munmap", "madvise", "brk", "sbrk"]
+HARDENED = "-DOSMALLOC_HARDENED"    # as make HARDENED=1 passes it
+WRAPPED = ["mmap", "mremap", "munmap", "madvise", "brk", "sbrk", "getauxval"]
 
 # Name of a build: (compiler, flags of library and driver, of the driver alone, whether with main.c)
 BUILDS = {
@@ -24,6 +25,10 @@ BUILDS = {
     "libfuzzer": ("clang", "-O1 -g -DOSMEM_DEBUG -fsanitize=fuzzer-no-link",
                   "-fsanitize=fuzzer", False),
     "afl": ("afl-clang-fast", "-O1 -g -DOSMEM_DEBUG", "", True),
+    "hardened": ("gcc", f"-O2 -g {HARDENED}", "", True),
+    "debug-hardened": ("gcc", f"-O1 -g -DOSMEM_DEBUG {HARDENED}", "", True),
+    "libfuzzer-hardened": ("clang", f"-O1 -g -DOSMEM_DEBUG {HARDENED} -fsanitize=fuzzer-no-link",
+                           "-fsanitize=fuzzer", False),
 }
 
 
@@ -67,8 +72,9 @@ def build(name, out, sources=ROOT / "src"):
     """
     compiler, flags, link_flags, with_main = BUILDS[name]
     out.mkdir(parents=True, exist_ok=True)
-    run(["make", "-s", "-C", sources, f"O={out}", f"CC={compiler}", f"CFLAGS={flags}",
-         out / "libosmalloc.o", out / "libosmem.a"])
+    make = ["make", "-s", "-C", sources, f"O={out}", f"CC={compiler}", f"CFLAGS={flags}"]
+    run([*make, f"HARDENED={1 if HARDENED in flags else ''}", out / "libosmalloc.o"])
+    run([*make, out / "libosmem.a"])
     objects = [compiled(file, out, [compiler, *FLAGS, *shlex.split(flags)])
                for file in SOURCES + [MAIN] * with_main]
     build_osmalloc(out)

@@ -9,9 +9,16 @@
 
 #include "osmem.h"
 
+#ifdef OSMALLOC_HARDENED
+#define CANARY	8
+#else
+#define CANARY	0
+#endif
+
 const struct family osmalloc_family = {
 	.name = "osmalloc",
 	.grain = 16,
+	.canary = CANARY,
 	.malloc = family_malloc,
 	.calloc = family_calloc,
 	.realloc = family_realloc,

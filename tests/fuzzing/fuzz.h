@@ -14,8 +14,9 @@
  *	input.c		input to operations, also for libFuzzer
  *	main.c		everything without a fuzzing compiler: files, seeds, refusals
  *
- * Input: its first byte chooses the allocator (even: osmalloc, odd: osmem), and
- * each 8 bytes after it are an operation, see struct operation. Any bytes are valid.
+ * Input: its first byte chooses the allocator (even: osmalloc, odd: osmem, but in the
+ * hardened build osmalloc as well), and each 8 bytes after it are an operation, see
+ * struct operation. Any bytes are valid.
  */
 
 #ifndef FUZZ_H
@@ -30,6 +31,7 @@
 struct family {
 	const char *name;
 	size_t grain;			/* every block is aligned to it */
+	size_t canary;			/* bytes behind every block that are not the program's */
 	bool zero_is_null;		/* size 0: NULL, and no error */
 	void *(*malloc)(size_t size);
 	void *(*calloc)(size_t nmemb, size_t size);
@@ -89,6 +91,8 @@ int __real_brk(void *end);
 int __wrap_brk(void *end);
 void *__real_sbrk(intptr_t bytes);
 void *__wrap_sbrk(intptr_t bytes);
+unsigned long __real_getauxval(unsigned long type);
+unsigned long __wrap_getauxval(unsigned long type);
 
 /* System calls that the allocators made so far, and how many of them were refused. */
 extern unsigned long system_calls, refusals;

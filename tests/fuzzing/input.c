@@ -9,13 +9,19 @@ bool verbose;
 bool fixed_refusals;
 unsigned long operations;
 
+/* Of the hardened build, osmalloc alone: osmem is no other there. */
+static const struct family *family_for(uint8_t byte)
+{
+	return byte % 2 && !osmalloc_family.canary ? &osmem_family : &osmalloc_family;
+}
+
 void input_run(const uint8_t *data, size_t size)
 {
 	struct operation operation;
 
 	if (size == 0)
 		return;
-	family = with_mistake(data[0] % 2 ? &osmem_family : &osmalloc_family);
+	family = with_mistake(family_for(data[0]));
 	shadow_reset();
 	for (size_t at = 1; at + sizeof(operation) <= size; at += sizeof(operation)) {
 		memcpy(&operation, data + at, sizeof(operation));

@@ -283,7 +283,7 @@ static void resize(struct block *block, size_t size, void *resized)
 {
 	/* The contract has its own rule; one that was aligned may be far too large, and left. */
 	bool stays = family->usable && size >= block->size &&
-		     size <= block->usable && size >= block->usable / 2;
+		     size <= block->usable && size >= (block->usable + family->canary) / 2;
 
 	if (!resized && size == 0) {
 		given(block);

@@ -2,12 +2,14 @@
 
 /*
  * The allocators' system calls: the linker leads those of src/os.c here (--wrap).
- * A refusal sets EAGAIN, as the kernel may: ENOMEM is the library's to set.
+ * A refusal sets EAGAIN, as the kernel may: ENOMEM is the library's to set. The random bytes
+ * that the kernel gives every process are the same each time, so that what failed fails again.
  */
 
 #include "fuzz.h"
 
 #include <errno.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -78,4 +80,11 @@ int __wrap_brk(void *end)
 void *__wrap_sbrk(intptr_t bytes)
 {
 	return bytes && refused() ? (void *)-1 : __real_sbrk(bytes);
+}
+
+unsigned long __wrap_getauxval(unsigned long type)
+{
+	static const char random[] = "sixteen bytes...";
+
+	return type == AT_RANDOM ? (unsigned long)random : __real_getauxval(type);
 }

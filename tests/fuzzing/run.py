@@ -3,7 +3,8 @@
 """Fuzzes both allocators: seeded inputs, then libFuzzer and AFL++ from the corpus on.
 
 The time is shared out evenly to seeded inputs, to those of which every system call is refused in
-turn, to libFuzzer, if clang has it, and to AFL++, if it is installed. All on -j cores.
+turn, to the same two with osmalloc's hardened build, to libFuzzer with either build, if clang has
+it, and to AFL++, if it is installed. All on -j cores.
 
 Exit status: 0 no finding, 1 a finding, 2 cannot run, 130 interrupted.
 """
@@ -42,7 +43,7 @@ def read_arguments(argv):
     return arguments
 
 
-def seeded(program, arguments, seconds, *options):
+def seeded(program, arguments, seconds, options):
     """Run seeded inputs on all cores; whether nothing was found."""
     command = [program, "--out", OUT, f"--seconds={seconds}", *options]
     running = [subprocess.Popen([*command, f"--seed={arguments.seed + number}"])
@@ -54,8 +55,11 @@ def seeded(program, arguments, seconds, *options):
             process.kill()
 
 
-def guided(program, arguments, seconds):
-    """Run libFuzzer on all cores, in a copy of the corpus; whether nothing was found."""
+def guided(again, program, arguments, seconds):
+    """Run libFuzzer on all cores, in a copy of the corpus; whether nothing was found.
+
+    again  the driver that runs a finding in the terminal
+    """
     with tempfile.TemporaryDirectory() as place:
         shutil.copytree(CORPUS, Path(place) / "corpus")
         done = subprocess.run([
@@ -70,13 +74,13 @@ def guided(program, arguments, seconds):
     if done.returncode:
         print("\n".join(line for log in logs for line in log.splitlines()
                         if "fuzz:" in line or "Test unit" in line or "ERROR" in line))
-        print(f"again: {OUT / 'debug/fuzz'} -v FILE, with the file that was written")
+        print(f"again: {again} -v FILE, with the file that was written")
     else:
-        print(f"no finding: {sum(map(int, counts))} inputs by libFuzzer")
+        print(f"no finding: {sum(map(int, counts))} inputs by {program.parent.name}")
     return done.returncode == 0
 
 
-def evolved(program, arguments, seconds):
+def evolved(again, program, arguments, seconds):
     """Run AFL++ on all cores, from the corpus on; whether nothing was found."""
     with tempfile.TemporaryDirectory() as place:
         command = ["afl-fuzz", "-V", f"{max(1, int(seconds))}", "-s", f"{arguments.seed}", "-i",
@@ -99,7 +103,7 @@ def evolved(program, arguments, seconds):
         counts = [int(line.split(":")[1]) for path in Path(place).glob("*/fuzzer_stats")
                   for line in path.read_text().splitlines() if line.startswith("execs_done")]
     for path in found:
-        print(f"AFL++: again: {OUT / 'debug/fuzz'} -v {path}")
+        print(f"AFL++: again: {again} -v {path}")
     if not found:
         print(f"no finding: {sum(counts)} inputs by AFL++")
     return not found
@@ -112,16 +116,25 @@ def tail(said):
     return lines[-1] if lines else "no message"
 
 
+# A build that runs seeded inputs -> those made by other compilers, and what they are run by.
+TARGETS = {
+    "debug": {"libfuzzer": guided, "afl": evolved},
+    "debug-hardened": {"libfuzzer-hardened": guided},
+}
+
+
 def hunt(arguments):
     """Everything that can be run; whether nothing was found."""
-    debug = build.build("debug", OUT / "debug")
-    steps = [lambda seconds: seeded(debug, arguments, seconds),
-             lambda seconds: seeded(debug, arguments, seconds, "--refuse-each")]
-    for name, fuzzer in (("libfuzzer", guided), ("afl", evolved)):
-        try:
-            steps.append(partial(fuzzer, build.build(name, OUT / name), arguments))
-        except build.BuildError as error:
-            print(f"without {name}: {error}")
+    steps = []
+    for name, fuzzers in TARGETS.items():
+        debug = build.build(name, OUT / name)
+        steps += [partial(seeded, debug, arguments, options=options)
+                  for options in ([], ["--refuse-each"])]
+        for fuzzer, run in fuzzers.items():
+            try:
+                steps.append(partial(run, debug, build.build(fuzzer, OUT / fuzzer), arguments))
+            except build.BuildError as error:
+                print(f"without {fuzzer}: {error}")
     print(f"seed {arguments.seed}", flush=True)
     return all(step(arguments.seconds / len(steps)) for step in steps)
 
