@@ -2,6 +2,8 @@
 
 #include "pagemap.h"
 
+#include <errno.h>
+
 #include "os.h"
 
 struct pagemap_leaf *pagemap_root[1U << PAGEMAP_ROOT_LOG];
@@ -16,6 +18,11 @@ bool pagemap_reserve(uintptr_t start, size_t length)
 	uintptr_t first = start / UNIT >> PAGEMAP_LEAF_LOG;
 	uintptr_t last = (start + length - 1) / UNIT >> PAGEMAP_LEAF_LOG;
 
+	/* A mapping near the end of all addresses is asked whether it could grow. */
+	if (last >= 1U << PAGEMAP_ROOT_LOG) {
+		errno = ENOMEM;
+		return false;
+	}
 	for (uintptr_t i = first; i <= last; i++) {
 		struct pagemap_leaf *leaf;
 

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "audit.h"
+#include "pagemap.h"
 #include "stress.h"
 
 #define SHARED	512
@@ -93,11 +94,21 @@ static void start(pthread_t *thread, void *(*run)(void *arg), size_t number)
 		complain("no thread");
 }
 
+/* A block close to the end of all addresses that would grow beyond it. */
+static void check_last_addresses(void)
+{
+	uintptr_t end = (uintptr_t)UNIT << PAGEMAP_LEAF_LOG << PAGEMAP_ROOT_LOG;
+
+	if (!pagemap_reserve(end - UNIT, UNIT) || pagemap_reserve(end - UNIT, 2 * UNIT))
+		complain("page map");
+}
+
 int main(int argc, char **argv)
 {
 	pthread_t workers[WORKERS], guest;
 
 	steps = steps_wanted(argc, argv);
+	check_last_addresses();
 	for (size_t i = 0; i < WORKERS; i++)
 		start(&workers[i], work, i);
 	for (size_t i = 0; i < GUESTS; i++) {
