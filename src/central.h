@@ -6,7 +6,8 @@
  * A fork() in a signal handler may come in the middle of a change, made by the
  * very thread that forks, so that waiting for the lock would not help. The
  * child is told by central_busy and begins with new chunks and descriptors
- * (heap.c): the old ones stay as they are, with all blocks in them.
+ * (heap.c): the old ones stay as they are, with all blocks in them. What is freed of
+ * these goes to the kernel, and is not used again.
  */
 
 #ifndef CENTRAL_H
@@ -25,6 +26,12 @@ extern uintptr_t central_secret;
 /* Whether that has happened: some chunks and descriptors are in no list any more. */
 extern bool central_abandoned;
 
+/*
+ * Begins anew with chunks and descriptors. In the child once more at the end of what was
+ * interrupted, if the child goes on with that: it may have stored what it knew before.
+ */
+void central_abandon(void);
+
 /* Stores before it are made before those behind it, as a signal handler sees them. */
 static inline void signal_fence(void)
 {
@@ -41,6 +48,8 @@ static inline void central_take(void)
 static inline void central_give(void)
 {
 	signal_fence();
+	if (unlikely(!central_busy))
+		central_abandon();
 	central_busy = false;
 	lock_give();
 }

@@ -194,18 +194,22 @@ static void finish(struct heap *heap)
 	heap->busy = false;
 }
 
+void central_abandon(void)
+{
+	span_abandon();
+	slab_abandon();
+	meta_abandon();
+	idle = NULL;
+	idle_count = 0;
+	central_abandoned = true;
+}
+
 /* In the child. What was half done stays so, unused; blocks are freed into it as if remote. */
 static void after_fork(void)
 {
 	if (central_busy) {
-		span_abandon();
-		large_abandon();
-		slab_abandon();
-		meta_abandon();
-		idle = NULL;
-		idle_count = 0;
+		central_abandon();
 		central_busy = false;
-		central_abandoned = true;
 	}
 	if (heap_mine->busy) {
 		heap_mine = &heap_none;

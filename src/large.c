@@ -83,6 +83,12 @@ static bool resize_span(struct slab *slab, size_t length)
 
 /* Freed mappings that are kept */
 
+/* In the child of a fork that may have found them half changed they stay as they are. */
+static unsigned int kept_count(void)
+{
+	return central_abandoned ? 0 : kept.count;
+}
+
 static struct slab *kept_remove(unsigned int n)
 {
 	struct slab *slab = kept.slab[n];
@@ -111,7 +117,7 @@ size_t large_release(void)
 {
 	size_t before = kept.bytes;
 
-	while (kept.count && kept_drop())
+	while (kept_count() && kept_drop())
 		;
 	return before - kept.bytes;
 }
@@ -122,7 +128,7 @@ static struct slab *kept_take(size_t length, size_t alignment, bool roomy)
 	size_t best = roomy ? 0 : length + length / 4;
 	unsigned int found = KEPT_MAPPINGS;
 
-	for (unsigned int n = 0; n < kept.count; n++) {
+	for (unsigned int n = 0; n < kept_count(); n++) {
 		size_t has = kept.slab[n]->size;
 
 		if (has < length || kept.slab[n]->start % alignment ||
@@ -141,7 +147,7 @@ static bool kept_add(struct slab *slab)
 
 	if (length <= KEPT_MOST / 2 && kept.most < 2 * length)
 		kept.most = 2 * length;
-	if (length > kept.most || HARDENED)
+	if (length > kept.most || HARDENED || central_abandoned)
 		return false;
 	while (kept.count == KEPT_MAPPINGS || kept.bytes + length > kept.most)
 		if (!kept_drop())
@@ -150,12 +156,6 @@ static bool kept_add(struct slab *slab)
 	kept.bytes += length;
 	slab->kept = true;
 	return true;
-}
-
-void large_abandon(void)
-{
-	kept.count = 0;
-	kept.bytes = 0;
 }
 
 /* Mappings */
@@ -203,7 +203,7 @@ static struct slab *alloc_mapping(size_t size, size_t alignment, bool roomy)
 
 	if (slab)
 		slab->used_before = true;
-	else if (kept.count)
+	else if (kept_count())
 		kept_drop();	/* it did not fit */
 	if (!slab && roomy)
 		slab = alloc_fresh(round_up(length + length / 2, UNIT), alignment);

@@ -37,9 +37,6 @@ void *large_resize(struct slab *slab, size_t size);
 /* Unmaps what is kept of freed mappings; how many bytes that were. Wants the lock. */
 size_t large_release(void);
 
-/* Begins anew: for the child of a fork (central.h). */
-void large_abandon(void);
-
 /*
  * Sees to it that a block that large_alloc() has just returned is zero, if that is
  * cheaper than to write it; false: write it.

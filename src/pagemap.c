@@ -24,14 +24,17 @@ bool pagemap_reserve(uintptr_t start, size_t length)
 		return false;
 	}
 	for (uintptr_t i = first; i <= last; i++) {
-		struct pagemap_leaf *leaf;
+		struct pagemap_leaf *leaf, *none = NULL;
 
 		if (pagemap_root[i])
 			continue;
 		leaf = os_map(sizeof(*leaf));
 		if (!leaf)
 			return false;
-		__atomic_store_n(&pagemap_root[i], leaf, __ATOMIC_RELEASE);
+		/* The child of a fork in between may have one by now (central.h). */
+		if (!__atomic_compare_exchange_n(&pagemap_root[i], &none, leaf, false,
+						 __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+			os_unmap(leaf, sizeof(*leaf));
 	}
 	return true;
 }

@@ -22,6 +22,7 @@ struct span_totals span_totals;
 
 static struct chunk *chunks;	/* lowest-numbered first: the order in which they were mapped */
 static struct chunk *spare;	/* descriptors without memory */
+static unsigned int era;	/* counts how often they were abandoned */
 
 /* How few dirty units there were since the last look, and how many it takes for the next. */
 static size_t dirty_low;
@@ -38,7 +39,7 @@ static size_t dirty_next = DIRTY_LEAST;
 #define REGRET_SHARE	8	/* of what is in use, may be kept because of that in any case */
 #define REGRET_MOST	(64UL * 1024 * 1024 / UNIT)	/* and so much for another peak */
 
-static struct {
+static struct history {
 	size_t given;		/* in this turn */
 	size_t dirty_low;	/* in this turn */
 	size_t idle;		/* the same since the last TURNS_KEPT turns ended */
@@ -150,7 +151,7 @@ static bool chunk_map(struct chunk *chunk, size_t units, bool huge)
 	units -= skew > 0;
 	*chunk = (struct chunk){
 		.start = (uintptr_t)memory + skew, .units = (unsigned int)units,
-		.room = (unsigned int)units, .huge = huge,
+		.room = (unsigned int)units, .huge = huge, .era = era,
 		.mapping = (uintptr_t)memory, .length = length,
 	};
 	return true;
@@ -361,6 +362,10 @@ bool span_give(struct span span)
 	struct chunk *chunk = span.chunk;
 	unsigned int from = (unsigned int)((span.start - chunk->start) / UNIT);
 
+	if (unlikely(chunk->era != era)) {
+		os_purge((void *)span.start, span.units * UNIT);
+		return false;
+	}
 	bits_assign(chunk->used, from, span.units, false);
 	bits_assign(chunk->dirty, from, span.units, true);
 	chunk->used_units -= span.units;
@@ -388,7 +393,7 @@ bool span_resize(struct span *span, unsigned int units)
 	} else {
 		unsigned int more = units - span->units;
 
-		if (end + more > chunk->units ||
+		if (chunk->era != era || end + more > chunk->units ||
 		    bits_next(chunk->used, end, end + more, true) < end + more)
 			return false;
 		chunk_use(chunk, end, more);
@@ -421,9 +426,13 @@ bool span_release(void)
 
 void span_abandon(void)
 {
+	era++;
 	chunks = NULL;
 	spare = NULL;
 	span_totals = (struct span_totals){ .mapped = 0 };
+	history = (struct history){ .given = 0 };
+	dirty_low = 0;
+	dirty_next = DIRTY_LEAST;
 }
 
 /* Audit */

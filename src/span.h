@@ -38,6 +38,7 @@ struct chunk {
 	unsigned int dirty_units;
 	unsigned int room;
 	bool huge;			/* of huge pages, for dense spans only */
+	unsigned int era;		/* chunks of earlier ones than now are abandoned */
 	uintptr_t mapping;		/* what is mapped, in bytes */
 	size_t length;
 	struct chunk *next;
