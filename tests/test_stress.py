@@ -43,7 +43,10 @@ RUNS = [
     ("limits", 5, "plain"), ("maps", 1, "plain"), ("reach", 2, "plain"), ("lowered", 3, "plain"),
     ("headers", 3, "plain"),
     ("osmalloc", 200000, "plain"), ("osmalloc", 20000, "address"), ("osmalloc", 10000, "thread"),
+    ("hardened", 20000, "plain"), ("hardened", 2000, "thread"),
 ]
+# What the production allocator is compiled into; hardened is the same with its hardened build.
+OSMALLOC = {"osmalloc": False, "hardened": True}
 
 
 def family_arguments(hardened=False):
@@ -65,9 +68,10 @@ def programs(tmp_path_factory):
             subprocess.run(["make", "-s", "-C", ROOT / "src", f"O={built[sanitizer]}",
                             "CC=gcc", f"CFLAGS={' '.join(flags)}"], check=True)
         target = built[sanitizer] / program
-        more = family_arguments() if program == "osmalloc" else []
+        more = family_arguments(OSMALLOC[program]) if program in OSMALLOC else []
+        source = "osmalloc" if program in OSMALLOC else program
         subprocess.run(["gcc", "-Wall", "-Wextra", "-Werror", *flags, f"-I{ROOT / 'utils'}", *more,
-                        ROOT / "tests" / "stress" / f"{program}.c",
+                        ROOT / "tests" / "stress" / f"{source}.c",
                         built[sanitizer] / "libosmem.a", "-pthread", "-o", target], check=True)
         return target
     return build
