@@ -3,7 +3,8 @@
 /*
  * The one lock of the library (B3). Not taken while the process has a single
  * thread. A fork() waits for it, so the child finds a consistent heap and a
- * free lock. Not recursive; not for signal handlers.
+ * free lock; it comes after the lock of the C library's list of streams. Not
+ * recursive; not for signal handlers.
  */
 
 #ifndef LOCK_H
@@ -19,6 +20,16 @@
  * start while the first is between lock_take() and lock_give().
  */
 extern bool lock_held;
+
+/*
+ * The lock of glibc's list of open streams, which fork() takes after all handlers have run. Who has
+ * it may wait for a stream (fflush(NULL) does), and who has the stream for our lock (getline()
+ * allocates): so a fork takes it first. Recursive. Exported since there were forks outside of
+ * glibc, but in no header.
+ */
+void _IO_list_lock(void);
+void _IO_list_unlock(void);
+void _IO_list_resetlock(void);
 
 void lock_take_shared(void);
 void lock_give_shared(void);
