@@ -32,6 +32,8 @@ static struct {
 	size_t most;
 } kept = { .most = KEPT_LEAST };
 
+struct large_totals large_totals;
+
 static size_t round_up(size_t size, size_t to)
 {
 	return (size + to - 1) & ~(to - 1);
@@ -48,6 +50,27 @@ static bool is_mapped(const struct slab *slab)
 }
 
 /* All static functions from here on want the lock. */
+
+/* So many more mappings, and bytes of them, modulo 2^64: what goes is negative. */
+static void count_mapped(size_t mappings, size_t bytes)
+{
+	struct large_totals *totals = &large_totals;
+
+	totals->mappings += mappings;
+	totals->bytes += bytes;
+	if (totals->most_mappings < totals->mappings)
+		totals->most_mappings = totals->mappings;
+	if (totals->most_bytes < totals->bytes)
+		totals->most_bytes = totals->bytes;
+}
+
+static bool unmap(const struct slab *slab)
+{
+	if (!os_unmap((void *)slab->start, slab->size + GUARD))
+		return false;
+	count_mapped(-1UL, -slab->size);
+	return true;
+}
 
 /* Spans */
 
@@ -106,7 +129,7 @@ static bool kept_drop(void)
 {
 	struct slab *slab = kept.slab[0];
 
-	if (!os_unmap((void *)slab->start, slab->size))
+	if (!unmap(slab))
 		return false;
 	kept_remove(0);
 	slab_forget(slab);
@@ -191,7 +214,9 @@ static struct slab *alloc_fresh(size_t length, size_t alignment)
 		return NULL;
 	span.start = (uintptr_t)start;
 	slab = pagemap_reserve(span.start, entered(length)) ? slab_single(span, length) : NULL;
-	if (!slab)
+	if (slab)
+		count_mapped(1, length);
+	else
 		os_unmap(start, length + GUARD);
 	return slab;
 }
@@ -268,6 +293,7 @@ static bool resize_mapping(struct slab *slab, size_t length)
 	if (length < GROWN_LEAST ||
 	    !(HARDENED ? resize_guarded(slab, length) : resize_roomy(slab, &length)))
 		return false;
+	count_mapped(0, length - slab->size);
 	slab->size = length;
 	pagemap_set(slab->start, entered(length), slab);
 	return true;
@@ -325,7 +351,7 @@ void large_free(struct slab *slab)
 		span_give(slab_span(slab));
 		slab_forget(slab);
 	} else if (!kept_add(slab)) {
-		os_unmap((void *)slab->start, length + GUARD);
+		unmap(slab);
 		slab_forget(slab);
 	}
 	central_give();

@@ -19,6 +19,16 @@
 /* No request may be larger (C11 7.22.3 with PTRDIFF_MAX as the largest object). */
 #define LARGE_MOST	((size_t)PTRDIFF_MAX - CHUNK_MOST * UNIT)
 
+/* Mappings of blocks, kept ones as well: now, and the most there were. Written with the lock. */
+struct large_totals {
+	size_t mappings;
+	size_t bytes;
+	size_t most_mappings;
+	size_t most_bytes;
+};
+
+extern struct large_totals large_totals;
+
 /* A block of size bytes at a multiple of alignment, a power of two; NULL and ENOMEM. */
 void *large_alloc(size_t size, size_t alignment);
 

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -95,13 +96,21 @@ OSMALLOC_API struct mallinfo mallinfo(void)
 	};
 }
 
+/* glibc's lines, which programs read, and then our own. No cancellation point, as there. */
 OSMALLOC_API void malloc_stats(void)
 {
 	struct numbers numbers = numbers_now();
+	int state;
 
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	dprintf_(STDERR, "Total (incl. mmap):\nsystem bytes     = %10zu\nin use bytes     = %10zu\n"
+		 "max mmap regions = %10zu\nmax mmap bytes   = %10zu\n",
+		 numbers.chunks + numbers.mapped, numbers.live, large_totals.most_mappings,
+		 large_totals.most_bytes);
 	dprintf_(STDERR, "osmalloc: %zu bytes live, %zu in slabs, %zu in %zu mappings; "
 		 "%zu mapped for spans, %zu of them free with pages\n", numbers.live,
 		 numbers.slots, numbers.mapped, numbers.mappings, numbers.chunks, numbers.dirty);
+	pthread_setcancelstate(state, NULL);
 }
 
 OSMALLOC_API int malloc_info(int options, FILE *out)

@@ -184,8 +184,19 @@ static void xml(void)
 		CHECK_FOR(malloc_info(wrong[i], stdout) == EINVAL, i);
 }
 
+/* A number that malloc_stats() prints, of the lines that glibc prints as well. */
+static size_t stats_number(const char *text, const char *name)
+{
+	const char *line = strstr(text, "Total (incl. mmap):\n");
+
+	line = line ? strstr(line, name) : NULL;
+	CHECK(line && strchr(line, '='));
+	return strtoul(strchr(line, '=') + 1, NULL, 10);
+}
+
 static void stats(void)
 {
+	const size_t size = 40 * MIB;
 	static char text[MIB];
 	int saved = dup(STDERR_FILENO);
 	FILE *file = tmpfile();
@@ -193,6 +204,7 @@ static void stats(void)
 
 	CHECK(saved >= 0 && file);
 	CHECK(dup2(fileno(file), STDERR_FILENO) == STDERR_FILENO);
+	free(hide(malloc(size)));
 	malloc_stats();
 	fflush(stderr);
 	CHECK(dup2(saved, STDERR_FILENO) == STDERR_FILENO);
@@ -200,6 +212,37 @@ static void stats(void)
 	length = pread(fileno(file), text, sizeof(text), 0);
 	CHECK(length > 0 && text[length - 1] == '\n');
 	fclose(file);
+	CHECK(stats_number(text, "in use bytes") > 0);
+	CHECK(stats_number(text, "in use bytes") <= stats_number(text, "system bytes"));
+	CHECK(stats_number(text, "max mmap bytes") >= size);
+	CHECK(stats_number(text, "max mmap regions") > 0);
+}
+
+/* malloc_stats() is no cancellation point: a thread with a request pending gets past it. */
+static void *cancelled(void *past)
+{
+	CHECK(pthread_cancel(pthread_self()) == 0);
+	malloc_stats();
+	*(bool *)past = true;
+	pthread_testcancel();
+	return NULL;
+}
+
+static void stats_when_cancelled(void)
+{
+	int saved = dup(STDERR_FILENO);
+	int nowhere = open("/dev/null", O_WRONLY);
+	bool past = false;
+	pthread_t thread;
+	void *answer;
+
+	CHECK(saved >= 0 && dup2(nowhere, STDERR_FILENO) == STDERR_FILENO);
+	CHECK(pthread_create(&thread, NULL, cancelled, &past) == 0);
+	CHECK(pthread_join(thread, &answer) == 0);
+	CHECK(dup2(saved, STDERR_FILENO) == STDERR_FILENO);
+	CHECK(past && answer == PTHREAD_CANCELED);
+	close(nowhere);
+	close(saved);
 }
 
 static void trim(void)
@@ -273,6 +316,7 @@ int main(void)
 	numbers();
 	xml();
 	stats();
+	stats_when_cancelled();
 	trim();
 	meanwhile();
 	in_child(options, values);
