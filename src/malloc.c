@@ -5,7 +5,8 @@
  *
  * Every function follows the Linux man pages malloc(3), posix_memalign(3) and
  * malloc_usable_size(3), and glibc where those leave something open. On failure
- * NULL with errno = ENOMEM; errno is left alone otherwise.
+ * NULL with errno = ENOMEM, which posix_memalign() sets as well, as glibc's does;
+ * errno is left alone otherwise.
  */
 
 #include "osmalloc.h"
@@ -258,13 +259,9 @@ OSMALLOC_API void *memalign(size_t alignment, size_t size)
 	return aligned_alloc(alignment, size);
 }
 
-static __attribute__((noinline)) void *take_aligned_quietly(size_t alignment, size_t size)
+static __attribute__((noinline)) void *take_aligned_slow(size_t alignment, size_t size)
 {
-	int error = errno;
-	void *ptr = take_aligned(alignment, size);
-
-	errno = error;
-	return ptr;
+	return take_aligned(alignment, size);
 }
 
 OSMALLOC_API int posix_memalign(void **memptr, size_t alignment, size_t size)
@@ -277,7 +274,7 @@ OSMALLOC_API int posix_memalign(void **memptr, size_t alignment, size_t size)
 	if (!HARDENED && size && size <= SLOT_MOST && alignment <= UNIT)
 		ptr = take_ready(rounded);
 	if (unlikely(!ptr))
-		ptr = take_aligned_quietly(alignment, size);
+		ptr = take_aligned_slow(alignment, size);
 	if (!ptr)
 		return ENOMEM;
 	*memptr = ptr;
