@@ -11,15 +11,49 @@
 /* Different for each thread and process; not secret for long, but not foreseeable either. */
 static __thread uint64_t state __attribute__((tls_model("initial-exec")));
 
+/* An odd number and its inverse modulo 2^64: see slack_of(). */
+#define SPREAD		0x9e3779b97f4a7c15
+#define GATHER		0xf1de83e19937733d
+
 static uint64_t *canary_of(const void *ptr, size_t size)
 {
 	return (uint64_t *)((uintptr_t)ptr + size - CANARY);
 }
 
-/* Its first byte is not 0: a string's end written too far does not go unnoticed. */
+/* Who frees the slot behind it reads a canary, too: atomic, though in no order. */
+static uint64_t canary_get(const void *ptr, size_t size)
+{
+	return __atomic_load_n(canary_of(ptr, size), __ATOMIC_RELAXED);
+}
+
+static void canary_set(void *ptr, size_t size, uint64_t canary)
+{
+	__atomic_store_n(canary_of(ptr, size), canary, __ATOMIC_RELAXED);
+}
+
 static uint64_t canary_for(const void *ptr)
 {
-	return (((uintptr_t)ptr + central_secret) * 0x9e3779b97f4a7c15 ^ central_secret) | 1;
+	return ((uintptr_t)ptr + central_secret) * SPREAD ^ central_secret;
+}
+
+/* What is next to what was asked for. No byte is 0: a string's end written too far is noticed. */
+static uint64_t filler_for(const void *ptr)
+{
+	return canary_for(ptr) | 0x0101010101010101;
+}
+
+static size_t filled(size_t slack)
+{
+	return slack < sizeof(uint64_t) ? slack : sizeof(uint64_t);
+}
+
+/*
+ * Bytes between what was asked for and the canary, which says how many: it is canary_for() plus
+ * that number spread over 64 bits. Whatever else is written there yields one that is too large.
+ */
+static size_t slack_of(const void *ptr, size_t size)
+{
+	return (canary_get(ptr, size) - canary_for(ptr)) * GATHER;
 }
 
 static size_t zeroed(size_t size)
@@ -40,26 +74,28 @@ static bool is_zero(const void *ptr, size_t bytes)
 	return !(all[0] | all[1]);
 }
 
-void harden_verify(const void *ptr, size_t size)
+void *harden_take(void *ptr, size_t size, size_t asked)
 {
-	if (!is_zero(ptr, zeroed(size)))
-		check_report("osmalloc", "malloc", "write after free", ptr);
-}
+	uint64_t filler = filler_for(ptr);
+	size_t slack = size - CANARY - asked;
 
-void *harden_take(void *ptr, size_t size)
-{
-	*canary_of(ptr, size) = canary_for(ptr);
+	if (slack >= sizeof(filler))
+		memcpy((char *)ptr + asked, &filler, sizeof(filler));
+	else
+		memcpy((char *)ptr + asked, &filler, slack);
+	signal_fence();
+	canary_set(ptr, size, canary_for(ptr) + slack * SPREAD);
 	return ptr;
 }
 
-bool harden_is_intact(const void *ptr, size_t size)
+size_t harden_asked(const void *ptr, size_t size)
 {
-	return *canary_of(ptr, size) == canary_for(ptr);
+	return size - CANARY - slack_of(ptr, size);
 }
 
 bool harden_is_bare(const void *ptr, size_t size)
 {
-	return !*canary_of(ptr, size);
+	return !canary_get(ptr, size);
 }
 
 bool harden_is_clear(const void *ptr, size_t size)
@@ -67,16 +103,53 @@ bool harden_is_clear(const void *ptr, size_t size)
 	return is_zero(ptr, zeroed(size)) && harden_is_bare(ptr, size);
 }
 
-void harden_check(const char *api, const void *ptr, size_t size)
+void harden_open(void *ptr, size_t room, size_t asked)
+{
+	canary_set(ptr, room + CANARY, 0);
+	signal_fence();
+	memset((char *)ptr + asked, 0, filled(room - asked));
+}
+
+void harden_verify(const char *api, const void *ptr, size_t size)
+{
+	if (!harden_is_clear(ptr, size))
+		check_report("osmalloc", api, "write after free", ptr);
+}
+
+bool harden_is_intact(const void *ptr, size_t size)
+{
+	size_t slack = slack_of(ptr, size);
+	uint64_t filler;
+
+	if (slack > size - CANARY)
+		return false;
+	/* Where there is less room, the canary follows, and is shifted out. */
+	memcpy(&filler, (const char *)canary_of(ptr, size) - slack, sizeof(filler));
+	filler ^= filler_for(ptr);
+	return !slack || !(filler << 8 * (sizeof(filler) - filled(slack)));
+}
+
+/* Another thread may just be giving or taking the slot in front: then there is no canary. */
+static bool is_intact_before(const void *ptr, size_t size)
+{
+	const char *before = (const char *)ptr - size;
+
+	return harden_is_bare(before, size) || slack_of(before, size) <= size - CANARY;
+}
+
+void harden_check(const char *api, const void *ptr, size_t size, bool first)
 {
 	if (!harden_is_intact(ptr, size))
 		check_report("osmalloc", api, "write past the end", ptr);
+	if (!first && !is_intact_before(ptr, size))
+		check_report("osmalloc", api, "write before the start", ptr);
 }
 
 void harden_give(void *ptr, size_t size)
 {
-	memset(ptr, 0, zeroed(size));
-	*canary_of(ptr, size) = 0;
+	canary_set(ptr, size, 0);
+	signal_fence();
+	memset(ptr, 0, zeroed(size - CANARY));
 }
 
 unsigned int harden_choose(uint64_t bits)

@@ -6,8 +6,12 @@
  *
  *  - No slot is linked: nothing that the allocator relies on is in reach of a
  *    program's writes, and a slot's bit says for certain whether it is free.
- *  - The last CANARY bytes of every block hold a value made of its address and the
- *    process's secret: whoever writes past the end is found at free() or realloc().
+ *  - Behind every block are bytes that the program may not write, CANARY at the
+ *    end of its slot and as many, if there is room, next to what was asked for.
+ *    Made of its address, its size and the process's secret, they are looked at by
+ *    free() and realloc(), and so are those in front of it, which are another one's.
+ *  - At exit, all blocks are looked at like that, and all freed slots, unless there
+ *    are threads (exit.c).
  *  - A freed slot is zeroed, and verified when it is used again, as far as
  *    ZEROED_MOST bytes: a write after free() is found, a read finds nothing.
  *  - A freed slot rests until its slab has no other to give; which slot is
@@ -37,16 +41,25 @@
 #define GUARD		(HARDENED ? UNIT : 0)		/* bytes behind a large block */
 #define ZEROED_MOST	512U
 
-/* A slot of size bytes is handed out: verifies that it is zero, as far as it was zeroed. */
-void harden_verify(const void *ptr, size_t size);
+/* Verifies that a free slot of size bytes is zero, as far as it was zeroed. */
+void harden_verify(const char *api, const void *ptr, size_t size);
 
-/* Puts the canary behind a block of size bytes with it; returns the block. */
-void *harden_take(void *ptr, size_t size);
+/*
+ * Puts what nobody may write behind the asked bytes of a block, whose slot has size; returns
+ * the block.
+ */
+void *harden_take(void *ptr, size_t size, size_t asked);
 
-/* Verifies the canary of a live block. */
-void harden_check(const char *api, const void *ptr, size_t size);
+/* The bytes that were asked for, of a block that harden_check() has found to be in order. */
+size_t harden_asked(const void *ptr, size_t size);
 
-/* For the audit: a block's canary is right; is 0; is 0 and so is the rest of a free slot. */
+/* Zeroes what harden_take() wrote behind so many bytes of a block that could have room. */
+void harden_open(void *ptr, size_t room, size_t asked);
+
+/* Verifies what is behind a live block, and in front of it when another slot is there. */
+void harden_check(const char *api, const void *ptr, size_t size, bool first);
+
+/* For the audit: what is behind a block is right; its canary is 0, as is all of a free slot. */
 bool harden_is_intact(const void *ptr, size_t size);
 bool harden_is_bare(const void *ptr, size_t size);
 bool harden_is_clear(const void *ptr, size_t size);

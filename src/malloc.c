@@ -49,14 +49,20 @@ static inline struct slab *slab_of(const char *api, void *ptr)
 	if (unlikely(!slab || !slab_has_slot(slab, ptr) || slab_slot_is_free(slab, ptr)))
 		misuse(api, slab, ptr);
 	if (HARDENED)
-		harden_check(api, ptr, slab->size);
+		harden_check(api, ptr, slab->size, (uintptr_t)ptr == slab->start);
 	return slab;
 }
 
-/* Bytes of a block that the program may use. */
-static inline size_t usable(const struct slab *slab)
+/* Bytes that a block could have where it is. */
+static inline size_t room(const struct slab *slab)
 {
 	return slab->size - CANARY;
+}
+
+/* Bytes of a block that the program may use. */
+static inline size_t usable(const struct slab *slab, const void *ptr)
+{
+	return HARDENED ? harden_asked(ptr, slab->size) : room(slab);
 }
 
 /* Taking and giving */
@@ -100,23 +106,23 @@ static inline bool is_ready(void)
 	return !HARDENED || likely(heap_mine != &heap_none) || heap_enter();
 }
 
-/* The block, if there is one, goes to the program. */
-static inline void *hand_out(void *ptr)
+/* The block, if there is one, goes to the program, which asked for so many bytes. */
+static inline void *hand_out(void *ptr, size_t asked)
 {
 	const struct slab *slab = HARDENED && ptr ? pagemap_get(ptr) : NULL;
 
 	if (!slab)
 		return ptr;
 	if (slab->owner)
-		harden_verify(ptr, slab->size);
-	return harden_take(ptr, slab->size);
+		harden_verify("malloc", ptr, slab->size);
+	return harden_take(ptr, slab->size, asked);
 }
 
 static inline void *take(size_t size)
 {
 	if (!is_ready())
 		return NULL;
-	return hand_out(take_slot(whole(size)));
+	return hand_out(take_slot(whole(size)), size);
 }
 
 static __attribute__((noinline)) void give_slow(struct slab *slab, void *ptr)
@@ -173,7 +179,7 @@ static bool fits_well(struct slab *slab, size_t size)
 {
 	bool growing = false;
 
-	if (size > usable(slab))
+	if (size > room(slab))
 		return false;
 	if (!slab->owner && slab->asked) {
 		growing = size >= slab->asked;
@@ -182,11 +188,18 @@ static bool fits_well(struct slab *slab, size_t size)
 	return growing || size >= slab->size / 2 || slab->size <= 2 * GRAIN;
 }
 
+/* In the hardened build, a block that stays where it is has its end elsewhere. */
+static void *stay(const struct slab *slab, void *ptr, size_t before, size_t size)
+{
+	harden_open(ptr, room(slab), before);
+	return harden_take(ptr, slab->size, size);
+}
+
 OSMALLOC_API void *realloc(void *ptr, size_t size)
 {
 	int error = errno;
 	struct slab *slab;
-	size_t before;
+	size_t before, had;
 	void *moved;
 
 	if (!ptr)
@@ -196,15 +209,17 @@ OSMALLOC_API void *realloc(void *ptr, size_t size)
 		give(slab, ptr);
 		return NULL;
 	}
-	before = usable(slab);
+	before = usable(slab, ptr);
+	had = room(slab);
 	if (fits_well(slab, size))
-		return ptr;
+		return HARDENED ? stay(slab, ptr, before, size) : ptr;
 	moved = audit_after(large_resize(slab, whole(size)));
-	if (moved) {
-		/* The canary came along, and is the program's to read. */
-		memset((char *)moved + before, 0, CANARY);
-		return hand_out(moved);
+	if (HARDENED && moved) {
+		/* What nobody might write came along, and is the program's to read. */
+		harden_open(moved, had, before);
 	}
+	if (moved)
+		return hand_out(moved, size);
 	moved = size > before && size > SLOT_MOST && !HARDENED ? large_alloc_roomy(size) :
 								 take(size);
 	if (moved) {
@@ -240,10 +255,10 @@ static void *take_aligned(size_t alignment, size_t size)
 	if (alignment <= GRAIN)
 		return take(size);
 	if (alignment <= UNIT && bytes <= SLOT_MOST && rounded <= SLOT_MOST)
-		return hand_out(take_slot(rounded ? rounded : alignment));
+		return hand_out(take_slot(rounded ? rounded : alignment), size);
 	if (!is_ready())
 		return NULL;
-	return hand_out(audit_after(large_alloc(bytes, alignment)));
+	return hand_out(audit_after(large_alloc(bytes, alignment)), size);
 }
 
 OSMALLOC_API void *aligned_alloc(size_t alignment, size_t size)
@@ -317,7 +332,7 @@ OSMALLOC_API void free_aligned_sized(void *ptr, size_t alignment, size_t size)
 
 OSMALLOC_API size_t malloc_usable_size(void *ptr)
 {
-	return ptr ? usable(slab_of("malloc_usable_size", ptr)) : 0;
+	return ptr ? usable(slab_of("malloc_usable_size", ptr), ptr) : 0;
 }
 
 /* The names of the C library's own entries, for binaries that call those. */

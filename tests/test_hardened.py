@@ -19,7 +19,10 @@ NOTICED = [("past-the-end-by-one", "free", "write past the end"),
            ("past-the-end-by-eight", "free", "write past the end"),
            ("past-the-end-then-realloc", "realloc", "write past the end"),
            ("write-after-free", "malloc", "write after free"),
-           ("double-free-of-overwritten", "free", "double free")]
+           ("double-free-of-overwritten", "free", "double free"),
+           ("before-the-start", "free", "write before the start"),
+           ("past-the-end-until-exit", "exit", "write past the end"),
+           ("write-after-free-until-exit", "exit", "write after free")]
 # What the family's programs ask that this build does not promise.
 NOT_HARDENED = {"memory": "freed slots rest, and with them their pages"}
 
@@ -54,6 +57,20 @@ def test_noticed(hardened, program, name, function, mistake, size):
     address = re.escape(done.stdout.strip())
     assert re.fullmatch(rf"osmalloc: {function}\(\): {mistake} {address}\n", done.stderr)
     assert done.returncode == -signal.SIGABRT
+
+
+def test_at_exit_a_thread_is_enough_to_look_at_nothing(hardened, tmp_path):
+    """Others may be in the middle of something, and a false alarm would be worse."""
+    source = tmp_path / "threads.c"
+    source.write_text("""#include <pthread.h>
+#include <stdlib.h>
+static void *nothing(void *arg) { return arg; }
+int main(void) { pthread_t t; char *volatile p = malloc(10); pthread_create(&t, 0, nothing, 0);
+                 pthread_join(t, 0); p[10] = 1; return 0; }""")
+    program = tmp_path / "threads"
+    subprocess.run(["gcc", "-w", "-O0", source, "-o", program, "-pthread"], check=True)
+    done = run(hardened, program)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("size", LARGE)

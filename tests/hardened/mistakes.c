@@ -16,6 +16,7 @@
 #include <string.h>
 
 #define ROUNDS	2000	/* blocks after which a freed one has surely been used again */
+#define FAR	(20 * 1024)	/* more than a large block is rounded up by */
 
 static unsigned char *block;
 static size_t usable;
@@ -55,10 +56,35 @@ static int past_the_end_then_realloc(size_t size)
 	return 0;
 }
 
+/* The byte belongs to the slot in front. */
+static int before_the_start(size_t size)
+{
+	(void)size;
+	block[-1] ^= 1;
+	release(block);
+	return 0;
+}
+
+/* What no free() or malloc() comes to see. */
+static int past_the_end_until_exit(size_t size)
+{
+	(void)size;
+	block[usable] = 0;
+	return 0;
+}
+
+static int write_after_free_until_exit(size_t size)
+{
+	(void)size;
+	release(block);
+	block[usable / 2 < 200 ? usable / 2 : 200] = 1;
+	return 0;
+}
+
 static int far_past_the_end(size_t size)
 {
 	(void)size;
-	block[usable + 4096] = 1;
+	block[usable + FAR] = 1;
 	return 0;
 }
 
@@ -161,6 +187,9 @@ static const struct {
 	{ "past-the-end-by-one", past_the_end_by_one },
 	{ "past-the-end-by-eight", past_the_end_by_eight },
 	{ "past-the-end-then-realloc", past_the_end_then_realloc },
+	{ "before-the-start", before_the_start },
+	{ "past-the-end-until-exit", past_the_end_until_exit },
+	{ "write-after-free-until-exit", write_after_free_until_exit },
 	{ "far-past-the-end", far_past_the_end },
 	{ "write-after-free", write_after_free },
 	{ "read-after-free", read_after_free },
@@ -176,8 +205,12 @@ static const struct {
 int main(int argc, char **argv)
 {
 	size_t size = argc == 3 ? strtoul(argv[2], NULL, 10) : 0;
+	unsigned char *other;
 
 	block = malloc(size);
+	other = malloc(size);
+	/* There is a slot in front of the second of two. */
+	block = other > block ? other : block;
 	usable = malloc_usable_size(block);
 	for (size_t i = 0; size && i < sizeof(mistakes) / sizeof(mistakes[0]); i++)
 		if (!strcmp(argv[1], mistakes[i].name)) {

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+/*
+ * The end of a process in the hardened build: what was written where nobody may
+ * write, and would have been found by a free() or malloc() that never came. A
+ * block whose end is not marked is just being given or taken: exit() may be called
+ * in a signal handler, and a fork may have left threads behind.
+ */
+
+#include "harden.h"
+#include "slab.h"
+
+static void check_slab(const struct slab *slab, void *arg)
+{
+	(void)arg;
+	for (uint32_t slot = 0; slot < slab->carved; slot++) {
+		void *ptr = (void *)(slab->start + slot * slab->size);
+
+		if (slab_slot_is_free(slab, ptr))
+			harden_verify("exit", ptr, slab->size);
+		else if (!harden_is_bare(ptr, slab->size))
+			harden_check("exit", ptr, slab->size, slot == 0);
+	}
+}
+
+/* Other threads, if there are any, may be in the middle of something. */
+__attribute__((destructor)) static void check_all(void)
+{
+	if (os_single_threaded())
+		slab_walk(check_slab, NULL);
+}
