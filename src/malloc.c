@@ -115,7 +115,8 @@ static inline void *hand_out(void *ptr, size_t asked)
 		return ptr;
 	if (slab->owner)
 		harden_verify("malloc", ptr, slab->size);
-	return harden_take(ptr, slab->size, asked);
+	/* Some byte is there, of malloc(0) as well. */
+	return harden_take(ptr, slab->size, asked + !asked);
 }
 
 static inline void *take(size_t size)
