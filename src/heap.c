@@ -9,6 +9,7 @@
 #include "large.h"
 #include "meta.h"
 #include "os.h"
+#include "streams.h"
 
 static struct slab slab_none;
 
@@ -207,6 +208,7 @@ void central_abandon(void)
 /* In the child. What was half done stays so, unused; blocks are freed into it as if remote. */
 static void after_fork(void)
 {
+	streams_in_child();
 	if (central_busy) {
 		central_abandon();
 		central_busy = false;
@@ -389,8 +391,10 @@ static void get_ready(void)
 	uint64_t secret[2];
 
 	os_secret(secret);
-	central_secret = secret[1] | 1;
-	pthread_atfork(NULL, NULL, after_fork);
+	/* Odd, and not 0 above the bits that addresses have: no live block has a mark by chance. */
+	central_secret = secret[1] | 1 | 1UL << 63;
+	lock_survive_fork();
+	pthread_atfork(streams_before_fork, streams_in_parent, after_fork);
 	ready = pthread_key_create(&key, heap_leave) == 0;
 }
 

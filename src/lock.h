@@ -3,8 +3,7 @@
 /*
  * The one lock of the library (B3). Not taken while the process has a single
  * thread. A fork() waits for it, so the child finds a consistent heap and a
- * free lock; it comes after the lock of the C library's list of streams. Not
- * recursive; not for signal handlers.
+ * free lock. Not recursive; not for signal handlers.
  */
 
 #ifndef LOCK_H
@@ -21,15 +20,8 @@
  */
 extern bool lock_held;
 
-/*
- * The lock of glibc's list of open streams, which fork() takes after all handlers have run. Who has
- * it may wait for a stream (fflush(NULL) does), and who has the stream for our lock (getline()
- * allocates): so a fork takes it first. Recursive. Exported since there were forks outside of
- * glibc, but in no header.
- */
-void _IO_list_lock(void);
-void _IO_list_unlock(void);
-void _IO_list_resetlock(void);
+/* Has fork() wait for the lock. Called before main(), or earlier by who needs it to be first. */
+void lock_survive_fork(void);
 
 void lock_take_shared(void);
 void lock_give_shared(void);

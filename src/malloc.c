@@ -5,8 +5,7 @@
  *
  * Every function follows the Linux man pages malloc(3), posix_memalign(3) and
  * malloc_usable_size(3), and glibc where those leave something open. On failure
- * NULL with errno = ENOMEM, which posix_memalign() sets as well, as glibc's does;
- * errno is left alone otherwise.
+ * NULL with errno = ENOMEM; errno is left alone otherwise.
  */
 
 #include "osmalloc.h"
@@ -280,6 +279,10 @@ static __attribute__((noinline)) void *take_aligned_slow(size_t alignment, size_
 	return take_aligned(alignment, size);
 }
 
+/*
+ * POSIX has errors returned, and errno left alone. But when memory runs out, glibc's sets
+ * errno, and programs that know no other read it: it is set then.
+ */
 OSMALLOC_API int posix_memalign(void **memptr, size_t alignment, size_t size)
 {
 	size_t rounded = (size + alignment - 1) & ~(alignment - 1);
@@ -289,7 +292,7 @@ OSMALLOC_API int posix_memalign(void **memptr, size_t alignment, size_t size)
 		return EINVAL;
 	if (!HARDENED && size && size <= SLOT_MOST && alignment <= UNIT)
 		ptr = take_ready(rounded);
-	if (unlikely(!ptr))
+	if (unlikely(!ptr) && likely((size | alignment) < ADDRESSES))
 		ptr = take_aligned_slow(alignment, size);
 	if (!ptr)
 		return ENOMEM;

@@ -22,6 +22,8 @@ struct slab;
 #define PAGEMAP_LEAF_LOG	16	/* units in a leaf: 1 GiB */
 #define PAGEMAP_ROOT_LOG	17
 
+#define ADDRESSES	(UNIT << (PAGEMAP_LEAF_LOG + PAGEMAP_ROOT_LOG))	/* that there are, bytes */
+
 struct pagemap_leaf {
 	struct slab *slab[1U << PAGEMAP_LEAF_LOG];
 };

@@ -50,6 +50,8 @@ struct heap;
 /* Bytes of the largest slots that are linked while free. */
 #define LINKED_MOST	(HARDENED ? 0U : 4096U)
 
+#define LINKED_LENGTH	(64UL * 1024)	/* bytes of a slab with such slots, at most */
+
 #define MAPPED_SLOTS	62U	/* of a slab whose free slots are bits, at most */
 
 /* A linked free slot. */
@@ -153,12 +155,20 @@ static inline bool slab_is_linked(const struct slab *slab)
 	return slab->size <= LINKED_MOST;
 }
 
+/* Whether the mark is that of a free slot, whatever was written to the link since. */
+static inline bool slot_was_marked(const struct slab *slab, const struct slot *slot)
+{
+	uintptr_t next = ((uintptr_t)slot ^ central_secret) - slot->mark;
+
+	return next - slab->start < LINKED_LENGTH || !next;
+}
+
 static inline bool slab_slot_is_free(const struct slab *slab, const void *ptr)
 {
 	uint64_t bits;
 
 	if (likely(slab_is_linked(slab)))
-		return slot_is_marked(ptr);
+		return slot_was_marked(slab, ptr);
 	bits = __atomic_load_n(&slab->remote, __ATOMIC_RELAXED);
 	bits = bits & REMOTE_FIRST ? 0 : bits;
 	bits |= __atomic_load_n(&slab->vacant, __ATOMIC_RELAXED);

@@ -195,8 +195,9 @@ static void *written_second(size_t size)
 static void *written_and_freed(size_t size)
 {
 	void *neighbour = new_block(size);
-	void *block = written_second(size);
+	uintptr_t *block = freed(size);
 
+	((uintptr_t *)hide(block))[1] = 1;
 	CHECK(neighbour != block);
 	free(hide(block));
 	return block;
@@ -416,6 +417,7 @@ static const struct maker {
 	{ "freed", freed, DOUBLE, MAIN_CALLS | BIT(THREAD), 0, false },
 	{ "freed", freed, DOUBLE, OTHER_FREES | BIT(REALLOCARRAY), ANY_SIZE, false },
 	{ "long-freed", long_freed, DOUBLE, BIT(FREE), 0, false },
+	{ "freed-and-written", written_first, DOUBLE, BIT(FREE) | BIT(THREAD), 0, false },
 	{ "freed-in-thread", freed_in_thread, DOUBLE, BIT(FREE) | BIT(THREAD), 0, true },
 	{ "foreign", foreign, DOUBLE, BIT(FREE) | BIT(THREAD), 0, true },
 	{ "orphaned", orphaned, DOUBLE, BIT(THREAD), 0, true },
