@@ -42,7 +42,8 @@ __attribute__((constructor)) void lock_survive_fork(void)
 {
 	static bool done;
 
-	if (!done)
-		pthread_atfork(lock_before_fork, lock_after_fork, lock_renew);
+	if (done)
+		return;
 	done = true;
+	pthread_atfork(lock_before_fork, lock_after_fork, lock_renew);
 }

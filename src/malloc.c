@@ -118,7 +118,7 @@ static inline void *hand_out(void *ptr, size_t asked)
 	return harden_take(ptr, slab->size, asked + !asked);
 }
 
-static inline void *take(size_t size)
+static inline __attribute__((always_inline)) void *take(size_t size)
 {
 	if (!is_ready())
 		return NULL;
