@@ -23,9 +23,9 @@ static void check_slab(const struct slab *slab, void *arg)
 	}
 }
 
-/* Other threads, if there are any, may be in the middle of something. */
+/* Other threads, if there ever was one, may be in the middle of something, and so may this one. */
 __attribute__((destructor)) static void check_all(void)
 {
-	if (os_single_threaded())
+	if (os_single_threaded() && !central_busy)
 		slab_walk(check_slab, NULL);
 }

@@ -11,7 +11,7 @@
  *    Made of its address, its size and the process's secret, they are looked at by
  *    free() and realloc(), and so are those in front of it, which are another one's.
  *  - At exit, all blocks are looked at like that, and all freed slots, unless there
- *    are threads (exit.c).
+ *    ever was a second thread (exit.c).
  *  - A freed slot is zeroed, and verified when it is used again, as far as
  *    ZEROED_MOST bytes: a write after free() is found, a read finds nothing.
  *  - A freed slot rests until its slab has no other to give; which slot is

@@ -208,7 +208,6 @@ void central_abandon(void)
 /* In the child. What was half done stays so, unused; blocks are freed into it as if remote. */
 static void after_fork(void)
 {
-	streams_in_child();
 	if (central_busy) {
 		central_abandon();
 		central_busy = false;
@@ -391,10 +390,10 @@ static void get_ready(void)
 	uint64_t secret[2];
 
 	os_secret(secret);
-	/* Odd, and not 0 above the bits that addresses have: no live block has a mark by chance. */
+	/* Odd, and not 0 above the bits that addresses have: a mark of 0 is none (slab.h). */
 	central_secret = secret[1] | 1 | 1UL << 63;
-	lock_survive_fork();
-	pthread_atfork(streams_before_fork, streams_in_parent, after_fork);
+	streams_survive_fork();
+	pthread_atfork(NULL, NULL, after_fork);
 	ready = pthread_key_create(&key, heap_leave) == 0;
 }
 

@@ -215,7 +215,7 @@ OSMALLOC_API void *realloc(void *ptr, size_t size)
 		return HARDENED ? stay(slab, ptr, before, size) : ptr;
 	moved = audit_after(large_resize(slab, whole(size)));
 	if (HARDENED && moved) {
-		/* What nobody might write came along, and is the program's to read. */
+		/* What nobody might write came along; such a block only grows. */
 		harden_open(moved, had, before);
 	}
 	if (moved)

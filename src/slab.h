@@ -109,9 +109,18 @@ struct __attribute__((aligned(64))) slab {
 /* What pages of a slab that is no more have in the page map, until used again. */
 extern struct slab slab_gone;
 
+/*
+ * What a mark is made of. A program may copy one along with bytes that it never set: with 16
+ * more bits, what it decodes to in another slot of the slab is no address in the slab.
+ */
+static inline uintptr_t slot_key(const struct slot *slot)
+{
+	return (uintptr_t)slot << 16 ^ central_secret;
+}
+
 static inline uintptr_t slot_mark(const struct slot *slot)
 {
-	return ((uintptr_t)slot ^ central_secret) - (uintptr_t)slot->next;
+	return slot_key(slot) - (uintptr_t)slot->next;
 }
 
 static inline bool slot_is_marked(const struct slot *slot)
@@ -158,7 +167,7 @@ static inline bool slab_is_linked(const struct slab *slab)
 /* Whether the mark is that of a free slot, whatever was written to the link since. */
 static inline bool slot_was_marked(const struct slab *slab, const struct slot *slot)
 {
-	uintptr_t next = ((uintptr_t)slot ^ central_secret) - slot->mark;
+	uintptr_t next = slot_key(slot) - slot->mark;
 
 	return next - slab->start < LINKED_LENGTH || !next;
 }

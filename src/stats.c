@@ -31,6 +31,7 @@ struct numbers {
 	size_t mapped;		/* in these */
 	size_t chunks;		/* mapped for spans */
 	size_t dirty;		/* of these, free but not given back to the kernel */
+	struct large_totals large;
 };
 
 static void add_slab(const struct slab *slab, void *arg)
@@ -58,6 +59,7 @@ static struct numbers numbers_now(void)
 	slab_walk(add_slab, &numbers);
 	numbers.chunks = span_totals.mapped * UNIT;
 	numbers.dirty = span_totals.dirty * UNIT;
+	numbers.large = large_totals;
 	central_give();
 	return numbers;
 }
@@ -105,8 +107,8 @@ OSMALLOC_API void malloc_stats(void)
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
 	dprintf_(STDERR, "Total (incl. mmap):\nsystem bytes     = %10zu\nin use bytes     = %10zu\n"
 		 "max mmap regions = %10zu\nmax mmap bytes   = %10zu\n",
-		 numbers.chunks + numbers.mapped, numbers.live, large_totals.most_mappings,
-		 large_totals.most_bytes);
+		 numbers.chunks + numbers.mapped, numbers.live, numbers.large.most_mappings,
+		 numbers.large.most_bytes);
 	dprintf_(STDERR, "osmalloc: %zu bytes live, %zu in slabs, %zu in %zu mappings; "
 		 "%zu mapped for spans, %zu of them free with pages\n", numbers.live,
 		 numbers.slots, numbers.mapped, numbers.mappings, numbers.chunks, numbers.dirty);

@@ -2,14 +2,16 @@
 
 #include "streams.h"
 
+#include <pthread.h>
 #include <stdbool.h>
 
+#include "lock.h"
 #include "os.h"
 
 /* Whether this thread forks and has it. */
 static __thread bool held __attribute__((tls_model("initial-exec")));
 
-void streams_before_fork(void)
+static void before_fork(void)
 {
 	bool threads = !os_single_threaded();
 
@@ -18,15 +20,27 @@ void streams_before_fork(void)
 	held = threads;
 }
 
-void streams_in_parent(void)
+static void in_parent(void)
 {
 	if (held)
 		_IO_list_unlock();
 }
 
 /* The thread that has the lock is another one now. */
-void streams_in_child(void)
+static void in_child(void)
 {
 	if (held)
 		_IO_list_resetlock();
+}
+
+/* Handlers run in the order in which they were registered, but in front of a fork the other way. */
+__attribute__((constructor)) void streams_survive_fork(void)
+{
+	static bool done;
+
+	if (done)
+		return;
+	done = true;
+	lock_survive_fork();
+	pthread_atfork(before_fork, in_parent, in_child);
 }

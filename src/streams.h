@@ -14,9 +14,10 @@ void _IO_list_lock(void);
 void _IO_list_unlock(void);
 void _IO_list_resetlock(void);
 
-/* Handlers of pthread_atfork(3), to run before, and after, those of our lock. */
-void streams_before_fork(void);
-void streams_in_parent(void);
-void streams_in_child(void);
+/*
+ * Has fork() take it before our lock. Called before main(), or by the first thread that gets
+ * a block: whoever has handlers run before these has to do without the list and without memory.
+ */
+void streams_survive_fork(void);
 
 #endif

@@ -53,6 +53,28 @@ static void *allocate_with_list(void *arg)
 	return NULL;
 }
 
+/* Somebody else's handler, from before the library had any, waits for one who opens files. */
+static sem_t ask;
+static sem_t had;
+static bool asks;
+
+static void *have_list(void *arg)
+{
+	for (size_t round = 0; round < ROUNDS; round++) {
+		CHECK(sem_wait(&ask) == 0);
+		lock_list();
+		unlock_list();
+		CHECK(sem_post(&had) == 0);
+	}
+	return arg;
+}
+
+static void before_fork(void)
+{
+	if (asks)
+		CHECK(sem_post(&ask) == 0 && sem_wait(&had) == 0);
+}
+
 /* The list is the child's, and so is memory. */
 static void child(void *arg)
 {
@@ -68,6 +90,8 @@ int main(void)
 	pthread_t thread;
 	sem_t forked;
 
+	/* Before anything is allocated. */
+	CHECK(pthread_atfork(before_fork, NULL, NULL) == 0);
 	*(void **)&lock_list = dlsym(RTLD_DEFAULT, "_IO_list_lock");
 	*(void **)&unlock_list = dlsym(RTLD_DEFAULT, "_IO_list_unlock");
 	if (!lock_list || !unlock_list)
@@ -81,6 +105,12 @@ int main(void)
 		in_child(child, NULL);
 		CHECK(sem_post(&forked) == 0);
 	}
+	CHECK(pthread_join(thread, NULL) == 0);
+	CHECK(sem_init(&ask, 0, 0) == 0 && sem_init(&had, 0, 0) == 0);
+	CHECK(pthread_create(&thread, NULL, have_list, NULL) == 0);
+	asks = true;
+	for (size_t round = 0; round < ROUNDS; round++)
+		in_child(child, NULL);
 	CHECK(pthread_join(thread, NULL) == 0);
 	child(NULL);
 	return 0;
