@@ -51,9 +51,14 @@ static size_t filled(size_t slack)
  * Bytes between what was asked for and the canary, which says how many: it is canary_for() plus
  * that number spread over 64 bits. Whatever else is written there yields one that is too large.
  */
+static size_t slack_in(const void *ptr, uint64_t canary)
+{
+	return (canary - canary_for(ptr)) * GATHER;
+}
+
 static size_t slack_of(const void *ptr, size_t size)
 {
-	return (canary_get(ptr, size) - canary_for(ptr)) * GATHER;
+	return slack_in(ptr, canary_get(ptr, size));
 }
 
 static size_t zeroed(size_t size)
@@ -133,8 +138,10 @@ bool harden_is_intact(const void *ptr, size_t size)
 static bool is_intact_before(const void *ptr, size_t size)
 {
 	const char *before = (const char *)ptr - size;
+	/* Read once: what the other thread does, it may do now. */
+	uint64_t canary = canary_get(before, size);
 
-	return harden_is_bare(before, size) || slack_of(before, size) <= size - CANARY;
+	return !canary || slack_in(before, canary) <= size - CANARY;
 }
 
 void harden_check(const char *api, const void *ptr, size_t size, bool first)
