@@ -175,7 +175,7 @@ OSMALLOC_API void *calloc(size_t nmemb, size_t size)
 }
 
 /* Whether a block may as well stay where it is for a request of size. */
-static bool fits_well(struct slab *slab, size_t size)
+static bool fits_well(struct slab *slab, size_t before, size_t size)
 {
 	bool growing = false;
 
@@ -185,7 +185,7 @@ static bool fits_well(struct slab *slab, size_t size)
 		growing = size >= slab->asked;
 		slab->asked = size;
 	}
-	return growing || size >= slab->size / 2 || slab->size <= 2 * GRAIN;
+	return growing || size >= before || size >= slab->size / 2 || slab->size <= 2 * GRAIN;
 }
 
 /* In the hardened build, a block that stays where it is has its end elsewhere. */
@@ -211,7 +211,7 @@ OSMALLOC_API void *realloc(void *ptr, size_t size)
 	}
 	before = usable(slab, ptr);
 	had = room(slab);
-	if (fits_well(slab, size))
+	if (fits_well(slab, before, size))
 		return HARDENED ? stay(slab, ptr, before, size) : ptr;
 	moved = audit_after(large_resize(slab, whole(size)));
 	if (HARDENED && moved) {
