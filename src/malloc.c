@@ -188,9 +188,11 @@ static bool fits_well(struct slab *slab, size_t before, size_t size)
 	return growing || size >= before || size >= slab->size / 2 || slab->size <= 2 * GRAIN;
 }
 
-/* In the hardened build, a block that stays where it is has its end elsewhere. */
+/* A block stays where it is. In the hardened build its end is elsewhere then. */
 static void *stay(const struct slab *slab, void *ptr, size_t before, size_t size)
 {
+	if (!HARDENED)
+		return ptr;
 	harden_open(ptr, room(slab), before);
 	return harden_take(ptr, slab->size, size);
 }
@@ -212,7 +214,7 @@ OSMALLOC_API void *realloc(void *ptr, size_t size)
 	before = usable(slab, ptr);
 	had = room(slab);
 	if (fits_well(slab, before, size))
-		return HARDENED ? stay(slab, ptr, before, size) : ptr;
+		return stay(slab, ptr, before, size);
 	moved = audit_after(large_resize(slab, whole(size)));
 	if (HARDENED && moved) {
 		/* What nobody might write came along; such a block only grows. */
@@ -230,7 +232,7 @@ OSMALLOC_API void *realloc(void *ptr, size_t size)
 		return moved;
 	/* A block that cannot be made smaller is large enough. */
 	errno = error;
-	return ptr;
+	return stay(slab, ptr, before, size);
 }
 
 OSMALLOC_API void *reallocarray(void *ptr, size_t nmemb, size_t size)
@@ -247,7 +249,7 @@ OSMALLOC_API void *reallocarray(void *ptr, size_t nmemb, size_t size)
 /* Alignment */
 
 /* Wants a power of two. Slots whose size is a multiple of it are aligned, see sizeclass.h. */
-static void *take_aligned(size_t alignment, size_t size)
+static __attribute__((noinline)) void *take_aligned(size_t alignment, size_t size)
 {
 	size_t bytes = whole(size);
 	size_t rounded = (bytes + alignment - 1) & ~(alignment - 1);
@@ -274,11 +276,6 @@ OSMALLOC_API void *memalign(size_t alignment, size_t size)
 	return aligned_alloc(alignment, size);
 }
 
-static __attribute__((noinline)) void *take_aligned_slow(size_t alignment, size_t size)
-{
-	return take_aligned(alignment, size);
-}
-
 /*
  * POSIX has errors returned, and errno left alone. But when memory runs out, glibc's sets
  * errno, and programs that know no other read it: it is set then.
@@ -293,7 +290,7 @@ OSMALLOC_API int posix_memalign(void **memptr, size_t alignment, size_t size)
 	if (!HARDENED && size && size <= SLOT_MOST && alignment <= UNIT)
 		ptr = take_ready(rounded);
 	if (unlikely(!ptr) && likely((size | alignment) < ADDRESSES))
-		ptr = take_aligned_slow(alignment, size);
+		ptr = take_aligned(alignment, size);
 	if (!ptr)
 		return ENOMEM;
 	*memptr = ptr;
