@@ -10,10 +10,16 @@
 #define TINY_WANTED	64
 #define TINY_LEAST	(16UL * 1024)
 
-/* Larger ones: the same, and a slab's bytes at most. */
+/* Larger ones: the same. */
 #define SLOTS_WANTED	16
 #define SLAB_LEAST	(64UL * 1024)
-#define SLAB_MOST	(1024UL * 1024)
+
+/*
+ * Still larger ones: a slab's bytes. One of many slots is seldom full, which saves time, and
+ * seldom empty, which costs memory; few programs have many blocks of such sizes.
+ */
+#define BROAD_FROM	(64UL * 1024)
+#define BROAD_BYTES	(4096UL * 1024)
 
 #define DENSE_MOST	PAGE		/* bytes of slots of which a slab has no untouched page */
 #define CARVE_BYTES	PAGE		/* are carved at a time, or one slot */
@@ -93,20 +99,20 @@ struct slab *slab_single(struct span span, size_t size)
 	return slab;
 }
 
-static size_t within(size_t least, size_t bytes, size_t most)
+static unsigned int units_of(size_t bytes)
 {
-	if (bytes < least)
-		return least;
-	return bytes < most ? bytes : most;
+	return (unsigned int)((bytes + UNIT - 1) / UNIT);
 }
 
 /* Units of a slab of slots of this size. */
 static unsigned int units_for(size_t size)
 {
-	size_t bytes = size <= TINY_MOST ? within(TINY_LEAST, TINY_WANTED * size, SIZE_MAX) :
-					   within(SLAB_LEAST, SLOTS_WANTED * size, SLAB_MOST);
+	size_t least = size <= TINY_MOST ? TINY_LEAST : SLAB_LEAST;
+	size_t bytes = size * (size <= TINY_MOST ? TINY_WANTED : SLOTS_WANTED);
 
-	return (unsigned int)((bytes + UNIT - 1) / UNIT);
+	if (size > BROAD_FROM)
+		bytes = BROAD_BYTES;
+	return units_of(bytes > least ? bytes : least);
 }
 
 /* A whole slab's slots, as far as MAPPED_SLOTS bits go. */
@@ -120,11 +126,15 @@ static uint32_t capacity_for(struct span span, size_t size)
 struct slab *slab_open(unsigned int class, struct heap *owner, bool filled)
 {
 	size_t size = class_size(class);
+	bool dense = filled && size <= DENSE_MOST && !HARDENED;
 	struct slab *slab = NULL;
 	struct span span;
 
 	central_take();
-	span = span_take(units_for(size), filled && size <= DENSE_MOST && !HARDENED);
+	span = span_take(units_for(size), dense);
+	/* Where there is not so much, one slot is better than none. */
+	if (!span.start)
+		span = span_take(units_of(size), dense);
 	if (span.start)
 		slab = slab_single(span, size);
 	if (slab) {

@@ -169,6 +169,23 @@ static void nothing_left(void *arg)
 	free(memset(malloc(MIB), 1, MIB));
 }
 
+/* No room for a slab of many slots: what is mapped already has some for a few. */
+static void little_left(void *arg)
+{
+	size_t size = *(const size_t *)arg;
+	char *block;
+
+	allow_more(limit, 0);
+	for (size_t i = 0; i < 4; i++) {
+		errno = UNTOUCHED;
+		block = malloc(size);
+		CHECK_FOR(block && errno == UNTOUCHED, size);
+		memset(block, 'x', size);
+	}
+	free(block);
+	CHECK_FOR(malloc(size), size);
+}
+
 int main(void)
 {
 	static const __rlimit_resource_t resources[] = { RLIMIT_AS, RLIMIT_DATA };
@@ -183,6 +200,8 @@ int main(void)
 			in_child(reach, &sizes[j]);
 		for (size_t j = 1; j < LENGTH(sizes); j += 2)
 			in_child(grow, &sizes[j]);
+		for (size_t j = 0; sizes[j] < 128 * KIB; j++)
+			in_child(little_left, &sizes[j]);
 		in_child(nothing_left, NULL);
 	}
 	return 0;
