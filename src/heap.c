@@ -497,6 +497,7 @@ void *heap_alloc_slow(struct heap *heap, size_t size)
 	unsigned int class = class_of(size);
 	int error = errno;
 	struct slab *slab;
+	void *slot;
 
 	if (heap == &heap_none)
 		heap = heap_enter();
@@ -510,7 +511,10 @@ void *heap_alloc_slow(struct heap *heap, size_t size)
 		return NULL;
 	/* Not everything that the kernel refused on the way is a failure. */
 	errno = error;
-	return slab_take(slab);
+	slot = slab_take(slab);
+	if (unlikely(!slot))
+		slot_report(slab->free);
+	return slot;
 }
 
 void heap_trim(void)

@@ -187,14 +187,16 @@ static inline bool slab_slot_is_free(const struct slab *slab, const void *ptr)
 }
 
 /*
- * Takes the first free slot, which there is. Here and below, things are done in
- * an order in which a fork in a signal handler finds nothing counted too low.
+ * Takes the first free slot, which there is; NULL if it was written to. Here and below,
+ * things are done in an order in which a fork in a signal handler finds nothing counted too low.
  */
 static inline void *slab_pop(struct slab *slab)
 {
 	struct slot *slot = slab->free;
-	struct slot *next = slot_next(slot);
+	struct slot *next = slot->next;
 
+	if (unlikely(!slot_is_marked(slot)))
+		return NULL;
 	slab->countdown++;
 	signal_fence();
 	slab->free = next;
