@@ -33,7 +33,7 @@ FRONT_PAGE = driver.ROOT / "README.md"
 GLIBC = "libc.so.6"
 
 # Percent of the workloads' full size, and repetitions.
-FULL, QUICK = (100, 7), (25, 3)
+FULL, QUICK = (100, 11), (25, 3)
 
 # One row of the table. kind: as in ratios.Sample; run: a function, library -> {figure: number},
 # which raises BenchError.
