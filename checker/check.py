@@ -32,11 +32,8 @@ def build(_scratch):
 
 def linters(_scratch):
     """Every linter over the whole repository."""
-    results = []
-    for name in lint.LINTERS:
-        outcome, why = lint.run(name)
-        results.append(Result(outcome, f"make lint LINTER={name}", why))
-    return results
+    return [Result(outcome, f"make lint LINTER={name}", why)
+            for name, (outcome, why) in zip(lint.LINTERS, lint.run(lint.LINTERS))]
 
 
 def pytest(scratch):

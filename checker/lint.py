@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections import namedtuple
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import tree
@@ -171,20 +172,29 @@ def relative(path):
     return os.path.relpath(path, ROOT) if os.path.isabs(path) else path
 
 
-def run(name):
-    """Run one linter over the repository and print what it finds.
-
-    Returns 'passed', 'failed' or 'skipped', and why it was skipped.
-    """
+def look(name):
+    """What one linter finds in the repository; or the NotMeasured that says why it cannot."""
     try:
-        found = LINTERS[name]()
+        return LINTERS[name]()
     except NotMeasured as reason:
-        print(f"{name:<12} not measured: {reason}", flush=True)
-        return "skipped", str(reason)
+        return reason
+
+
+def report(name, found):
+    """Print what look() returned: 'passed', 'failed' or 'skipped', and why it was skipped."""
+    if isinstance(found, NotMeasured):
+        print(f"{name:<12} not measured: {found}", flush=True)
+        return "skipped", str(found)
     print(f"{name:<12} {f'{len(found)} found' if found else 'clean'}", flush=True)
     for finding in found:
         print(f"  {relative(finding.file)}:{finding.line}: {finding.kind}: {finding.text}")
     return "failed" if found else "passed", ""
+
+
+def run(names):
+    """What report() returns of each of these linters, which look at the repository side by side."""
+    with ThreadPoolExecutor() as pool:
+        return list(map(report, names, pool.map(look, names)))
 
 
 def main(names):
@@ -193,7 +203,7 @@ def main(names):
     if unknown:
         print(f"lint: no linter {unknown[0]}; there are {', '.join(LINTERS)}", file=sys.stderr)
         return 2
-    outcomes = [run(name)[0] for name in names or LINTERS]
+    outcomes = [outcome for outcome, _why in run(names or LINTERS)]
     return 1 if "failed" in outcomes else 0
 
 
