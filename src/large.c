@@ -76,7 +76,7 @@ static bool unmap(const struct slab *slab)
 
 static struct slab *alloc_span(size_t size)
 {
-	struct span span = span_take((unsigned int)(round_up(size, UNIT) / UNIT), false);
+	struct span span = span_take(units_of(size), false);
 	struct slab *slab = span.start ? slab_single(span, span.units * UNIT) : NULL;
 
 	if (!slab) {

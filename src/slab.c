@@ -99,11 +99,6 @@ struct slab *slab_single(struct span span, size_t size)
 	return slab;
 }
 
-static unsigned int units_of(size_t bytes)
-{
-	return (unsigned int)((bytes + UNIT - 1) / UNIT);
-}
-
 /* Units of a slab of slots of this size. */
 static unsigned int units_for(size_t size)
 {
@@ -170,6 +165,14 @@ bool slab_close(struct slab *slab)
 void slot_report(const struct slot *slot)
 {
 	check_report("osmalloc", "malloc", "write after free", slot);
+}
+
+/* The next free slot. Does not return if the link, or the mark, was overwritten. */
+static struct slot *slot_next(const struct slot *slot)
+{
+	if (unlikely(!slot_is_marked(slot)))
+		slot_report(slot);
+	return slot->next;
 }
 
 /* What remote holds where slots are linked. */

@@ -137,14 +137,6 @@ static inline void slot_link(struct slot *slot, struct slot *next)
 /* B4 for the production allocator: one line, and the end. */
 void __attribute__((cold, noreturn)) slot_report(const struct slot *slot);
 
-/* The next free slot. Does not return if the link, or the mark, was overwritten. */
-static inline struct slot *slot_next(const struct slot *slot)
-{
-	if (unlikely(!slot_is_marked(slot)))
-		slot_report(slot);
-	return slot->next;
-}
-
 /* Which slot begins at ptr; not below carved if none that was ever handed out does. */
 static inline uint64_t slab_index(const struct slab *slab, const void *ptr)
 {

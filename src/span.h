@@ -31,6 +31,12 @@
 
 #define UNIT_WORDS	(CHUNK_MOST / 64)
 
+/* Units that so many bytes take. */
+static inline unsigned int units_of(size_t bytes)
+{
+	return (unsigned int)((bytes + UNIT - 1) / UNIT);
+}
+
 struct chunk {
 	uintptr_t start;		/* of unit 0 */
 	unsigned int units;
