@@ -200,6 +200,24 @@ def test_an_interrupted_system_call_gets_its_result():
     assert told(body)[1] == "  brk(HeapStart + 0x8) = HeapStart + 0x8"
 
 
+@pytest.mark.parametrize("body, shown", [
+    ([f"SYS_brk({HEAP:#x})  = "], ["brk(HeapStart + 0x0) = <no return>"]),
+    (["os_malloc@libosmem.so(1)  = "], ["os_malloc(1)"]),
+    (inside("SYS_brk(0)  = ")[:-1],
+     ["os_malloc(1)", "  brk(0) = <no return>"]),
+    (["os_malloc@libosmem.so(1 <unfinished ...>", "<... os_malloc resumed> )  = "],
+     ["os_malloc(1)"]),
+    ([f"SYS_brk({HEAP:#x} <unfinished ...>", "<... SYS_brk resumed> )  = "],
+     ["brk(HeapStart + 0x0) = <no return>"]),
+])
+def test_a_process_that_is_killed_has_no_last_result(body, shown):
+    """As the harness kills it at the timeout; whatever else comes then is not ltrace's."""
+    assert told(body, "700 +++ killed by SIGKILL +++\n") == [*shown, "killed(SIGKILL)"]
+    assert parsed([*body, "SYS_getpid(1)  = 700"]).problem == \
+        "not a line of ltrace: '700 SYS_getpid(1)  = 700'"
+    assert parsed(body).problem.startswith("not a line of ltrace")
+
+
 def test_other_processes_do_not_speak():
     other = "701 os_malloc@libosmem.so(5)  = 0\n"
     found = trace.parse(START + MAIN + "700 SYS_clone(0x1200011, 0, 0, 0x7f0)  = 701\n"

@@ -50,12 +50,14 @@ FLAG_BITS = (
 
 NUMBER = r"(?:0|-?[1-9][0-9]{0,19}|0x[0-9a-f]{1,16})"
 ARGS = rf"((?:{NUMBER}(?:, {NUMBER})*)?)"
-END = rf"(?:\) += (<void>|{NUMBER})| <(?:unfinished|no return) \.\.\.>)"
+# Nothing behind "= ": the process was killed while ltrace wanted to read the result.
+RESULT = rf"\) += (<void>|{NUMBER})?"
+END = rf"(?:{RESULT}| <(?:unfinished|no return) \.\.\.>)"
 LINE = re.compile(r"([0-9]{1,10}) (.*)")
 SYSTEM_CALL = re.compile(rf"SYS_(\w+)\({ARGS}{END}")
 API_CALL = re.compile(rf"(os_\w+)@libosmem\.so\({ARGS}{END}")
 MAIN = re.compile(rf"main\((){END}")
-RESUMED = re.compile(rf"<\.\.\. (\w+) resumed> \) += (<void>|{NUMBER})")
+RESUMED = re.compile(rf"<\.\.\. (\w+) resumed> {RESULT}")
 EXITED = re.compile(r"\+\+\+ exited \(status ([0-9]{1,3})\) \+\+\+")
 KILLED = re.compile(r"\+\+\+ killed by (\S+) \+\+\+")
 SIGNAL = re.compile(r"--- (?:SIG\w+|UNKNOWN_SIGNAL) \([\w .,/:()-]+\) ---")
@@ -142,6 +144,7 @@ class Parser:
         self.stack = []          # names of open functions, main included
         self.call = None         # the outermost open call of the API
         self.system_call = None  # the main process's system call that has not returned
+        self.dying = False       # the last line has no result: nothing but the end may come
         self.loaded = False      # set_tid_address was seen: library code can run from here on
         self.main_ended = False
 
@@ -156,8 +159,9 @@ class Parser:
             self.main_pid = pid
         if pid != self.main_pid:
             return None
-        if self.trace.ended:
+        if self.trace.ended or self.dying and not KILLED.fullmatch(rest):
             return self.damage(text)
+        self.dying = rest.endswith("= ")
         for pattern, take in self.KINDS:
             match = pattern.fullmatch(rest)
             if match:
@@ -238,7 +242,9 @@ class Parser:
             self.stack.append("main")
 
     def take_resumed(self, name, result):
-        """The exit of a function or system call that was left open."""
+        """The exit of a function or system call that was left open; None if it died there."""
+        if result is None:
+            return None
         if name.startswith("SYS_"):
             return self.resume_system_call(name[4:], result)
         if name not in self.stack:
