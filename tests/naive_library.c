@@ -183,6 +183,8 @@ static void release(struct block_meta *b)
 {
 	if (WRONG(CRASHES))
 		__builtin_trap();
+	while (WRONG(HANGS))
+		;
 	if (b->status == STATUS_MAPPED) {
 		if (!WRONG(NEVER_UNMAPS))
 			munmap(b, b->size + HEADER);
@@ -265,8 +267,6 @@ void os_free(void *ptr)
 
 	if (WRONG(PRINTS_BINARY) && write(STDERR_FILENO, binary, sizeof(binary) - 1) < 0)
 		return;
-	while (WRONG(HANGS))
-		;
 	if (WRONG(READS_BELOW_STACK))
 		__asm__ volatile("" : : "r" (*((char *)__builtin_frame_address(0) - PAGE)));
 	if (ptr)

@@ -6,6 +6,7 @@ Every case says what the harness must report, and after each of them nothing is 
 
 import concurrent.futures
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -307,6 +308,23 @@ def test_a_crash_on_a_functions_first_instruction(attack):
                                   "void os_free(volatile int *p) { *p = 0; }"), "-O2")
     result = attack("os_free(NULL);", lib=lib, timeout=2.0)
     assert result.reason == "crashed on the first instruction of a function inside os_free(NULL)"
+    assert not result.comparable
+
+
+@pytest.mark.parametrize("body, names", [
+    ("for (;;);", "os_free"),
+    ("os_free(p); count++;", "os_free"),
+    ("os_realloc(p, 1); count++;", "os_free and os_realloc"),
+])
+def test_a_function_that_never_stops_beginning(body, names, attack):
+    """ltrace gives it up; the reason is the library's mistake, not an attack on ltrace."""
+    text = NOTHING.replace("{ return 0; }\nvoid os_free(void *p) { }",
+                           "{ void os_free(void *); os_free(p); return p; }\n"
+                           f"volatile int count;\nvoid os_free(void *p) {{ {body} }}")
+    result = attack("os_free(NULL);", lib=library(text))
+    assert re.fullmatch(r"went round in circles inside os_free\(NULL\): 6\d calls of "
+                        rf"{names} are open, each inside the one before; it calls itself, or "
+                        r"loops back to its first instruction", result.reason), result.reason
     assert not result.comparable
 
 

@@ -27,6 +27,7 @@ CHUNK = 64 << 10
 AFTERWARDS = 0.5             # seconds to wait for output once the tracer is gone
 LOOKS, LOOK_EVERY = 125, 0.004  # how often, and seconds apart, to see whether a program is held
 STOPS = 10                   # as often as this meanwhile
+NESTED = 60                  # calls inside one another; at 64, main included, ltrace 0.7.3 gives up
 USERS = "uid 61184 to 65279"  # one for each program when the harness runs as root (guard.c)
 CONFIGURATION = str(build.HERE / "ltrace.conf")
 FUNCTIONS = "+".join([f"{name}@libosmem.so" for name in tracing.API] + ["main@MAIN"])
@@ -347,8 +348,17 @@ def unfit(trace, watch, timeout):
     if watch.stopped == "timeout":
         return f"hung: did not end within {timeout:g} s{inside(trace)}"
     if not trace.ended:
-        return f"the tracer was killed or failed{inside(trace)}"
+        return endless(trace) or f"the tracer was killed or failed{inside(trace)}"
     return strayed(trace)
+
+
+def endless(trace):
+    """The sentence on calls inside one another that ltrace gave up following, '' if it did not."""
+    if len(trace.nested) < NESTED:
+        return ""
+    names = " and ".join(sorted(set(trace.nested)))
+    return (f"went round in circles{inside(trace)}: {len(trace.nested)} calls of {names} are open, "
+            "each inside the one before; it calls itself, or loops back to its first instruction")
 
 
 def strayed(trace):

@@ -102,6 +102,7 @@ class Trace:
     started_in: str = ""    # the function of the API in which it did, "" if in none
     replaced: bool = False  # whether it ran another program in its place (exec)
     main_seen: bool = False
+    nested: tuple = ()      # the API's functions that are open at the end, outermost first
     outside_main: str = ""  # the first function of the API called before or after main
 
     @property
@@ -291,6 +292,7 @@ class Parser:
     def done(self):
         """The finished trace."""
         self.trace.pids = len(self.pids)
+        self.trace.nested = tuple(name for name in self.stack if name in API)
         if not self.trace.heap_start and not self.trace.problem:
             self.trace.problem = "the program break at the start is not in the trace"
         return self.trace
