@@ -28,20 +28,18 @@ verified() {
     [[ -f $1 ]] && echo "$SHA256  $1" | sha256sum --check --status
 }
 
-# The mirror this machine already uses when it is a Debian machine, else the public one.
+# The Debian mirror that this machine uses, nothing if it uses none.
 mirror() {
-    local uri
-    uri=$(apt-get indextargets --format "\$(REPO_URI)" \
-        'Identifier: Packages' 'Origin: Debian' 'Label: Debian' 2>/dev/null | head -n 1) || true
-    echo "${uri:-http://deb.debian.org/debian}"
+    apt-get indextargets --format "\$(REPO_URI)" \
+        'Identifier: Packages' 'Origin: Debian' 'Label: Debian' 2>/dev/null | sed -n 1p
 }
 
-# Fetch the source tarball into directory $1 with apt, which authenticates it. The package lists
-# go there too: the machine's own sources and lists stay as they are.
+# Fetch the source tarball from mirror $2 into directory $1 with apt, which authenticates it. The
+# package lists go there too: the machine's own sources and lists stay as they are.
 fetch() {
     local dir=$1 signed=""
     [[ ! -e $KEYRING ]] || signed="[signed-by=$KEYRING] "
-    echo "deb-src $signed$(mirror) bookworm main" >"$dir/sources.list"
+    echo "deb-src $signed$2 bookworm main" >"$dir/sources.list"
     mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial"
     local apt=(apt-get -qq
         -o "Dir::Etc::SourceList=$dir/sources.list" -o "Dir::Etc::SourceParts=/dev/null"
@@ -59,9 +57,11 @@ for script in /usr/src/linux-*/scripts/checkpatch.pl /usr/lib/linux-kbuild-*/scr
 done
 
 command -v apt-get >/dev/null || die "not installed, and there is no apt-get to fetch it with"
+debian=$(mirror || true)
+[[ $debian ]] || die "not installed, and apt's lists name no Debian mirror (apt-get update writes them)"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-fetch "$work" >"$work/log" 2>&1 ||
+fetch "$work" "$debian" >"$work/log" 2>&1 ||
     die "not installed, and fetching it failed ($(grep -m 1 '^[EW]:' "$work/log" || echo 'no message'))"
 tar -xzf "$work/$TARBALL" -C "$work" "$INSIDE"
 verified "$work/$INSIDE/checkpatch.pl" || die "the fetched copy has the wrong checksum and was thrown away"

@@ -32,14 +32,6 @@ missing() {
     "$here/python.sh" >/dev/null || echo python3 python3-pytest python3-hypothesis python3-flake8
 }
 
-# Ubuntu does not trust Debian's archive by itself; checkpatch.sh may have to read from there.
-keyring() {
-    if [[ -r /etc/os-release ]] && grep -q '^ID=ubuntu' /etc/os-release &&
-        [[ ! -e /usr/share/keyrings/debian-archive-keyring.gpg ]]; then
-        echo debian-archive-keyring
-    fi
-}
-
 # Print the word to put before a command that needs root, or fail.
 as_root() {
     if ((EUID == 0)); then
@@ -51,7 +43,7 @@ as_root() {
     fi
 }
 
-mapfile -t packages < <({ missing; keyring; } | tr ' ' '\n')
+mapfile -t packages < <(missing | tr ' ' '\n')
 if [[ ${1:-} == --list ]]; then
     ((${#packages[@]} == 0)) || printf '%s\n' "${packages[@]}"
     exit 0
