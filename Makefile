@@ -26,7 +26,7 @@ lint: deps ## all linters, or one: LINTER=gcc
 	@"$(PYTHON)" checker/lint.py $(LINTER)
 
 test: deps ## all pytest tests, or one: TEST=tests/test_layout.py
-	@"$(PYTHON)" -m pytest -q $(if $(TEST),'$(TEST)')
+	@"$(PYTHON)" -m pytest -q $(if $(TEST),'$(TEST)',-n auto --dist=loadfile)
 
 tests: deps ## the tests of my_alloc and memory_allocator: docs/doors.md
 	@"$(PYTHON)" -m pytest -q tests/test_doors.py

@@ -39,8 +39,8 @@ def linters(_scratch):
 def pytest(scratch):
     """The tests of the library and of the harness."""
     report = scratch / "pytest.xml"
-    done = subprocess.run([sys.executable, "-m", "pytest", "-q", f"--junitxml={report}"],
-                          cwd=ROOT, check=False)
+    done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-n", "auto", "--dist=loadfile",
+                           f"--junitxml={report}"], cwd=ROOT, check=False)
     results = pytest_results(report.read_text()) if report.exists() else []
     return results + unexplained(done.returncode, results, "make test")
 

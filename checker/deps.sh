@@ -29,7 +29,8 @@ missing() {
     # Runs checkpatch.pl; a minimal system has a perl without the standard modules.
     perl -MTerm::ANSIColor -e 1 2>/dev/null || echo perl
     has shellcheck || echo shellcheck           # lint of the scripts
-    "$here/python.sh" >/dev/null || echo python3 python3-pytest python3-hypothesis python3-flake8
+    "$here/python.sh" >/dev/null ||
+        echo python3 python3-pytest python3-pytest-xdist python3-hypothesis python3-flake8
 }
 
 # Print the word to put before a command that needs root, or fail.

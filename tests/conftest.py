@@ -7,7 +7,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+# What tests of several files build in the tree when it is not there: arguments of make.
+SHARED = [["src"], ["src", f"O={ROOT / 'bench/build'}"], ["examples"]]
 WARNINGS = ["-Wall", "-Wextra", "-Werror"]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes():
+    """Build what is shared before tests run side by side; what fails, the tests say."""
+    (ROOT / "bench/build").mkdir(exist_ok=True)
+    for arguments in SHARED:
+        subprocess.run(["make", "-s", "-C", *arguments], cwd=ROOT, check=False)
 
 
 @pytest.fixture(scope="session")
