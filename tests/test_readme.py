@@ -63,6 +63,32 @@ def test_the_one_file_is_made_and_compiled_as_written(tmp_path):
     assert "168 primes" in done.stdout
 
 
+def test_what_is_installed_is_all_that_is_needed(library, tmp_path):
+    """A program is built with nothing but the installed files, and libosmalloc preloaded."""
+    subprocess.run(["make", "-s", "install", "PREFIX=/usr", f"DESTDIR={tmp_path}"], cwd=ROOT,
+                   check=True, umask=0o077)
+    usr = tmp_path / "usr"
+    files = {path.relative_to(usr) for path in usr.rglob("*") if path.is_file()}
+    assert files == {Path("lib") / f"lib{name}.{kind}" for kind in ("so", "a") for name in
+                     ("osmem", "osmalloc", "my_alloc", "memory_allocator")} | {
+        Path("include") / f"{name}.h" for name in
+        ("osmem", "block_meta", "my_alloc", "memory_allocator")}
+    assert {(usr / path).stat().st_mode & 0o777 for path in files} == {0o644}
+    subprocess.run(["gcc", f"-I{usr}/include", ROOT / "examples/first.c", f"-L{usr}/lib", "-losmem",
+                    "-o", tmp_path / "first"], check=True)
+    subprocess.run([tmp_path / "first"], check=True, env={
+        "LD_LIBRARY_PATH": f"{usr}/lib", "LD_PRELOAD": f"{usr}/lib/libosmalloc.so"})
+
+
+def test_the_hardened_library_is_installed_alone(tmp_path):
+    done = subprocess.run(["make", "-n", "-C", ROOT / "src", "install", "HARDENED=1",
+                           f"O={tmp_path}", f"DESTDIR={tmp_path}"],
+                          capture_output=True, text=True, check=True)
+    assert re.findall(r"^install (?!-d).*", done.stdout, re.M) == [
+        f"install -m 644 {tmp_path}/libosmalloc.so {tmp_path}/libosmalloc.a "
+        f"{tmp_path}/usr/local/lib"]
+
+
 def test_named_paths_exist():
     """Every path and every link of README.md leads somewhere."""
     named = re.findall(r"\]\(([\w./-]+)\)", README) + re.findall(r"`([a-z]+/[\w./-]*)`", README)
