@@ -183,7 +183,7 @@ def test_the_tracer_cannot_be_killed(attack):
 def test_a_constructor_that_kills_all_around_it():
     """Programs that run at the same time, the harness and its threads are out of its reach."""
     bad = library_with("#include <signal.h>\n#include <unistd.h>\n" + CONSTRUCTOR % (
-        "for (int round = 0; round < 300; round++)\n"
+        "for (int round = 0; round < 100; round++)\n"
         "for (int pid = getpid() - 40; pid < getpid() + 80; pid++)\n"
         "if (pid != getpid())\nkill(pid, SIGKILL);"))
     good, tests = library(), program(ONE_CALL)
