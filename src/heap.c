@@ -23,8 +23,8 @@ bool central_abandoned;
 /* Units of empty slabs that a heap may have in stock. */
 #define STOCK_MOST	(3UL * 1024 * 1024 / UNIT)
 
-/* Slabs in the mailboxes of heaps without a thread: so many may stay there. */
-#define IDLE_MAIL_MOST	64
+/* Units of slabs in the mailboxes of heaps without a thread: so many may stay there. */
+#define IDLE_MAIL_MOST	(4UL * 1024 * 1024 / UNIT)
 
 /* Heaps without a thread that are left as they are, for the next threads. */
 #define IDLE_READY_MOST	4
@@ -32,7 +32,7 @@ bool central_abandoned;
 /* Units of slabs without a live slot that may stay in the mailbox of a heap. */
 #define LEFT_MOST	(1024UL * 1024 / UNIT)
 
-static unsigned int idle_mail;
+static size_t idle_mail;
 static unsigned int idle_count;
 static struct heap *idle;	/* heaps whose threads have ended; under the lock */
 static pthread_key_t key;	/* its destructor ends a thread's use of its heap */
@@ -363,21 +363,17 @@ void heap_free_remote(struct slab *slab, void *slot)
 {
 	struct heap *heap = slab->owner;
 	size_t units = slab->units;
+	unsigned int news = slab_push_remote(slab, slot);
 
-	switch (slab_push_remote(slab, slot)) {
-	case NEWS_NONE:
-		break;
-	case NEWS_MAIL:
+	if (news & NEWS_MAIL) {
 		mail_send(heap, slab);
 		if (__atomic_load_n(&heap->idle, __ATOMIC_RELAXED) &&
-		    __atomic_add_fetch(&idle_mail, 1, __ATOMIC_RELAXED) > IDLE_MAIL_MOST)
+		    __atomic_add_fetch(&idle_mail, units, __ATOMIC_RELAXED) > IDLE_MAIL_MOST)
 			tidy_idle();
-		break;
-	case NEWS_EMPTY:
-		if (__atomic_add_fetch(&heap->left, units, __ATOMIC_RELAXED) > LEFT_MOST)
-			close_left(heap);
-		break;
 	}
+	if (news & NEWS_EMPTY &&
+	    __atomic_add_fetch(&heap->left, units, __ATOMIC_RELAXED) > LEFT_MOST)
+		close_left(heap);
 }
 
 /* Heaps and threads */
@@ -451,10 +447,21 @@ void heap_walk_idle(void (*visit)(const struct heap *heap, void *arg), void *arg
 
 /* Slots */
 
+static bool make_room(void)
+{
+	bool done;
+
+	central_take();
+	done = large_make_room();
+	central_give();
+	return done;
+}
+
 /* A new slab; NULL and ENOMEM. */
 static struct slab *open_slab(struct heap *heap, unsigned int class)
 {
 	struct stock *stock = &heap->stock[class];
+	struct slab *slab;
 
 	if (__atomic_load_n(&idle_mail, __ATOMIC_RELAXED))
 		tidy_idle();
@@ -463,7 +470,10 @@ static struct slab *open_slab(struct heap *heap, unsigned int class)
 		stock->missed--;
 		stock->most++;
 	}
-	return slab_open(class, heap, heap->filled[class]);
+	do {
+		slab = slab_open(class, heap, heap->filled[class]);
+	} while (!slab && make_room());
+	return slab;
 }
 
 /* A slab of the class with a free slot, first in its list; NULL and ENOMEM. */

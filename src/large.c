@@ -145,6 +145,11 @@ size_t large_release(void)
 	return before - kept.bytes;
 }
 
+bool large_make_room(void)
+{
+	return large_release() || span_release();
+}
+
 /* The best fit, of which less than a fifth is lost, or, to grow in, the largest. */
 static struct slab *kept_take(size_t length, size_t alignment, bool roomy)
 {
@@ -183,14 +188,13 @@ static bool kept_add(struct slab *slab)
 
 /* Mappings */
 
-/* Where addresses are scarce (RLIMIT_AS), what is free makes room. */
 static void *map(size_t length, size_t alignment)
 {
 	void *start;
 
 	do {
 		start = os_map_aligned(length, alignment);
-	} while (!start && (large_release() || span_release()));
+	} while (!start && large_make_room());
 	return start;
 }
 
@@ -301,6 +305,18 @@ static bool resize_mapping(struct slab *slab, size_t length)
 
 /* Blocks */
 
+static struct slab *alloc_in_chunk(size_t size, bool roomy)
+{
+	struct slab *slab = roomy ? alloc_span(size + size / 2) : NULL;
+
+	while (!slab) {
+		slab = alloc_span(size);
+		if (!slab && !large_make_room())
+			return NULL;
+	}
+	return slab;
+}
+
 static void *alloc(size_t size, size_t alignment, bool roomy)
 {
 	int error = errno;
@@ -315,7 +331,7 @@ static void *alloc(size_t size, size_t alignment, bool roomy)
 	if (HARDENED || alignment > UNIT || size > (roomy ? GROWN_LEAST : SPAN_MOST * UNIT))
 		slab = alloc_mapping(size, alignment < UNIT ? UNIT : alignment, roomy);
 	else
-		slab = alloc_span(roomy ? size + size / 2 : size);
+		slab = alloc_in_chunk(size, roomy);
 	central_give();
 	if (!slab)
 		return NULL;

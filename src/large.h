@@ -48,6 +48,12 @@ void *large_resize(struct slab *slab, size_t size);
 size_t large_release(void);
 
 /*
+ * There are no addresses left (RLIMIT_AS): unmaps what is free; false: there is nothing.
+ * Wants the lock.
+ */
+bool large_make_room(void);
+
+/*
  * Sees to it that a block that large_alloc() has just returned is zero, if that is
  * cheaper than to write it; false: write it.
  */

@@ -10,16 +10,14 @@
 #define TINY_WANTED	64
 #define TINY_LEAST	(16UL * 1024)
 
-/* Larger ones: the same. */
+/*
+ * Larger ones: the same, and a slab's bytes at most. With 4 MiB, they are seldom full, which
+ * saves a sixth of the time (mixed in bench/), and seldom empty: what threads leave behind that
+ * come, allocate some blocks of 100 KiB and go would be three times as much.
+ */
 #define SLOTS_WANTED	16
 #define SLAB_LEAST	(64UL * 1024)
-
-/*
- * Still larger ones: a slab's bytes. One of many slots is seldom full, which saves time, and
- * seldom empty, which costs memory; few programs have many blocks of such sizes.
- */
-#define BROAD_FROM	(64UL * 1024)
-#define BROAD_BYTES	(4096UL * 1024)
+#define SLAB_MOST	(1024UL * 1024)
 
 #define DENSE_MOST	PAGE		/* bytes of slots of which a slab has no untouched page */
 #define CARVE_BYTES	PAGE		/* are carved at a time, or one slot */
@@ -105,8 +103,8 @@ static unsigned int units_for(size_t size)
 	size_t least = size <= TINY_MOST ? TINY_LEAST : SLAB_LEAST;
 	size_t bytes = size * (size <= TINY_MOST ? TINY_WANTED : SLOTS_WANTED);
 
-	if (size > BROAD_FROM)
-		bytes = BROAD_BYTES;
+	if (bytes > SLAB_MOST)
+		bytes = SLAB_MOST;
 	return units_of(bytes > least ? bytes : least);
 }
 
@@ -289,7 +287,7 @@ static bool is_last(const struct slab *slab, uint64_t remote)
 	       __atomic_load_n(&slab->due, __ATOMIC_RELAXED);
 }
 
-enum remote_news slab_push_remote(struct slab *slab, void *ptr)
+unsigned int slab_push_remote(struct slab *slab, void *ptr)
 {
 	struct slot *slot = ptr;
 	uint64_t before = __atomic_load_n(&slab->remote, __ATOMIC_ACQUIRE);
@@ -305,9 +303,7 @@ enum remote_news slab_push_remote(struct slab *slab, void *ptr)
 			mine = !__atomic_exchange_n(&slab->mailed, true, __ATOMIC_ACQUIRE);
 	} while (!__atomic_compare_exchange_n(&slab->remote, &before, after, true,
 					      __ATOMIC_RELEASE, __ATOMIC_ACQUIRE));
-	if (mine)
-		return NEWS_MAIL;
-	return last ? NEWS_EMPTY : NEWS_NONE;
+	return (mine ? NEWS_MAIL : 0) | (last ? NEWS_EMPTY : 0);
 }
 
 bool slab_is_left(const struct slab *slab)

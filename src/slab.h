@@ -257,15 +257,12 @@ bool slab_refill(struct slab *slab);
 /* Puts the slots that other threads gave back into the free list of a slab that is not full. */
 void slab_collect(struct slab *slab);
 
-/* What follows when another thread has given a slot back. */
-enum remote_news {
-	NEWS_NONE,
-	NEWS_MAIL,	/* the slab is to be put into its owner's mailbox */
-	NEWS_EMPTY,	/* it is there, or will be, and has no live slot any more */
-};
+/* What follows when another thread has given a slot back; both if it was the only one. */
+#define NEWS_MAIL	1U	/* the slab is to be put into its owner's mailbox */
+#define NEWS_EMPTY	2U	/* it is there, or will be, and has no live slot any more */
 
-/* Another thread gives a slot back. */
-enum remote_news slab_push_remote(struct slab *slab, void *ptr);
+/* Another thread gives a slot back: what follows. */
+unsigned int slab_push_remote(struct slab *slab, void *ptr);
 
 /*
  * Whether the slab, which is out of its owner's mailbox, was put aside and has no

@@ -27,6 +27,7 @@ Size = namedtuple("Size", "definitions states reached")
 SIZES = {
     "owner": Size("STEPS=5 OTHERS=1", 1814299, True),
     "linked": Size("STEPS=2 OTHERS=2 LINKED=1", 638520, False),
+    "one slot": Size("SLOTS=1 STEPS=4 OTHERS=2", 618012, False),
 }
 LONG = {
     "longer": Size("STEPS=5 OTHERS=4", 32448804, True),

@@ -14,6 +14,8 @@
 #define STAYS_MOST	(8 * MIB)	/* more than before there was anything */
 #define KEPT_MOST	(64 * MIB)	/* in case it is wanted once more */
 #define PHASE		(8 * MIB)
+#define THREADS		8
+#define EACH		60		/* blocks of some 100 KiB */
 #define STEADY		(48 * MIB)	/* live, while sizes drift */
 
 static unsigned char *blocks[BLOCKS];
@@ -115,6 +117,37 @@ static void free_what_an_ended_thread_made(size_t before)
 	check_stays(before);
 }
 
+static pthread_barrier_t together;
+
+static void *make_some(void *arg)
+{
+	size_t first = *(const size_t *)arg;
+
+	for (size_t i = 0; i < EACH; i++)
+		block_make(first + i, (80 + 16 * (i % 4)) * KIB);
+	pthread_barrier_wait(&together);
+	return arg;
+}
+
+/* Each has its own slabs, of few slots; some are full, others are not. */
+static void free_what_many_threads_made(size_t before)
+{
+	static size_t firsts[THREADS];
+	pthread_t threads[THREADS];
+
+	CHECK(pthread_barrier_init(&together, NULL, THREADS) == 0);
+	for (size_t i = 0; i < THREADS; i++) {
+		firsts[i] = i * EACH;
+		CHECK(pthread_create(&threads[i], NULL, make_some, &firsts[i]) == 0);
+	}
+	for (size_t i = 0; i < THREADS; i++)
+		CHECK(pthread_join(threads[i], NULL) == 0);
+	CHECK(resident() > before + THREADS * EACH * 100 * KIB);
+	for (size_t i = 0; i < THREADS * EACH; i++)
+		free(blocks[i]);
+	check_stays(before);
+}
+
 static void let_a_thread_free_all(size_t before)
 {
 	make_all(NULL);
@@ -144,8 +177,8 @@ static void free_all_again_and_again(size_t before)
 int main(void)
 {
 	void (*const scenes[])(size_t before) = {
-		free_all, free_what_an_ended_thread_made, let_a_thread_free_all, drift,
-		free_all_again_and_again,
+		free_all, free_what_an_ended_thread_made, free_what_many_threads_made,
+		let_a_thread_free_all, drift, free_all_again_and_again,
 	};
 
 	for (size_t i = 0; i < LENGTH(scenes); i++) {

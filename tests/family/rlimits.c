@@ -8,7 +8,12 @@
 
 #include "family.h"
 
+#include <pthread.h>
+
 #define MOST	(64 * MIB)
+#define HOLES	((size_t)230000)	/* bytes that hold one slot each of these: */
+#define SLOTS	((size_t)100000)
+#define SLOTS_MOST	(MOST / SLOTS)
 
 /* A list of blocks; what is in them besides the list is a pattern. */
 struct link {
@@ -186,6 +191,86 @@ static void little_left(void *arg)
 	CHECK_FOR(malloc(size), size);
 }
 
+/* A block that grows gets more than it needs, but not at the price of NULL. */
+static void grow_into_a_hole(void *arg)
+{
+	char *block = malloc(SLOTS);
+	struct link *hole, *list;
+
+	(void)arg;
+	CHECK(block);
+	allow_more(limit, MOST);
+	list = use_up(640000);
+	hole = list->next;
+	list->next = hole->next;
+	free(hole);
+	fill(block, SLOTS, 1);
+	block = realloc(block, 600000);
+	CHECK(block && holds(block, SLOTS, 1));
+}
+
+/* What is kept of freed large blocks makes room for small ones. */
+static void small_after_large(void *arg)
+{
+	void *first, *second;
+	struct link *list;
+
+	(void)arg;
+	allow_more(limit, MOST);
+	first = malloc(MOST / 4);
+	second = malloc(MOST / 4);
+	CHECK(first && second);
+	free(first);
+	free(second);
+	list = use_up(1000);
+	CHECK_FOR(list->number * 1000 >= MOST / 4 * 3, list->number);
+	drop_all(list, 1000);
+}
+
+static struct link *taken[SLOTS_MOST];
+static pthread_barrier_t turn;
+
+static void *take_slots(void *arg)
+{
+	pthread_barrier_wait(&turn);
+	for (size_t i = 0; i < SLOTS_MOST && (taken[i] = malloc(SLOTS)); i++)
+		memset(taken[i], 1, SLOTS);
+	pthread_barrier_wait(&turn);
+	pause();
+	return arg;
+}
+
+/* Where slabs of many slots do not fit, a thread has many of one, and sleeps. */
+static void give_back_for_a_sleeper(void *arg)
+{
+	struct link *list, *kept = NULL;
+	pthread_t thread;
+	size_t count;
+
+	(void)arg;
+	CHECK(pthread_barrier_init(&turn, NULL, 2) == 0);
+	CHECK(pthread_create(&thread, NULL, take_slots, NULL) == 0);
+	allow_more(limit, MOST);
+	list = use_up(HOLES);
+	count = list->number;
+	while (list) {
+		struct link *next = list->next;
+
+		if (list->number % 2)
+			kept = add(kept, list, HOLES);
+		else
+			free(list);
+		list = next;
+	}
+	pthread_barrier_wait(&turn);
+	pthread_barrier_wait(&turn);
+	for (size_t i = 0; i < SLOTS_MOST; i++)
+		free(taken[i]);
+	drop_all(kept, HOLES);
+	list = use_up(HOLES);
+	CHECK_FOR(list->number >= count - count / 8, list->number);
+}
+
 int main(void)
 {
 	static const __rlimit_resource_t resources[] = { RLIMIT_AS, RLIMIT_DATA };
@@ -203,6 +288,9 @@ int main(void)
 		for (size_t j = 0; sizes[j] < 128 * KIB; j++)
 			in_child(little_left, &sizes[j]);
 		in_child(nothing_left, NULL);
+		in_child(grow_into_a_hole, NULL);
+		in_child(small_after_large, NULL);
+		in_child(give_back_for_a_sleeper, NULL);
 	}
 	return 0;
 }
