@@ -24,19 +24,31 @@ from grader import CannotGrade
 tree.add_harness()
 from harness import sandbox  # noqa: E402
 from harness.build import HarnessError  # noqa: E402
+from harness.cli import Parser, positive  # noqa: E402
+from harness.export import check_writable  # noqa: E402
 
 CANNOT, INTERRUPTED = 2, 130
 DEFAULT_OUT = "grades"
+SEEDS_MOST = 10000      # random sequences for each submission; 20 do
 
 DESCRIPTION = """Grade submissions: folders, zip or tar archives, git checkouts that hold osmem.c,
 as a rule in src/. Each is copied, built, traced and linted in a sandbox. Results are written to
 --out; the same command again grades what is new or changed."""
 
 
+def number_of_seeds(text):
+    """An argparse type: what --seeds may be."""
+    if not 0 <= int(text) <= SEEDS_MOST:
+        raise argparse.ArgumentTypeError(f"'{text}' is not from 0 to {SEEDS_MOST}")
+    return int(text)
+
+
+number_of_seeds.__name__ = "whole number"       # argparse names it so
+
+
 def arguments(argv):
     """The command line."""
-    parser = argparse.ArgumentParser(prog="checker/grade", description=DESCRIPTION,
-                                     allow_abbrev=False)
+    parser = Parser(prog="checker/grade", description=DESCRIPTION, allow_abbrev=False)
     add = parser.add_argument
     add("paths", nargs="*", metavar="PATH", help="a submission (default: this repository)")
     add("--class", dest="whole_class", metavar="DIR", help="every submission in DIR")
@@ -47,25 +59,25 @@ def arguments(argv):
     add("--csv", metavar="FILE", help="write the class's table there, besides OUT/class.csv")
     add("-v", "--verbose", action="store_true", help="print why each test failed")
     add("-q", "--quiet", action="store_true", help="print nothing but errors")
-    add("-j", "--jobs", type=int, default=len(os.sched_getaffinity(0)), metavar="N",
+    add("-j", "--jobs", type=positive(int), default=len(os.sched_getaffinity(0)), metavar="N",
         help="how many at a time (default: all cores)")
     add("--fresh", action="store_true", help="grade again what was graded already")
     add("--table", action="store_true", help="grade nothing: the table of what --out holds")
     add("--suite", metavar="DIR", default="", help="grade with the traced suite in DIR")
-    add("--seeds", type=int, default=0, metavar="N",
+    add("--seeds", type=number_of_seeds, default=0, metavar="N",
         help="N random sequences besides, and every program once more with other sizes")
     add("--seed", type=int, metavar="S", help="what they are made from (default: OUT's own number)")
     add("--faults", action="store_true", help="also refuse memory, at every place in turn")
     add("--no-style", action="store_true", help="leave style out: it counts nothing then")
-    add("--build-seconds", type=int, default=grader.BUILD_SECONDS, metavar="S",
+    add("--build-seconds", type=positive(int), default=grader.BUILD_SECONDS, metavar="S",
         help="how long one compiler may run (default: %(default)s)")
     add("--probe", action="store_true", help="say which layers of the sandbox work here")
     add("--without", action="append", default=[], choices=sandbox.LAYERS, metavar="LAYER",
         help=f"do not use a layer of the sandbox: {', '.join(sandbox.LAYERS)}")
     add("--unprotected", action="store_true", help="grade although something is not protected")
     options = parser.parse_args(argv)
-    if options.seeds < 0 or options.jobs < 1 or options.build_seconds < 1:
-        parser.error("--seeds is not negative, --jobs and --build-seconds are above 0")
+    if options.table and (options.paths or options.whole_class):
+        parser.error("--table shows what --out holds and takes no submissions")
     if options.seed is not None and not options.seeds:
         parser.error("--seed S makes --seeds N sequences; say how many")
     return options
@@ -82,9 +94,14 @@ def submissions(options):
                         if path.is_dir() or path.name.lower().endswith(intake.ARCHIVES))
     if not paths and not options.whole_class:
         paths = [str(tree.ROOT)]
-    if options.name and len(paths) != 1:
+    if "" in paths:
+        raise CannotGrade("an empty PATH is no submission; name a folder or an archive")
+    if options.name is not None and len(paths) != 1:
         raise CannotGrade("--name is for one submission; leave it out")
-    return list(zip(paths, [options.name] if options.name else names(paths)))
+    if options.name is not None and options.name != printable_name(options.name):
+        raise CannotGrade(f"--name {options.name!r} is not the name of one folder below --out; "
+                          "use letters and digits")
+    return list(zip(paths, names(paths) if options.name is None else [options.name]))
 
 
 def names(paths):
@@ -195,6 +212,7 @@ def run(options):
         box = sandbox.Sandbox(options.without)
         print("\n".join(box.report()))
         return CANNOT if box.missing() else 0
+    check_writable(options.csv)
     if options.table:
         return classrun.show_table(options)
     chosen = submissions(options)
@@ -206,6 +224,8 @@ def run(options):
         done = grade_one(*chosen[0], options, course, box)
         if done.status == result.BROKEN:
             raise CannotGrade(done.reason)
+        if options.csv:
+            result.write_text(options.csv, writers.csv_table([writers.row(done)]))
         return 0
     if options.no_files:
         raise CannotGrade("--no-files is for one submission; leave it out")

@@ -193,12 +193,29 @@ def test_names_stay_apart():
     (["--no-files", "class/anna", "class/carl"], "--no-files is for one submission"),
     (["--suite", "nowhere", "class/anna"], "cannot read nowhere/suite.json".replace("nowhere", "")),
     (["-o", "class/anna/src/osmem.c/x", "--no-style", "class/anna"], "Not a directory"),
+    (["--name", "..", "class/anna"], "--name '..' is not the name of one folder below --out"),
+    (["--name", "a/b", "class/anna"], "--name 'a/b' is not the name of one folder below --out"),
+    (["--name", "", "class/anna"], "--name '' is not the name of one folder below --out"),
+    ([""], "an empty PATH is no submission"),
+    (["--csv", "nowhere/x.csv", "class/anna"], "cannot write nowhere/x.csv"),
+    (["--seeds", "10001", "class/anna"], "--seeds: '10001' is not from 0 to 10000; --help"),
+    (["--seeds", "x", "class/anna"], "--seeds: invalid whole number value: 'x'; --help"),
+    (["-j", "0", "class/anna"], "--jobs: '0' is not above 0; --help"),
+    (["--build-seconds", "0", "class/anna"], "--build-seconds: '0' is not above 0; --help"),
+    (["--seed", "5", "class/anna"], "--seed S makes --seeds N sequences; say how many; --help"),
+    (["--table", "class/anna"], "--table shows what --out holds and takes no submissions; --help"),
 ])
 def test_a_command_line_that_makes_no_sense_is_one_line(place, words, said):
     done = submit.grade(*words)
     assert done.returncode == 2
     assert said in done.stderr.replace(str(place) + "/nowhere", "")
     assert done.stderr.count("\n") == 1 and done.stderr.startswith("grade: ")
+    assert not Path("report.html").exists() and not Path("grades/a").exists()
+
+
+def test_the_table_of_a_single_submission(place):
+    assert main.main([*FEW, "--quiet", "--csv", "one.csv", "class/carl"]) == 0
+    assert table("one.csv")["carl"]["status"] == "refused"
 
 
 def test_a_suite_whose_prerequisites_make_no_sense(tmp_path):
