@@ -332,6 +332,18 @@ def test_dumb_terminal():
     assert ESCAPE not in terminal_run(TERM="dumb")
 
 
+def test_a_library_that_hangs_does_not_take_all_day(tmp_path):
+    """The first eight programs have all their time, or somewhat more that run beside them."""
+    names = sorted(path.stem for path in (trial.TESTS / "ref").glob("test-free-*"))
+    names += sorted(path.stem for path in (trial.TESTS / "ref").glob("test-realloc-m*"))
+    place = trial.make_suite(tmp_path / "suite", dict.fromkeys(names, 1))
+    done = trial.run("--suite", place, "--library", library("HANGS"), "--timeout", "1.5", "-j", "4")
+    said = [reason for seconds in ("1.5", "1") for reason in
+            re.findall(rf"hung: did not end within {seconds} s", done.stdout)]
+    long = sum("1.5" in reason for reason in said)
+    assert len(said) > 12 and 8 <= long < 12, done.stdout
+
+
 # ---- interrupts -----------------------------------------------------------------------------
 
 def told(path):

@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -174,8 +175,29 @@ def test_every_mistake_fails_a_program_and_is_recognised(mistake):
     found = [(difference, events) for events in REFERENCES.values()
              if (difference := difference_of(mistake, events))]
     assert found, "no program of the suite notices it"
-    assert all((mistake.rule, mistake.__doc__) in hints.from_mistakes(*case) for case in found)
+    hint = mistake.rule, mistake.__doc__
+    failed = [SimpleNamespace(expected=events) for _, events in found]
+    passed = [SimpleNamespace(expected=events) for events in REFERENCES.values()
+              if not difference_of(mistake, events)]
+    assert all(hint in hints.from_mistakes(*case, passed) for case in found)
+    assert all(hint not in hints.from_mistakes(*case, failed) for case in found)
     assert mistake.rule in rules.all_rules()
+
+
+def test_what_a_passed_test_contradicts_is_not_said(tmp_path):
+    """8 bytes too few go on the heap, which is not what confusing the two thresholds leads to."""
+    names = ["test-malloc-largest-on-heap", "test-malloc-grows-free-last"]
+    place = trial.make_suite(tmp_path / "suite", dict.fromkeys(names, 1))
+    source = (build.ROOT / "tests/naive_library.c").read_text()
+    made = source.replace("HEADER) < limit;", "HEADER) < limit - 8;")
+    assert made != source
+    (tmp_path / "near.c").write_text(made)
+    build.compile_to(str(tmp_path / "libosmem.so"), ["-shared", "-fPIC", "-DMISTAKE=NONE",
+                     f"-I{build.UTILS}", str(tmp_path / "near.c")], "it", "mend it")
+    both = run("--suite", place, "--library", tmp_path).stdout
+    alone = run("--suite", place, "--library", tmp_path, names[0]).stdout
+    assert "Total: 1/2" in both and "Likely mistake" not in both
+    assert "Likely mistake" in alone
 
 
 @pytest.mark.parametrize("kind", suspects.CONTENTS, ids=lambda kind: kind.__name__)

@@ -326,6 +326,17 @@ def test_a_function_that_never_stops_beginning(body, names, attack):
                         rf"{names} are open, each inside the one before; it calls itself, or "
                         r"loops back to its first instruction", result.reason), result.reason
     assert not result.comparable
+    assert result.stderr == b"", "what ltrace says of it is not the program's"
+
+
+def test_a_function_that_is_defined_nowhere(attack):
+    """The loader looks for it when it is called, and leaves the process from within that call."""
+    lib = library(NOTHING.replace("{ return 0; }", "{ void coalesce_al(void); coalesce_al(); "
+                                  "return 0; }", 1))
+    result = attack("os_free(NULL);\nos_malloc(7);", lib=lib)
+    assert result.reason == ("called coalesce_al() inside os_malloc(7), which is defined nowhere: "
+                             "is its name misspelt, or its file not linked?")
+    assert not result.comparable
 
 
 def test_a_program_that_stops_itself_is_continued(attack):

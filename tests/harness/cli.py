@@ -205,11 +205,12 @@ def explain_failures(args, outcomes):
     if not failed:
         return
     from . import explain
+    passed = [outcome for outcome in outcomes if outcome.passed]
     full = len(failed) if args.names else FULL_EXPLANATIONS
     for outcome in failed[:full]:
         print("\n" + "-" * explain.WIDTH)
         print(explain.comparison(outcome) if args.diff else
-              explain.explain(outcome, again(args, outcome.test.name)))
+              explain.explain(outcome, again(args, outcome.test.name), passed))
     if failed[full:]:
         print(f"{len(failed) - full} more failed; to have one explained, run it by name:")
     for outcome in failed[full:]:

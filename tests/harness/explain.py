@@ -27,11 +27,14 @@ LOOK_AHEAD = 200        # events that are compared in a diff, behind the first d
 MOST_COMPARED = 2000    # lines of each side that are compared in a diff
 
 
-def explain(outcome, again):
-    """The whole explanation of one failed test as text; `again` is the command to rerun it."""
+def explain(outcome, again, passed=()):
+    """The whole explanation of one failed test as text; `again` is the command to rerun it.
+
+    `passed`: outcomes of tests that passed on the same library; what they contradict is not said.
+    """
     parts = [f"{outcome.test.name}: {outcome.reason}"]
     if outcome.difference is not None:
-        parts += about_difference(outcome)
+        parts += about_difference(outcome, passed)
     parts.append(said(outcome.run.stderr))
     parts.append(f"Run it again:\n  {again}")
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -42,11 +45,11 @@ def comparison(outcome):
     return f"{outcome.test.name}: {outcome.reason}\n{unified(outcome)}"
 
 
-def about_difference(outcome):
+def about_difference(outcome, passed):
     """Parts of the explanation that a differing event gives rise to."""
     focus = focus_index(outcome.difference)
     step = step_at(outcome.expected, focus)
-    found = mistakes_in(outcome, step.rules if step else [])
+    found = mistakes_in(outcome, step.rules if step else [], passed)
     return [where(outcome, focus),
             "" if outcome.stopped_itself else beside(outcome.difference),
             likely(found),
@@ -55,12 +58,14 @@ def about_difference(outcome):
             "Difference (- reference, + program):\n" + indented(unified(outcome), "  ")]
 
 
-def mistakes_in(outcome, numbers):
+def mistakes_in(outcome, numbers, passed):
     """(rule, what) of each mistake that explains exactly this; `numbers`: rules of the call."""
+    if not outcome.run.comparable:
+        return []       # the reason says it
     if not outcome.stopped_itself:
-        return hints(outcome.difference, outcome.expected, numbers)
+        return hints(outcome.difference, outcome.expected, numbers, passed)
     from . import suspects      # late: it builds the oracle
-    return as_hints(suspects.found(outcome))
+    return as_hints(suspects.found(outcome, passed))
 
 
 def focus_index(difference):

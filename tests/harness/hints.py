@@ -20,6 +20,7 @@ QUESTION = "  brk(0)"
 ALLOWED = ("brk", "mmap", "munmap")
 MMAP = re.compile(r"mmap\(NULL, (\d+), (.*)\) = ")
 MOST = 2        # hints printed for one failure
+MOST_EVENTS = 200       # of a test that passed; longer ones say little more and take long
 
 
 def name_of(line):
@@ -143,34 +144,41 @@ def from_signs(difference, events, rules):
     return [(rule, what) for sign, rule, what in SIGNS if sign(case)]
 
 
-def reproduces(mistake, events, difference):
-    """Whether an allocator with that mistake shows the program's trace up to the difference."""
+def reproduces(mistake, events, seen):
+    """Whether an allocator with that mistake, called as in `events`, does what was `seen`."""
     model = mistake()
-    wanted = [*events[:difference.index], difference.actual]
     try:
-        for call, seen in zip(events, wanted):
+        for call, seen_event in zip(events, seen):
             step = make(model, call)
-            if step is not None and step_text(step) != tuple(seen):
+            if step is not None and step_text(step) != tuple(seen_event):
                 return False
     except (BrokenModel, IndexError, TypeError, ValueError):
         return False
     return True
 
 
-def from_mistakes(difference, events):
+def contradicted(mistake, passed):
+    """Whether a test that passed would have failed on a library with this mistake."""
+    return any(not reproduces(mistake, outcome.expected, outcome.expected)
+               for outcome in passed if len(outcome.expected) <= MOST_EVENTS)
+
+
+def from_mistakes(difference, events, passed):
     """(rule, what) of every typical mistake that reproduces the program's trace."""
+    seen = [*events[:difference.index], difference.actual]
     return [(mistake.rule, mistake.__doc__) for mistake in MISTAKES
-            if reproduces(mistake, events, difference)]
+            if reproduces(mistake, events, seen) and not contradicted(mistake, passed)]
 
 
-def hints(difference, events, rules):
+def hints(difference, events, rules, passed=()):
     """(rule, what the library seems to do) pairs, [] when nothing certain can be said.
 
-    `events` are the reference's, `rules` the numbers of the rules that decide the call.
+    `events` are the reference's, `rules` the numbers of the rules that decide the call, `passed`
+    the outcomes of tests that passed on the same library.
     """
     if not difference.same_call():
         return []
-    found = from_signs(difference, events, rules) or from_mistakes(difference, events)
+    found = from_signs(difference, events, rules) or from_mistakes(difference, events, passed)
     return as_hints(found)
 
 

@@ -48,6 +48,11 @@ class Subject:
     fixed_addresses: bool = False
 
 
+# What ltrace itself prints on stderr, which is the program's as well: it gives up, or comes late.
+TRACER_SAYS = re.compile(rb"^(?:callstack_push_\w+: Error: |(?:en|dis)able_breakpoint pid=\d+, )"
+                         rb".*\n?", re.MULTILINE)
+NO_SUCH_NAME = 127                      # the loader's exit status
+UNDEFINED = re.compile(rb"symbol lookup error: .*: undefined symbol: (\w+)")
 SUITE = Subject(build.OSMEM, FUNCTIONS, tracing.parse)
 OUT_OF_TIME = ("SIGKILL", "SIGXCPU")    # how the kernel ends what exceeds RLIMIT_CPU
 
@@ -286,6 +291,7 @@ def times_stopped(pid):
 def judge(watch, timeout, parse):
     """The Run that a finished Watch saw."""
     stdout, stderr = (bytes(kept) for kept in watch.output.values())
+    stderr = TRACER_SAYS.sub(b"", stderr)
     text = bytes(watch.trace)
     if watch.stopped != "end":
         text = text[:text.rfind(b"\n") + 1]
@@ -295,7 +301,7 @@ def judge(watch, timeout, parse):
     if watch.stopped == "timeout":
         trace.signal = None      # the one that the harness sent
     status, code = ended(trace, watch.stopped)
-    fault = unfit(trace, watch, timeout)
+    fault = unfit(trace, watch, timeout) or undefined(trace, stderr) or strayed(trace)
     return Run(trace, stdout, stderr, status, code, fault or crash(trace), not fault)
 
 
@@ -349,7 +355,7 @@ def unfit(trace, watch, timeout):
         return f"hung: did not end within {timeout:g} s{inside(trace)}"
     if not trace.ended:
         return endless(trace) or f"the tracer was killed or failed{inside(trace)}"
-    return strayed(trace)
+    return ""
 
 
 def endless(trace):
@@ -359,6 +365,13 @@ def endless(trace):
     names = " and ".join(sorted(set(trace.nested)))
     return (f"went round in circles{inside(trace)}: {len(trace.nested)} calls of {names} are open, "
             "each inside the one before; it calls itself, or loops back to its first instruction")
+
+
+def undefined(trace, stderr):
+    """The sentence on a function that is called and is nowhere, '' if that is not what happened."""
+    found = UNDEFINED.search(stderr) if trace.exit_status == NO_SUCH_NAME else None
+    return found and (f"called {found[1].decode()}(){inside(trace)}, which is defined nowhere: is "
+                      "its name misspelt, or its file not linked?")
 
 
 def strayed(trace):

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from . import build, grade, suite
 
+MOST_HUNG = 8       # programs that may take all their time; those after them get less:
+LESS = 1.0          # seconds
 PAUSE = 0.02        # seconds between two looks at what is still running after an interrupt
 
 
@@ -49,9 +51,14 @@ def run_all(tests, args, took):
     programs = build.build_programs([test.c_file for test in tests], library,
                                     build_directory(root), args.jobs)
     build.build_guard()
+    hung = []
 
     def one(test, program):
-        return run_one(test, expected[test.name], program, library, args)
+        timeout = args.timeout if len(hung) < MOST_HUNG else min(args.timeout, LESS)
+        outcome = run_one(test, expected[test.name], program, library, timeout, args.memory)
+        if outcome.run.status == "timeout":
+            hung.append(test.name)
+        return outcome
 
     return each(tests, programs, one, args.jobs, took)
 
@@ -76,12 +83,12 @@ def each(tests, programs, one, jobs, took):
     return sorted(outcomes, key=lambda outcome: tests.index(outcome.test))
 
 
-def run_one(test, expected, program, library, args):
-    """The outcome of one test, with memory checks if they were asked for."""
-    outcome = grade.grade(test, expected, program, library, args.timeout)
-    if args.memory:
+def run_one(test, expected, program, library, timeout, memory):
+    """The outcome of one test, with memory checks if they are asked for."""
+    outcome = grade.grade(test, expected, program, library, timeout)
+    if memory:
         from . import memcheck      # late: only -m has to wait for the XML parser
-        memcheck.check(outcome, program, library, args.timeout)
+        memcheck.check(outcome, program, library, timeout)
     return outcome
 
 

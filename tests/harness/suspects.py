@@ -13,6 +13,7 @@ from pathlib import Path
 from . import history, oracle
 from .build import HarnessError
 from .grade import own_check_in
+from .hints import contradicted
 from .mistakes import MISTAKES
 from .model import ALLOC, FREE, BrokenModel, Model, aligned
 from .session import build_directory
@@ -32,7 +33,7 @@ class Suspect(oracle.Session):
 
 
 class CallocIsNotZero(Suspect):
-    """does not set the memory of os_calloc to zero"""
+    """does not set the memory of os_calloc to zero, or not all of it"""
 
     rule = "H6"
 
@@ -142,8 +143,9 @@ CONTENTS = (CallocIsNotZero, CallocZeroesWholeWordsOnly, CopiesTooLittle,
             MappingsSayAlloc, HeaderOfFreedBlockIsStale, SizeLeavesSlackOut)
 
 
-def found(outcome):
-    """(rule, what) of each mistake on which the program stops where it stopped itself.
+def found(outcome, passed=()):
+    """(rule, what) of each mistake on which the program stops where it stopped itself, and that
+    none of the outcomes `passed` speaks against.
 
     Wants an outcome whose events all agree before the program's own check failed.
     """
@@ -155,7 +157,7 @@ def found(outcome):
         return []
     events = outcome.expected[:outcome.difference.index]
     sessions = [(mistake, with_model(mistake)) for mistake in MISTAKES
-                if looks_the_same(mistake, events)]
+                if looks_the_same(mistake, events) and not contradicted(mistake, passed)]
     sessions += [(kind, kind) for kind in CONTENTS]
     return [(kind.rule, kind.__doc__) for kind, session in sessions
             if stops(program, place, session) == (events, own_check_in(outcome.run.stderr))]
