@@ -23,6 +23,7 @@ from pathlib import Path
 
 MAIN = "osmem.c"
 MAKEFILES = ("Makefile", "makefile", "GNUmakefile")
+NOT_COMPILED = "NOT_OSMEM"      # the variable of this repository's Makefile
 SKIPPED = {".git", ".hg", ".svn", "__MACOSX", "node_modules"}
 
 MAX_FILES = 100                 # sources
@@ -263,28 +264,34 @@ def source_folder(names):
 
 
 def compiled(files):
-    """The .c files to compile: those that the Makefile names together with osmem.c, or all."""
+    """The .c files to compile: those that the Makefile names together with osmem.c, or all but
+    those that its variable NOT_OSMEM names."""
     every = sorted(path for path in files if path.endswith(".c"))
     makefile = next((files[name] for name in MAKEFILES if name in files), b"")
-    listed = named_by(makefile.decode("utf-8", "replace")[:MAX_BYTES])
-    chosen = [path for path in every
-              if path in listed or posixpath.basename(path) in listed]
-    return chosen if MAIN in chosen else every
-
-
-def named_by(makefile):
-    """Names of .c files that the variable of a Makefile lists that has osmem.c or osmem.o in it;
-    other variables in it are looked up, and nothing is run."""
-    text = re.sub(r"\\\n", " ", makefile)
-    variables = {}
-    for name, value in ASSIGNMENT.findall(text):
-        variables[name] = f"{variables.get(name, '')} {value.partition('#')[0]}"
+    variables = assigned(makefile.decode("utf-8", "replace")[:MAX_BYTES])
     for value in variables.values():
-        words = NAMED_FILE.findall(looked_up(value, variables))
-        listed = {posixpath.normpath(word)[:-1] + "c" for word in words}
-        if MAIN in {posixpath.basename(word) for word in listed}:
-            return listed | {posixpath.basename(word) for word in listed}
-    return set()
+        names = named_in(value, variables)
+        chosen = [path for path in every if path in names or posixpath.basename(path) in names]
+        if MAIN in chosen:
+            return chosen
+    others = named_in(variables.get(NOT_COMPILED, ""), variables)
+    return [path for path in every if path not in others]
+
+
+def assigned(makefile):
+    """{variable: value} of a Makefile, of which nothing is run."""
+    variables = {}
+    for name, value in ASSIGNMENT.findall(re.sub(r"\\\n", " ", makefile)):
+        variables[name] = f"{variables.get(name, '')} {value.partition('#')[0]}"
+    return variables
+
+
+def named_in(value, variables):
+    """Names of .c files that a variable's value lists, as such or as objects, with and without
+    their folders; other variables in it are looked up."""
+    words = NAMED_FILE.findall(looked_up(value, variables))
+    listed = {posixpath.normpath(word)[:-1] + "c" for word in words}
+    return listed | {posixpath.basename(word) for word in listed}
 
 
 def looked_up(value, variables, depth=4):

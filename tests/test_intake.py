@@ -5,6 +5,7 @@ import errno
 import gzip
 import io
 import os
+import shutil
 import tarfile
 import zipfile
 
@@ -175,7 +176,14 @@ def test_the_makefile_is_read_for_its_list_of_sources_and_never_run(tmp_path):
 def test_this_repository_is_a_submission_by_its_own_makefile():
     taken = intake.take(submit.ROOT)
     assert {"osmem.c", "block.c", "os.c"} <= set(taken.compiled)
-    assert not {"malloc.c", "slab.c"} & set(taken.compiled)
+    assert not {"malloc.c", "slab.c", "harden.c", "my_alloc.c"} & set(taken.compiled)
+
+
+def test_own_files_are_compiled_beside_this_repositorys_makefile(tmp_path):
+    place = submit.submission(tmp_path / "anna", list="int l;\n")
+    shutil.copy(submit.ROOT / "src/Makefile", place / "src")
+    (place / "src/malloc.c").write_text("int not_libosmems;\n")
+    assert intake.take(place).compiled == ["list.c", "osmem.c"]
 
 
 def test_names_of_submissions():

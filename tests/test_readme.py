@@ -63,6 +63,22 @@ def test_the_one_file_is_made_and_compiled_as_written(tmp_path):
     assert "168 primes" in done.stdout
 
 
+@pytest.mark.parametrize("called, said", [("grow_list", ""), ("grow_lst", "`grow_lst'")])
+def test_own_files_are_built_as_they_are(called, said, tmp_path):
+    """A student's osmem.c and a neighbour, with nothing else of src/ than its Makefile."""
+    shutil.copytree(ROOT / "utils", tmp_path / "utils")
+    (tmp_path / "src").mkdir()
+    shutil.copy(ROOT / "src/Makefile", tmp_path / "src")
+    (tmp_path / "src/osmem.c").write_text(
+        f"#include <osmem.h>\nvoid {called}(void);\n"
+        f"void *os_malloc(size_t size)\n{{\n\t{called}();\n\treturn size ? &size : 0;\n}}\n")
+    (tmp_path / "src/list.c").write_text("void grow_list(void)\n{\n}\n")
+    done = subprocess.run(["make", "-s", "-C", tmp_path / "src"], capture_output=True, text=True)
+    assert (done.returncode == 0, said in done.stderr) == (not said, True), done.stderr
+    made = {path.name for path in (tmp_path / "src").glob("lib*.so")}
+    assert made == (set() if said else {"libosmem.so"})
+
+
 def test_what_is_installed_is_all_that_is_needed(library, tmp_path):
     """A program is built with nothing but the installed files, and libosmalloc preloaded."""
     subprocess.run(["make", "-s", "install", "PREFIX=/usr", f"DESTDIR={tmp_path}"], cwd=ROOT,

@@ -74,7 +74,8 @@ def first_error(output):
     """The line of a compiler's or make's output that says most in one line."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [line for line in lines if "error" in line.lower() or "undefined" in line]
-    return (errors or lines or ["no message"])[0]
+    stops = [line for line in lines if "***" in line]       # make's own
+    return (errors or stops or lines or ["no message"])[0]
 
 
 def run_tool(command, what, remedy):
