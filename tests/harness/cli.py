@@ -56,7 +56,7 @@ def options(argv):
     add("-j", "--jobs", type=positive(int), default=len(os.sched_getaffinity(0)), metavar="N",
         help="programs at a time (default: all cores)")
     add("--timeout", type=positive(float), default=DEFAULT_TIMEOUT, metavar="S",
-        help="seconds that a program may take (default: %(default)g)")
+        help="seconds that a program may take (default: %(default)g); once eight have hung, 1")
     add("--library", metavar="DIR",
         help="directory with the libosmem.so under test (default: src; only that is built here, "
         "no other directory's Makefile is run)")

@@ -291,12 +291,12 @@ def times_stopped(pid):
 def judge(watch, timeout, parse):
     """The Run that a finished Watch saw."""
     stdout, stderr = (bytes(kept) for kept in watch.output.values())
-    stderr = TRACER_SAYS.sub(b"", stderr)
     text = bytes(watch.trace)
     if watch.stopped != "end":
         text = text[:text.rfind(b"\n") + 1]
     if not text:
         return without_trace(stdout, stderr, watch.stopped)
+    stderr = TRACER_SAYS.sub(b"", stderr)
     trace = parse(text)
     if watch.stopped == "timeout":
         trace.signal = None      # the one that the harness sent
@@ -370,8 +370,10 @@ def endless(trace):
 def undefined(trace, stderr):
     """The sentence on a function that is called and is nowhere, '' if that is not what happened."""
     found = UNDEFINED.search(stderr) if trace.exit_status == NO_SUCH_NAME else None
-    return found and (f"called {found[1].decode()}(){inside(trace)}, which is defined nowhere: is "
-                      "its name misspelt, or its file not linked?")
+    if not found:
+        return ""
+    return (f"called {found[1].decode()}(){inside(trace)}, which is defined nowhere: is its name "
+            "misspelt, or its file not linked?")
 
 
 def strayed(trace):
