@@ -90,6 +90,7 @@ def test_a_call_with_very_many_system_calls_is_cut():
 def test_own_check_of_a_program():
     text = explained("WRONG_STATUS", "malloc-first-use-preallocates")
     assert "the program's own check failed: test-malloc-first-use-preallocates.c:" in text
+    assert "The program printed on stderr: test-malloc-first-use-preallocates.c:" in text
     assert re.search(r"Up to event 1, os_malloc\(\d+\), everything agrees\.", text)
     assert sentence("G3") in text
 

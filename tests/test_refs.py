@@ -170,7 +170,7 @@ def test_wrong_contents_fail_a_program_listed_for_the_rule(stand_in, tampered):
     programs = [build.build_program(oracle.SNIPPETS / f"{name}.c", stand_in)
                 for name in programs_for(tampered.rule)]
     said = [oracle.run(program, stand_in, tampered)[2] for program in programs]
-    assert re.search(r"/test-[a-z0-9-]+\.c:\d+: \S", "".join(said))
+    assert re.search(r"(?m)^test-[a-z0-9-]+\.c:\d+: \S", "".join(said))
 
 
 # ---- the oracle refuses what would make a wrong reference --------------------------------------

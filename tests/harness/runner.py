@@ -390,5 +390,5 @@ def strayed(trace):
 def crash(trace):
     """The sentence on a death by a signal, '' for an exit."""
     if trace.signal in OUT_OF_TIME:
-        return f"used up its processor time, or was killed by somebody else{inside(trace)}"
+        return f"used up its processor time in an endless loop, or was killed{inside(trace)}"
     return f"crashed with {trace.signal}{inside(trace)}" if trace.signal else ""
