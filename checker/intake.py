@@ -28,6 +28,7 @@ SKIPPED = {".git", ".hg", ".svn", "__MACOSX", "node_modules"}
 
 MAX_FILES = 100                 # sources
 MAX_BYTES = 1 << 20             # of all sources together
+LOOKED_UP_MOST = 1 << 18        # characters of a Makefile's variables, each as often as it is used
 MAX_MEMBERS = 20000             # of an archive, or files of a folder, sources or not
 MAX_ARCHIVE = 32 << 20          # bytes of an archive
 MAX_UNPACKED = 128 << 20        # bytes of a packed tar archive when it is unpacked
@@ -265,17 +266,18 @@ def source_folder(names):
 
 def compiled(files):
     """The .c files to compile: those that the Makefile names together with osmem.c, or all but
-    those that its variable NOT_OSMEM names."""
+    those that its variable NOT_OSMEM names, if all of them are there."""
     every = sorted(path for path in files if path.endswith(".c"))
     makefile = next((files[name] for name in MAKEFILES if name in files), b"")
     variables = assigned(makefile.decode("utf-8", "replace")[:MAX_BYTES])
+    left = [LOOKED_UP_MOST]
     for value in variables.values():
-        names = named_in(value, variables)
+        names = named_in(value, variables, left)
         chosen = [path for path in every if path in names or posixpath.basename(path) in names]
         if MAIN in chosen:
             return chosen
-    others = named_in(variables.get(NOT_COMPILED, ""), variables)
-    return [path for path in every if path not in others]
+    others = named_in(variables.get(NOT_COMPILED, ""), variables, left)
+    return [path for path in every if path not in others] if others <= set(every) else every
 
 
 def assigned(makefile):
@@ -286,17 +288,19 @@ def assigned(makefile):
     return variables
 
 
-def named_in(value, variables):
+def named_in(value, variables, left):
     """Names of .c files that a variable's value lists, as such or as objects, with and without
-    their folders; other variables in it are looked up."""
-    words = NAMED_FILE.findall(looked_up(value, variables))
+    their folders; other variables in it are looked up, as far as what is `left` goes."""
+    words = NAMED_FILE.findall(looked_up(value, variables, left))
     listed = {posixpath.normpath(word)[:-1] + "c" for word in words}
     return listed | {posixpath.basename(word) for word in listed}
 
 
-def looked_up(value, variables, depth=4):
-    """A variable's value with the others in it filled in, so many levels deep."""
-    if not depth or len(value) > MAX_BYTES:
+def looked_up(value, variables, left, depth=4):
+    """A variable's value with the others in it filled in, so many levels deep, and no more once
+    left[0] characters have been read: references to references can be very many."""
+    left[0] -= len(value) + 1
+    if not depth or left[0] < 0:
         return value
-    return REFERENCE.sub(
-        lambda found: looked_up(variables.get(found[1], "")[:1000], variables, depth - 1), value)
+    return REFERENCE.sub(lambda found: looked_up(variables.get(found[1], "")[:1000], variables,
+                                                 left, depth - 1), value)

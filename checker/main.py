@@ -25,7 +25,7 @@ tree.add_harness()
 from harness import sandbox  # noqa: E402
 from harness.build import HarnessError  # noqa: E402
 from harness.cli import Parser, positive  # noqa: E402
-from harness.export import check_writable  # noqa: E402
+from harness.export import check_writable, write_text  # noqa: E402
 
 CANNOT, INTERRUPTED = 2, 130
 DEFAULT_OUT = "grades"
@@ -225,7 +225,7 @@ def run(options):
         if done.status == result.BROKEN:
             raise CannotGrade(done.reason)
         if options.csv:
-            result.write_text(options.csv, writers.csv_table([writers.row(done)]))
+            write_text(options.csv, writers.csv_table([writers.row(done)]))
         return 0
     if options.no_files:
         raise CannotGrade("--no-files is for one submission; leave it out")

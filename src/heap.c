@@ -470,9 +470,10 @@ static struct slab *open_slab(struct heap *heap, unsigned int class)
 		stock->missed--;
 		stock->most++;
 	}
-	do {
+	slab = slab_open(class, heap, heap->filled[class]);
+	/* Once, see large.c. */
+	if (!slab && make_room())
 		slab = slab_open(class, heap, heap->filled[class]);
-	} while (!slab && make_room());
 	return slab;
 }
 

@@ -147,7 +147,9 @@ size_t large_release(void)
 
 bool large_make_room(void)
 {
-	return large_release() || span_release();
+	bool released = large_release();
+
+	return span_release() || released;
 }
 
 /* The best fit, of which less than a fifth is lost, or, to grow in, the largest. */
@@ -309,11 +311,11 @@ static struct slab *alloc_in_chunk(size_t size, bool roomy)
 {
 	struct slab *slab = roomy ? alloc_span(size + size / 2) : NULL;
 
-	while (!slab) {
+	if (!slab)
 		slab = alloc_span(size);
-		if (!slab && !large_make_room())
-			return NULL;
-	}
+	/* Once: a chunk that is opened in vain, for want of a descriptor, is room as well. */
+	if (!slab && large_make_room())
+		slab = alloc_span(size);
 	return slab;
 }
 

@@ -334,7 +334,7 @@ def test_a_function_that_is_defined_nowhere(attack):
     lib = library(NOTHING.replace("{ return 0; }", "{ void coalesce_al(void); coalesce_al(); "
                                   "return 0; }", 1))
     result = attack("os_free(NULL);\nos_malloc(7);", lib=lib)
-    assert result.reason == ("called coalesce_al() inside os_malloc(7), which is defined nowhere: "
+    assert result.reason == ("wants coalesce_al inside os_malloc(7), which is defined nowhere: "
                              "is its name misspelt, or its file not linked?")
     assert not result.comparable
 

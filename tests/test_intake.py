@@ -169,6 +169,8 @@ def test_the_makefile_is_read_for_its_list_of_sources_and_never_run(tmp_path):
     assert not (tmp_path / "ran").exists()
     (place / "src/Makefile").write_text("A = $(B)\nB = $(A) osmem.c\n" + "C = $(C) $(C)\n" * 50)
     assert intake.take(place).compiled == ["osmem.c"]
+    (place / "src/Makefile").write_text(f"A = {'$(A)' * 200}\nB = osmem.c $(C)\nC = list.c\n")
+    assert intake.take(place).compiled == ["osmem.c"], "the rest is not worth the time"
     (place / "src/Makefile").write_bytes(b"\xff\0= osmem")
     assert intake.take(place).compiled == ["list.c", "main.c", "osmem.c"]
 
@@ -182,8 +184,8 @@ def test_this_repository_is_a_submission_by_its_own_makefile():
 def test_own_files_are_compiled_beside_this_repositorys_makefile(tmp_path):
     place = submit.submission(tmp_path / "anna", list="int l;\n")
     shutil.copy(submit.ROOT / "src/Makefile", place / "src")
-    (place / "src/malloc.c").write_text("int not_libosmems;\n")
-    assert intake.take(place).compiled == ["list.c", "osmem.c"]
+    (place / "src/heap.c").write_text("int h;\n")
+    assert intake.take(place).compiled == ["heap.c", "list.c", "osmem.c"]
 
 
 def test_names_of_submissions():

@@ -72,11 +72,14 @@ def test_own_files_are_built_as_they_are(called, said, tmp_path):
     (tmp_path / "src/osmem.c").write_text(
         f"#include <osmem.h>\nvoid {called}(void);\n"
         f"void *os_malloc(size_t size)\n{{\n\t{called}();\n\treturn size ? &size : 0;\n}}\n")
-    (tmp_path / "src/list.c").write_text("void grow_list(void)\n{\n}\n")
+    (tmp_path / "src/heap.c").write_text("void grow_list(void)\n{\n}\n")
     done = subprocess.run(["make", "-s", "-C", tmp_path / "src"], capture_output=True, text=True)
     assert (done.returncode == 0, said in done.stderr) == (not said, True), done.stderr
     made = {path.name for path in (tmp_path / "src").glob("lib*.so")}
     assert made == (set() if said else {"libosmem.so"})
+    (tmp_path / "src/heap.c").unlink()
+    again = subprocess.run(["make", "-s", "-C", tmp_path / "src"], capture_output=True, text=True)
+    assert again.returncode and f"`{called}'" in again.stderr, "what is gone is still linked"
 
 
 def test_what_is_installed_is_all_that_is_needed(library, tmp_path):

@@ -271,6 +271,31 @@ static void give_back_for_a_sleeper(void *arg)
 	CHECK_FOR(list->number >= count - count / 8, list->number);
 }
 
+/* Room for the block, but maybe none for what the library notes about it. */
+static void room_for_a_block_only(void *arg)
+{
+	size_t size = 8000000;
+	void *block;
+
+	(void)arg;
+	alarm(5);
+	allow_more(limit, size + 60000);
+	errno = UNTOUCHED;
+	block = malloc(size);
+	CHECK(block ? errno == UNTOUCHED : errno == ENOMEM);
+	block = malloc(30000);
+	CHECK(block || errno == ENOMEM);
+}
+
+/* Wherever it is with its notes: some 2,000 blocks take 256 KiB of them. */
+static void notes_run_out(void)
+{
+	for (size_t i = 0; i < 2200; i++) {
+		CHECK_FOR(malloc(1040000), i);
+		in_child(room_for_a_block_only, NULL);
+	}
+}
+
 int main(void)
 {
 	static const __rlimit_resource_t resources[] = { RLIMIT_AS, RLIMIT_DATA };
@@ -292,5 +317,7 @@ int main(void)
 		in_child(small_after_large, NULL);
 		in_child(give_back_for_a_sleeper, NULL);
 	}
+	limit = RLIMIT_AS;
+	notes_run_out();
 	return 0;
 }

@@ -49,8 +49,8 @@ class Subject:
 
 
 # What ltrace itself prints on stderr, which is the program's as well: it gives up, or comes late.
-TRACER_SAYS = re.compile(rb"^(?:callstack_push_\w+: Error: |(?:en|dis)able_breakpoint pid=\d+, )"
-                         rb".*\n?", re.MULTILINE)
+TRACER_SAYS = re.compile(rb"^(?:callstack_push_\w+: Error: call nesting too deep!|"
+                         rb"(?:en|dis)able_breakpoint pid=\d+, .*)$\n?", re.MULTILINE)
 NO_SUCH_NAME = 127                      # the loader's exit status
 UNDEFINED = re.compile(rb"symbol lookup error: .*: undefined symbol: (\w+)")
 SUITE = Subject(build.OSMEM, FUNCTIONS, tracing.parse)
@@ -368,11 +368,11 @@ def endless(trace):
 
 
 def undefined(trace, stderr):
-    """The sentence on a function that is called and is nowhere, '' if that is not what happened."""
+    """The sentence on a name that the loader does not find, '' if that is not what happened."""
     found = UNDEFINED.search(stderr) if trace.exit_status == NO_SUCH_NAME else None
     if not found:
         return ""
-    return (f"called {found[1].decode()}(){inside(trace)}, which is defined nowhere: is its name "
+    return (f"wants {found[1].decode()}{inside(trace)}, which is defined nowhere: is its name "
             "misspelt, or its file not linked?")
 
 
