@@ -19,7 +19,7 @@ import intake
 import result
 import writers
 import tree
-from grader import CannotGrade
+from course import BUILD_SECONDS, CannotGrade, Course, Settings
 
 tree.add_harness()
 from harness import sandbox  # noqa: E402
@@ -69,7 +69,7 @@ def arguments(argv):
     add("--seed", type=int, metavar="S", help="what they are made from (default: OUT's own number)")
     add("--faults", action="store_true", help="also refuse memory, at every place in turn")
     add("--no-style", action="store_true", help="leave style out: it counts nothing then")
-    add("--build-seconds", type=positive(int), default=grader.BUILD_SECONDS, metavar="S",
+    add("--build-seconds", type=positive(int), default=BUILD_SECONDS, metavar="S",
         help="how long one compiler may run (default: %(default)s)")
     add("--probe", action="store_true", help="say which layers of the sandbox work here")
     add("--without", action="append", default=[], choices=sandbox.LAYERS, metavar="LAYER",
@@ -132,8 +132,8 @@ def settings(options):
     seed = options.seed
     if options.seeds and seed is None:
         seed = remembered_seed(options)
-    return grader.Settings(suite, options.seeds, seed or 0, options.faults, not options.no_style,
-                           options.build_seconds)
+    return Settings(suite, options.seeds, seed or 0, options.faults, not options.no_style,
+                    options.build_seconds)
 
 
 def remembered_seed(options):
@@ -219,7 +219,7 @@ def run(options):
     if not options.no_files:
         make_folder(options.out)
     box = protected(options)
-    course = grader.Course(settings(options))
+    course = Course(settings(options))
     if len(chosen) == 1 and not options.whole_class:
         done = grade_one(*chosen[0], options, course, box)
         if done.status == result.BROKEN:

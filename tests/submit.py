@@ -14,6 +14,7 @@ import trial
 ROOT = trial.ROOT
 sys.path.insert(0, str(ROOT / "checker"))
 import grader  # noqa: E402
+from course import Course, Settings  # noqa: E402
 from harness import sandbox  # noqa: E402
 
 NAIVE = (ROOT / "tests/naive_library.c").read_text(encoding="ascii")
@@ -73,7 +74,7 @@ def want_protection():
 def course(**settings):
     """What a few programs (trial.PART) and no style, unless told otherwise, are graded with."""
     chosen = {"suite": trial.part_suite(), "style": False, **settings}
-    return grader.Course(grader.Settings(**chosen))
+    return Course(Settings(**chosen))
 
 
 def graded(path, without=(), **settings):

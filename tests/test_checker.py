@@ -17,6 +17,7 @@ import lint
 import style
 from harness import sandbox
 from small_programs import scratch
+from workspace import Workspace
 
 ROOT = submit.ROOT
 UGLY = """\
@@ -44,9 +45,9 @@ def checker(*words, **environment):
 def style_of(source, *without):
     """The result of style alone, and why it was not measured."""
     with tempfile.TemporaryDirectory(dir=scratch()) as place:
-        grading = grader.Grading(submit.course(), submit.box(*without), place, 1)
-        grading.prepare(intake.Sources({"osmem.c": source.encode()}, ["osmem.c"]))
-        return grading.judge_style(90)
+        workspace = Workspace(submit.box(*without), place, submit.course().settings.build_seconds)
+        workspace.prepare(intake.Sources({"osmem.c": source.encode()}, ["osmem.c"]))
+        return grader.Grading(submit.course(), workspace, 1).judge_style(90)
 
 
 def findings(kind, count):

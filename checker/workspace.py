@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A directory in which one submission is copied, built and linted, in the sandbox.
+
+A submission is C that somebody else wrote. Only what intake.py takes of it is copied, to a fresh
+directory; sandbox.py is where compilers, linters and programs run.
+"""
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+import intake
+import lint
+import tree
+from course import ROOT, CannotGrade
+
+tree.add_harness()
+from harness import build, sandbox  # noqa: E402
+
+BUILD_FLAGS = ["-std=gnu11", "-O2", "-g", "-fPIC", "-pthread"]
+
+
+class Workspace:
+    """The sources of one submission, and the library made of them."""
+
+    def __init__(self, box, place, seconds):
+        self.box = box
+        self.seconds = seconds      # wall time of one compiler or linter run
+        self.user = sandbox.new_user()
+        self.place = Path(place)
+        self.utils = self.place / "utils"
+        self.library = self.place / "library"
+        self.sources = []
+
+    def prepare(self, taken):
+        """Copy the sources and the headers that they are built with."""
+        os.chmod(self.place, 0o755)
+        if self.box.has("user") and not self.box.has("bubblewrap"):
+            closed = [path for path in self.place.parents if not path.stat().st_mode & 1]
+            if closed:
+                raise CannotGrade(f"{closed[0]} is closed to the sandbox's users; "
+                                  "set TMPDIR to a directory that everybody can enter")
+        shutil.copytree(ROOT / "utils", self.utils, ignore=shutil.ignore_patterns("*.o", "*.d"))
+        for path, data in taken.files.items():
+            target = self.place / "src" / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(data)
+        for name in ("objects", "library"):
+            (self.place / name).mkdir()
+        if self.box.has("user"):
+            os.chown(self.place / "objects", self.user, self.user)
+        self.sources = [self.place / "src" / path for path in sorted(taken.files)
+                        if path.endswith((".c", ".h"))]
+
+    def tool(self, command, cwd):
+        """Run a compiler or linter in the sandbox: (output, exit status), as lint.run_tool."""
+        done = self.box.run(command, cwd, [self.place / "src", self.utils], self.user,
+                            self.seconds)
+        if done.output.startswith(("bwrap: ", "confined: ")):
+            raise CannotGrade(f"the sandbox failed: {done.output.splitlines()[0]}; "
+                              "see checker/grade --probe")
+        if done.stopped == "time" or done.status < 0 or done.status in (128 + 9, 128 + 24):
+            raise lint.NotMeasured(f"{command[0]} used up its time or memory")
+        if done.stopped:
+            raise lint.NotMeasured(f"{command[0]} printed more than a megabyte")
+        return done.output, done.status
+
+    def build(self, compiled):
+        """Make libosmem.so of the sources and our utils."""
+        c_files = [self.place / "src" / path for path in compiled]
+        own = {path.name for path in c_files}       # whoever brings a printf.c uses that one
+        c_files += sorted(path for path in self.utils.glob("*.c") if path.name not in own)
+        objects = self.place / "objects"
+        try:
+            output, status = self.tool(
+                ["gcc", *BUILD_FLAGS, f"-I{self.place / 'src'}", f"-I{self.utils}", "-shared", "-o",
+                 objects / "libosmem.so", *c_files], objects)
+        except lint.NotMeasured as reason:
+            raise intake.Refused(f"it does not compile: {reason}") from None
+        if status:
+            raise intake.Refused("it does not compile: " + first_error(output, self.place))
+        self.take_library(objects / "libosmem.so")
+
+    def take_library(self, made):
+        """Look whether the library has the four functions and keep a copy of it."""
+        if made.is_symlink() or not made.is_file():
+            raise intake.Refused("it does not compile: no library was made")
+        output, _ = self.tool(["nm", "-D", "--defined-only", made], self.place / "objects")
+        names = {line.split()[-1].split("@")[0] for line in output.splitlines() if line.split()}
+        absent = [name for name in build.API if name not in names]
+        if absent:
+            raise intake.Refused(f"it does not define {', '.join(absent)}; "
+                                 "define what is missing, not static and not hidden")
+        shutil.copyfile(made, self.place / "library/libosmem.so", follow_symlinks=False)
+
+    def findings(self):
+        """What the linters find in the sources."""
+        found = lint.pragmas(self.sources) + lint.checkpatch(self.sources, self.tool)
+        for name in ("gcc", "clang"):
+            found += lint.compiler(name, self.sources, [self.place / "src", self.utils],
+                                   run_tool=self.tool)
+        return found
+
+
+def first_error(output, workspace):
+    """The line of a compiler's or linker's output that says what is wrong."""
+    lines = [line for line in output.replace(f"{workspace}/", "").splitlines() if line.strip()]
+    for mark in ("multiple definition", "undefined reference", "error:"):
+        for line in lines:
+            if mark in line:
+                return re.sub(r"^/?usr/bin/ld: ", "", line)
+    return lines[-1] if lines else "no message"
