@@ -112,7 +112,7 @@ static uint32_t count_linked(struct audit *audit, const struct slab *slab, const
 	uint32_t count = 0;
 
 	for (; slot && count <= slab->capacity; slot = slot->next, count++)
-		if (!holds(audit, slab_has_slot(slab, slot) && slot_is_marked(slot),
+		if (!holds(audit, slab_has_slot(slab, slot) && slot_is_marked(slab, slot),
 			   "slab 2: not a free slot in a list", slab))
 			break;
 	return count;

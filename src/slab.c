@@ -116,6 +116,22 @@ static uint32_t capacity_for(struct span span, size_t size)
 	return size > LINKED_MOST && slots > MAPPED_SLOTS ? MAPPED_SLOTS : slots;
 }
 
+/*
+ * The key of a new slab (splitmix64, by Steele, Lea and Flood). The highest and the lowest bit
+ * are set, so that a mark of 0 decodes neither to NULL nor to an address.
+ */
+static uintptr_t key_make(void)
+{
+	static uint64_t state;
+	uint64_t key;
+
+	state += 0x9e3779b97f4a7c15;
+	key = state ^ central_secret;
+	key = (key ^ key >> 30) * 0xbf58476d1ce4e5b9;
+	key = (key ^ key >> 27) * 0x94d049bb133111eb;
+	return (key ^ key >> 31) | 1 | 1UL << 63;
+}
+
 struct slab *slab_open(unsigned int class, struct heap *owner, bool filled)
 {
 	size_t size = class_size(class);
@@ -131,12 +147,13 @@ struct slab *slab_open(unsigned int class, struct heap *owner, bool filled)
 	if (span.start)
 		slab = slab_single(span, size);
 	if (slab) {
-		slab->shift = (uint32_t)__builtin_ctzl(size);
+		slab->shift = (uint8_t)__builtin_ctzl(size);
 		slab->inverse = inverse_of(size >> slab->shift);
 		slab->carved = 0;
 		slab->capacity = capacity_for(span, size);
 		slab->class = (uint8_t)class;
 		slab->owner = owner;
+		slab->key = key_make();
 		pagemap_set(span.start, span.units * UNIT, slab);
 	} else if (span.start) {
 		span_give(span);
@@ -166,9 +183,9 @@ void slot_report(const struct slot *slot)
 }
 
 /* The next free slot. Does not return if the link, or the mark, was overwritten. */
-static struct slot *slot_next(const struct slot *slot)
+static struct slot *slot_next(const struct slab *slab, const struct slot *slot)
 {
-	if (unlikely(!slot_is_marked(slot)))
+	if (unlikely(!slot_is_marked(slab, slot)))
 		slot_report(slot);
 	return slot->next;
 }
@@ -187,10 +204,10 @@ static void collect_linked(struct slab *slab, uint64_t given)
 	if (!last)
 		return;
 	/* To walk the list is to wait for lines that other processors wrote. */
-	for (struct slot *next = last; slab->free && next; next = slot_next(last))
+	for (struct slot *next = last; slab->free && next; next = slot_next(slab, last))
 		last = next;
 	if (slab->free)
-		slot_link(last, slab->free);
+		slot_link(slab, last, slab->free);
 	signal_fence();
 	slab->free = linked_in(given);
 	signal_fence();
@@ -223,7 +240,7 @@ static struct slot *carve_linked(const struct slab *slab, uint32_t count)
 	for (; count; count--) {
 		struct slot *next = (struct slot *)((uintptr_t)slot + slab->size);
 
-		slot_link(slot, count > 1 ? next : NULL);
+		slot_link(slab, slot, count > 1 ? next : NULL);
 		slot = next;
 	}
 	return first;
@@ -276,7 +293,7 @@ static uint64_t remote_with(const struct slab *slab, uint64_t before, struct slo
 		before &= REMOTE_LAST;
 	if (!slab_is_linked(slab))
 		return before | 1UL << slab_index(slab, slot);
-	slot_link(slot, linked_in(before));
+	slot_link(slab, slot, linked_in(before));
 	return (before & -REMOTE_ONE) + REMOTE_ONE + (uintptr_t)slot;
 }
 

@@ -7,10 +7,10 @@
  *
  * Slots are carved off the span a few at a time, so that no page is touched
  * before it is needed. Small free slots are linked: each holds the link to the
- * next and a mark, made of its address, the link and the process's secret, that
- * tells it from a live one, and from one that was written to since it was given
- * back. Slots over LINKED_MOST bytes are mapped: a bit each in the descriptor says
- * which are free, and nothing is written into them.
+ * next and a mark, made of its address, the link and the slab's key, that tells it
+ * from a live one, and from one that was written to since it was given back. Slots over
+ * LINKED_MOST bytes are mapped: a bit each in the descriptor says which are free, and
+ * nothing is written into them.
  *
  * Who owns what: a slab belongs to one heap (heap.h), whose thread alone takes
  * slots and writes all fields but remote, mailed and mail. Any other thread gives
@@ -38,6 +38,7 @@
 #define SLAB_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "central.h"
 #include "harden.h"
@@ -64,16 +65,17 @@ struct __attribute__((aligned(64))) slab {
 	/* What malloc and free read. */
 	uintptr_t start;	/* the first slot */
 	uint64_t inverse;	/* of the slot size's odd part, modulo 2^64 */
-	uint32_t shift;		/* log2 of its even part */
-	uint32_t carved;	/* slots that have been handed out or are in a list; only grows */
 	struct heap *owner;	/* NULL: a large block */
+	uintptr_t key;		/* random, another one in every life of the slab: for marks */
 	union {			/* slots to hand out: */
 		struct slot *free;	/* linked, or */
 		uint64_t vacant;	/* mapped: bit n for slot n */
 	};
-	uint32_t countdown;	/* frees by the owner until one needs slab_free_slow() */
-	uint32_t capacity;	/* slots */
 	size_t size;		/* bytes of a slot */
+	uint32_t carved;	/* slots that have been handed out or are in a list; only grows */
+	uint32_t countdown;	/* frees by the owner until one needs heap_free_slow() */
+	uint32_t capacity;	/* slots */
+	uint8_t shift;		/* log2 of the slot size's even part */
 	uint8_t class;
 	bool full;		/* has no free slot and is in no list */
 	bool kept;		/* empty, or a freed mapping, but to be used again */
@@ -96,6 +98,8 @@ struct __attribute__((aligned(64))) slab {
 	};
 };
 
+_Static_assert(offsetof(struct slab, remote) == 64, "malloc and free read one cache line");
+
 /*
  * In remote, beside slots: whoever gives back the next slot, or the last live one,
  * has to tell; and how many slots are linked there. As long as the next one has to,
@@ -110,28 +114,31 @@ struct __attribute__((aligned(64))) slab {
 extern struct slab slab_gone;
 
 /*
- * What a mark is made of. A program may copy one along with bytes that it never set: with 16
- * more bits, what it decodes to in another slot of the slab is no address in the slab.
+ * What a mark is made of. A program may copy marks along with bytes that it never set, and none
+ * of them may make a live slot look free. One from another slot of the same slab decodes to no
+ * address in the slab, because the slot's address is shifted by 16 bits. One from an earlier life
+ * of the memory, or from another slab, was made with another key: it decodes to an address in the
+ * slab, or to NULL, once in 2^46.
  */
-static inline uintptr_t slot_key(const struct slot *slot)
+static inline uintptr_t slot_key(const struct slab *slab, const struct slot *slot)
 {
-	return (uintptr_t)slot << 16 ^ central_secret;
+	return (uintptr_t)slot << 16 ^ slab->key;
 }
 
-static inline uintptr_t slot_mark(const struct slot *slot)
+static inline uintptr_t slot_mark(const struct slab *slab, const struct slot *slot)
 {
-	return slot_key(slot) - (uintptr_t)slot->next;
+	return slot_key(slab, slot) - (uintptr_t)slot->next;
 }
 
-static inline bool slot_is_marked(const struct slot *slot)
+static inline bool slot_is_marked(const struct slab *slab, const struct slot *slot)
 {
-	return slot->mark == slot_mark(slot);
+	return slot->mark == slot_mark(slab, slot);
 }
 
-static inline void slot_link(struct slot *slot, struct slot *next)
+static inline void slot_link(const struct slab *slab, struct slot *slot, struct slot *next)
 {
 	slot->next = next;
-	slot->mark = slot_mark(slot);
+	slot->mark = slot_mark(slab, slot);
 }
 
 /* B4 for the production allocator: one line, and the end. */
@@ -159,7 +166,7 @@ static inline bool slab_is_linked(const struct slab *slab)
 /* Whether the mark is that of a free slot, whatever was written to the link since. */
 static inline bool slot_was_marked(const struct slab *slab, const struct slot *slot)
 {
-	uintptr_t next = slot_key(slot) - slot->mark;
+	uintptr_t next = slot_key(slab, slot) - slot->mark;
 
 	return next - slab->start < LINKED_LENGTH || !next;
 }
@@ -187,7 +194,7 @@ static inline void *slab_pop(struct slab *slab)
 	struct slot *slot = slab->free;
 	struct slot *next = slot->next;
 
-	if (unlikely(!slot_is_marked(slot)))
+	if (unlikely(!slot_is_marked(slab, slot)))
 		return NULL;
 	slab->countdown++;
 	signal_fence();
@@ -218,7 +225,7 @@ static inline void *slab_take(struct slab *slab)
 static inline bool slab_push(struct slab *slab, void *ptr)
 {
 	if (likely(slab_is_linked(slab))) {
-		slot_link(ptr, slab->free);
+		slot_link(slab, ptr, slab->free);
 		signal_fence();
 		slab->free = ptr;
 	} else {

@@ -77,6 +77,18 @@ def programs(tmp_path_factory):
     return build
 
 
+def test_bytes_that_were_never_set(library, tmp_path):
+    """A live block is never taken for a free one, whatever was copied into it: a thousand million
+    steps of realloc() and memmove() in `make stress`."""
+    program = tmp_path / "stale-bytes"
+    subprocess.run(["gcc", "-O1", "-fno-builtin", ROOT / "tests/family/stale-bytes.c", "-o",
+                    program], check=True)
+    steps = 50_000_000 * FACTOR if FACTOR > 1 else 1_000_000
+    done = subprocess.run([program, str(steps)], capture_output=True, text=True,
+                          env={**os.environ, "LD_PRELOAD": str(library / "libosmalloc.so")})
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("program, steps, under", RUNS, ids=[f"{r[0]}-{r[2]}" for r in RUNS])
 def test_stress(program, steps, under, programs):
     """The program finds nothing wrong, and neither does what it runs under."""
