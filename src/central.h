@@ -20,7 +20,7 @@
 /* Nobody but the holder of the lock writes it. */
 extern bool central_busy;
 
-/* Mixed into marks and canaries. Set with the first heap. */
+/* Slabs' keys and canaries are made of it. 0 until heap_prepare(). */
 extern uintptr_t central_secret;
 
 /* Whether that has happened: some chunks and descriptors are in no list any more. */

@@ -36,7 +36,10 @@ static size_t idle_mail;
 static unsigned int idle_count;
 static struct heap *idle;	/* heaps whose threads have ended; under the lock */
 static pthread_key_t key;	/* its destructor ends a thread's use of its heap */
-static bool ready;
+static bool has_key;		/* under the lock */
+
+/* Whether the calling thread borrows a heap for each call, as its end would not be noticed. */
+static __thread bool borrows __attribute__((tls_model("initial-exec")));
 
 /* The lists of slabs with free slots */
 
@@ -380,17 +383,35 @@ void heap_free_remote(struct slab *slab, void *slot)
 
 static void heap_leave(void *heap);
 
-/* What is done once, by the first thread, before it has a block. */
+/*
+ * Registers the fork handlers before anybody else does (src/Makefile: initfirst), and outside of
+ * malloc(), which pthread_atfork() may call with the C library's lock held.
+ */
+__attribute__((constructor(101))) static void survive_fork(void)
+{
+	streams_survive_fork();
+	pthread_atfork(NULL, NULL, after_fork);
+}
+
+/* Makes the secret and the thread key where there are none yet. The lock must be held. */
 static void get_ready(void)
 {
 	uint64_t secret[2];
 
-	os_secret(secret);
-	/* Odd, and not 0 above the bits that addresses have: a mark of 0 is none (slab.h). */
-	central_secret = secret[1] | 1 | 1UL << 63;
-	streams_survive_fork();
-	pthread_atfork(NULL, NULL, after_fork);
-	ready = pthread_key_create(&key, heap_leave) == 0;
+	if (unlikely(!central_secret)) {
+		os_secret(secret);
+		__atomic_store_n(&central_secret, secret[1] | 1, __ATOMIC_RELEASE);
+	}
+	/* Should the program use up all keys, there may be one again later. */
+	if (unlikely(!has_key))
+		has_key = pthread_key_create(&key, heap_leave) == 0;
+}
+
+void heap_prepare(void)
+{
+	central_take();
+	get_ready();
+	central_give();
 }
 
 static struct heap *heap_make(void)
@@ -404,39 +425,66 @@ static struct heap *heap_make(void)
 	return heap;
 }
 
-struct heap *heap_enter(void)
+/* A heap without a thread, or a new one; NULL and ENOMEM. *noticed: there is a key. */
+static struct heap *heap_take(bool *noticed)
 {
 	struct heap *heap;
 
 	central_take();
-	if (!ready)
-		get_ready();
+	get_ready();
+	*noticed = has_key;
 	heap = idle_remove();
 	if (!heap)
 		heap = heap_make();
 	central_give();
-	if (!heap)
-		return NULL;
-	heap_mine = heap;
-	/* This may allocate: the thread has its heap by now. */
-	pthread_setspecific(key, heap);
 	return heap;
 }
 
-/* The thread ends. It may still free, and even allocate: then it gets a heap again. */
-static void heap_leave(void *heap)
+static void heap_give(struct heap *heap)
 {
-	/* What a fork has left half done is nobody's (after_fork). */
-	if (((struct heap *)heap)->busy)
-		return;
-	if (__atomic_load_n(&idle_count, __ATOMIC_RELAXED) < IDLE_READY_MOST)
-		read_mail(heap);
-	else
-		tidy_for_long(heap);
-	heap_mine = &heap_none;
 	central_take();
 	idle_add(heap);
 	central_give();
+}
+
+/* The calling thread, which has none, gets a heap, or borrows it; NULL and ENOMEM. */
+static struct heap *heap_enter(void)
+{
+	bool noticed;
+	struct heap *heap = heap_take(&noticed);
+
+	if (!heap || borrows)
+		return heap;
+	heap_mine = heap;
+	/* This may allocate: the thread has its heap by now. */
+	if (noticed && pthread_setspecific(key, heap) == 0)
+		return heap;
+	heap_mine = &heap_none;
+	borrows = true;
+	return heap;
+}
+
+/*
+ * The thread ends. It may still free, and allocate in the destructors of other keys: then it
+ * borrows, as this destructor need not be called once more.
+ */
+static void heap_leave(void *arg)
+{
+	struct heap *heap = arg;
+
+	/* What a fork has left half done is nobody's (after_fork). */
+	if (heap->busy)
+		return;
+	if (__atomic_load_n(&idle_count, __ATOMIC_RELAXED) < IDLE_READY_MOST) {
+		begin(heap);
+		read_mail(heap);
+		finish(heap);
+	} else {
+		tidy_for_long(heap);
+	}
+	heap_mine = &heap_none;
+	borrows = true;
+	heap_give(heap);
 }
 
 void heap_walk_idle(void (*visit)(const struct heap *heap, void *arg), void *arg)
@@ -503,17 +551,14 @@ static struct slab *find_slab(struct heap *heap, unsigned int class)
 	return slab;
 }
 
-void *heap_alloc_slow(struct heap *heap, size_t size)
+/* A slot of the class; NULL and ENOMEM. */
+static void *take_slot(struct heap *heap, unsigned int class)
 {
-	unsigned int class = class_of(size);
+	struct slab *slab = heap->lists[class];
 	int error = errno;
-	struct slab *slab;
 	void *slot;
 
-	if (heap == &heap_none)
-		heap = heap_enter();
-	slab = heap ? heap->lists[class] : NULL;
-	if (heap && (!slab || !slab->free)) {
+	if (!slab || !slab->free) {
 		begin(heap);
 		slab = find_slab(heap, class);
 		finish(heap);
@@ -528,8 +573,27 @@ void *heap_alloc_slow(struct heap *heap, size_t size)
 	return slot;
 }
 
+void *heap_alloc_slow(struct heap *heap, size_t size)
+{
+	bool borrowed;
+	void *slot;
+
+	if (likely(heap != &heap_none))
+		return take_slot(heap, class_of(size));
+	heap = heap_enter();
+	if (!heap)
+		return NULL;
+	borrowed = heap != heap_mine;
+	slot = take_slot(heap, class_of(size));
+	if (borrowed)
+		heap_give(heap);
+	return slot;
+}
+
 void heap_trim(void)
 {
-	tidy(heap_mine);
+	/* Threads without a heap share heap_none, which nobody may write. */
+	if (heap_mine != &heap_none)
+		tidy(heap_mine);
 	tidy_idle();
 }

@@ -3,7 +3,8 @@
 /*
  * Heaps: a thread's slabs with free slots, by class. A heap has one thread, and
  * outlives it: the next thread that begins takes it over as it is, so a slab
- * never changes its owner.
+ * never changes its owner. A thread whose end nobody would tell us of borrows one of those
+ * without a thread for each call: one that is ending, or for which there is no thread key.
  *
  * Other threads free into a slab (slab.h). When that slab was full, and so in no
  * list, they put it into the heap's mailbox, which the heap empties when it runs
@@ -67,8 +68,8 @@ struct heap {
 extern __thread struct heap *heap_mine __attribute__((tls_model("initial-exec")));
 extern struct heap heap_none;
 
-/* The calling thread, which has none, gets a heap; NULL and ENOMEM. */
-struct heap *heap_enter(void);
+/* Sets central_secret if it is not set yet. */
+void heap_prepare(void);
 
 /* A slot of size bytes, size <= SLOT_MOST; NULL and ENOMEM. For the thread of the heap. */
 void *heap_alloc_slow(struct heap *heap, size_t size);

@@ -8,14 +8,22 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 
 bool lock_held;
 
+/* Whether this thread is in fork() and holds the lock until that is over. */
+static __thread bool forking __attribute__((tls_model("initial-exec")));
+
+/* While this thread forks, another library's fork handlers may allocate between ours. */
 void lock_take_shared(void)
 {
+	if (forking)
+		return;
 	pthread_mutex_lock(&mutex);
 	lock_held = true;
 }
 
 void lock_give_shared(void)
 {
+	if (forking)
+		return;
 	lock_held = false;
 	pthread_mutex_unlock(&mutex);
 }
@@ -23,16 +31,19 @@ void lock_give_shared(void)
 static void lock_before_fork(void)
 {
 	lock_take();
+	forking = lock_held;
 }
 
 static void lock_after_fork(void)
 {
+	forking = false;
 	lock_give();
 }
 
 /* In the child the mutex is held by a thread that is no more: make a new one. */
 static void lock_renew(void)
 {
+	forking = false;
 	lock_held = false;
 	pthread_mutex_init(&mutex, NULL);
 }

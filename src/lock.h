@@ -20,7 +20,10 @@
  */
 extern bool lock_held;
 
-/* Has fork() wait for the lock. Called before main(), or earlier by who needs it to be first. */
+/*
+ * Has fork() wait for the lock. Called by a constructor, or by an earlier one of the caller's.
+ * May allocate by malloc(), so never called by it.
+ */
 void lock_survive_fork(void);
 
 void lock_take_shared(void);

@@ -99,12 +99,6 @@ static inline size_t whole(size_t size)
 	return size < LARGE_MOST ? size + CANARY : size;
 }
 
-/* A canary wants the secret, which the first heap brings. */
-static inline bool is_ready(void)
-{
-	return !HARDENED || likely(heap_mine != &heap_none) || heap_enter();
-}
-
 /* The block, if there is one, goes to the program, which asked for so many bytes. */
 static inline void *hand_out(void *ptr, size_t asked)
 {
@@ -120,8 +114,9 @@ static inline void *hand_out(void *ptr, size_t asked)
 
 static inline __attribute__((always_inline)) void *take(size_t size)
 {
-	if (!is_ready())
-		return NULL;
+	/* Canaries are made of the secret. */
+	if (HARDENED && unlikely(!__atomic_load_n(&central_secret, __ATOMIC_ACQUIRE)))
+		heap_prepare();
 	return hand_out(take_slot(whole(size)), size);
 }
 
@@ -258,8 +253,9 @@ static __attribute__((noinline)) void *take_aligned(size_t alignment, size_t siz
 		return take(size);
 	if (alignment <= UNIT && bytes <= SLOT_MOST && rounded <= SLOT_MOST)
 		return hand_out(take_slot(rounded ? rounded : alignment), size);
-	if (!is_ready())
-		return NULL;
+	/* Canaries are made of the secret. */
+	if (HARDENED && unlikely(!__atomic_load_n(&central_secret, __ATOMIC_ACQUIRE)))
+		heap_prepare();
 	return hand_out(audit_after(large_alloc(bytes, alignment)), size);
 }
 

@@ -117,8 +117,11 @@ bool os_purge(void *start, size_t length)
 
 bool os_guard(void *start, size_t length)
 {
-	return mmap(start, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) !=
-	       MAP_FAILED;
+	int error = errno;
+	bool guarded = mprotect(start, length, PROT_NONE) == 0;
+
+	errno = error;
+	return guarded;
 }
 
 void os_prefer_huge(void *start, size_t length)

@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
@@ -48,21 +49,27 @@ static void report(int signal, siginfo_t *info, void *context)
 	_exit(write(REPORT, line, (size_t)length) == length ? 1 : 2);
 }
 
-/* Of the thread that calls it; the last two are those of report(). */
+/*
+ * Of the thread that calls it. exit_group and write are those of report(); the hardened build
+ * makes guards with mprotect, to PROT_NONE.
+ */
 static void refuse_all_others(void)
 {
 	struct sock_filter rules[] = {
 		LOAD(nr),
-		IF_EQUAL(SYS_brk, 9, 0),
-		IF_EQUAL(SYS_mmap, 8, 0),
-		IF_EQUAL(SYS_munmap, 7, 0),
-		IF_EQUAL(SYS_mremap, 6, 0),
-		IF_EQUAL(SYS_madvise, 5, 0),
-		IF_EQUAL(SYS_futex, 4, 0),
-		IF_EQUAL(SYS_exit_group, 3, 0),
-		IF_EQUAL(SYS_write, 0, 3),
+		IF_EQUAL(SYS_brk, 12, 0),
+		IF_EQUAL(SYS_mmap, 11, 0),
+		IF_EQUAL(SYS_munmap, 10, 0),
+		IF_EQUAL(SYS_mremap, 9, 0),
+		IF_EQUAL(SYS_madvise, 8, 0),
+		IF_EQUAL(SYS_futex, 7, 0),
+		IF_EQUAL(SYS_exit_group, 6, 0),
+		IF_EQUAL(SYS_mprotect, 3, 0),
+		IF_EQUAL(SYS_write, 0, 5),
 		LOAD(args[0]),
-		IF_EQUAL(REPORT, 0, 1),
+		IF_EQUAL(REPORT, 2, 3),
+		LOAD(args[2]),
+		IF_EQUAL(PROT_NONE, 0, 1),
 		ANSWER(SECCOMP_RET_ALLOW),
 		ANSWER(SECCOMP_RET_TRAP),
 	};
