@@ -552,7 +552,7 @@ static struct slab *find_slab(struct heap *heap, unsigned int class)
 }
 
 /* A slot of the class; NULL and ENOMEM. */
-static void *take_slot(struct heap *heap, unsigned int class)
+static void *slot_of_class(struct heap *heap, unsigned int class)
 {
 	struct slab *slab = heap->lists[class];
 	int error = errno;
@@ -579,12 +579,12 @@ void *heap_alloc_slow(struct heap *heap, size_t size)
 	void *slot;
 
 	if (likely(heap != &heap_none))
-		return take_slot(heap, class_of(size));
+		return slot_of_class(heap, class_of(size));
 	heap = heap_enter();
 	if (!heap)
 		return NULL;
 	borrowed = heap != heap_mine;
-	slot = take_slot(heap, class_of(size));
+	slot = slot_of_class(heap, class_of(size));
 	if (borrowed)
 		heap_give(heap);
 	return slot;
