@@ -29,7 +29,7 @@ struct region *block_region_before(uintptr_t address)
 
 /* Growth */
 
-bool block_at_break(const struct block_meta *b)
+bool block_at_break(const struct header *b)
 {
 	return b == heap.last && heap.tail->end == os_break();
 }
@@ -44,7 +44,7 @@ static bool heap_may_reach(uintptr_t end)
  * Opens a region of one block of size usable bytes at the break, rounded up to
  * 8 when somebody else left it odd (B2). G4: at the very break otherwise.
  */
-static struct block_meta *region_open(size_t size)
+static struct header *region_open(size_t size)
 {
 	uintptr_t at = os_break();
 	uintptr_t start = (at + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
@@ -62,7 +62,7 @@ static struct block_meta *region_open(size_t size)
 	r->start = start;
 	r->end = end;
 	heap.tail = r;
-	heap.last = (struct block_meta *)start;
+	heap.last = (struct header *)start;
 	heap.last->prev = NULL;
 	return heap.last;
 }
@@ -82,9 +82,9 @@ void block_extend_last(size_t more)
 	heap.last->size += more;
 }
 
-struct block_meta *block_first(void)
+struct header *block_first(void)
 {
-	struct block_meta *b;
+	struct header *b;
 
 	if (!heap.queried && !os_break_query()) {
 		errno = ENOMEM;
@@ -106,17 +106,17 @@ struct block_meta *block_first(void)
  * Seals a live block whose right neighbour may have changed. size and status
  * are left alone: its owner may be reading them in another thread.
  */
-static void seal_live(struct block_meta *b)
+static void seal_live(struct header *b)
 {
 	b->next = block_right(b);
 	block_seal(b);
 }
 
 /* A block right behind the last one, which ends at the break. */
-static struct block_meta *append_here(size_t size)
+static struct header *append_here(size_t size)
 {
-	struct block_meta *left = heap.last;
-	struct block_meta *b = (struct block_meta *)heap.tail->end;
+	struct header *left = heap.last;
+	struct header *b = (struct header *)heap.tail->end;
 
 	if (!heap_may_reach(heap.tail->end + HEADER + size)) {
 		errno = ENOMEM;
@@ -133,9 +133,9 @@ static struct block_meta *append_here(size_t size)
 	return b;
 }
 
-struct block_meta *block_append(size_t size)
+struct header *block_append(size_t size)
 {
-	struct block_meta *b;
+	struct header *b;
 
 	b = heap.tail->end == os_break() ? append_here(size) : region_open(size);
 	if (!b)
@@ -149,16 +149,16 @@ struct block_meta *block_append(size_t size)
 
 /* Shape */
 
-void block_make_live(struct block_meta *b)
+void block_make_live(struct header *b)
 {
 	b->status = STATUS_ALLOC;
 	b->seal = 0;
 	seal_live(b);
 }
 
-struct block_meta *block_split(struct block_meta *b, size_t size)
+struct header *block_split(struct header *b, size_t size)
 {
-	struct block_meta *rest = (struct block_meta *)((uintptr_t)block_payload(b) + size);
+	struct header *rest = (struct header *)((uintptr_t)block_payload(b) + size);
 
 	header_show(rest);
 	rest->size = b->size - size - HEADER;
@@ -171,7 +171,7 @@ struct block_meta *block_split(struct block_meta *b, size_t size)
 	return rest;
 }
 
-void block_swallow(struct block_meta *b, struct block_meta *right)
+void block_swallow(struct header *b, struct header *right)
 {
 	slow_step();
 	block_verify(right);
@@ -181,9 +181,9 @@ void block_swallow(struct block_meta *b, struct block_meta *right)
 	header_hide(right);
 }
 
-void block_tie(struct block_meta *b)
+void block_tie(struct header *b)
 {
-	struct block_meta *right = block_right(b);
+	struct header *right = block_right(b);
 
 	if (!right) {
 		if ((uintptr_t)b >= heap.tail->start)
@@ -198,7 +198,7 @@ void block_tie(struct block_meta *b)
 /* From any pointer to a block */
 
 /* Whether b is a header: a seal alone would fit once in 2^30 tries, and there are many. */
-static bool begins_block(const struct block_meta *b, const struct region *r)
+static bool begins_block(const struct header *b, const struct region *r)
 {
 	size_t room = r->end - (uintptr_t)b - HEADER;
 
@@ -206,23 +206,23 @@ static bool begins_block(const struct block_meta *b, const struct region *r)
 	       (b->status == STATUS_FREE || b->status == STATUS_ALLOC) && block_is_sealed(b);
 }
 
-const struct block_meta *block_near(uintptr_t address)
+const struct header *block_near(uintptr_t address)
 {
 	struct region *r = block_region(address);
 	uintptr_t at = address & ~(ALIGNMENT - 1);
 	uintptr_t stop = at - r->start > LIVE_MOST ? at - LIVE_MOST : r->start;
-	const struct block_meta *b;
+	const struct header *b;
 
 	if (at > r->end - HEADER)
 		at = r->end - HEADER;
-	while (at > stop && !begins_block((const struct block_meta *)at, r))
+	while (at > stop && !begins_block((const struct header *)at, r))
 		at -= ALIGNMENT;
-	b = (const struct block_meta *)at;
+	b = (const struct header *)at;
 	if (at > r->start && !begins_block(b, r))
 		return NULL;
 	block_verify(b);
 	while (block_end(b) <= address) {
-		b = (const struct block_meta *)block_end(b);
+		b = (const struct header *)block_end(b);
 		block_verify(b);
 	}
 	return b;
@@ -230,13 +230,13 @@ const struct block_meta *block_near(uintptr_t address)
 
 /* Audit */
 
-int block_walk(int (*visit)(const struct block_meta *b, void *arg), void *arg)
+int block_walk(int (*visit)(const struct header *b, void *arg), void *arg)
 {
 	int stop = 0;
 
 	for (struct region *r = regions; heap.tail && r <= heap.tail && !stop; r++)
 		for (uintptr_t at = r->start; at < r->end && !stop;) {
-			struct block_meta *b = (struct block_meta *)at;
+			struct header *b = (struct header *)at;
 
 			block_verify(b);
 			at = block_end(b);
@@ -246,7 +246,7 @@ int block_walk(int (*visit)(const struct block_meta *b, void *arg), void *arg)
 }
 
 /* What is wrong with b, whose left neighbour in region r is left. */
-static const char *block_fault(const struct block_meta *b, const struct block_meta *left,
+static const char *block_fault(const struct header *b, const struct header *left,
 			       const struct region *r)
 {
 	uintptr_t end = r->end;
@@ -268,11 +268,11 @@ static const char *block_fault(const struct block_meta *b, const struct block_me
 
 static const char *region_check(const struct region *r)
 {
-	const struct block_meta *left = NULL;
+	const struct header *left = NULL;
 	const char *fault = NULL;
 
 	for (uintptr_t at = r->start; at < r->end && !fault; at = block_end(left)) {
-		const struct block_meta *b = (const struct block_meta *)at;
+		const struct header *b = (const struct header *)at;
 
 		fault = block_fault(b, left, r);
 		left = b;

@@ -30,8 +30,24 @@
 
 #include <stdbool.h>
 
+#include "block_meta.h"
 #include "check.h"
 #include "config.h"
+
+/* A struct block_meta as the library sees it: with the seal, where programs have padding. */
+struct __attribute__((may_alias)) header {
+	size_t size;		/* usable bytes behind the header, a multiple of 8 */
+	int status;		/* one of STATUS_* */
+	unsigned int seal;	/* check value over this header, and SEAL_FLAGS */
+	struct header *prev;	/* left neighbour or NULL; in some free blocks run.h's */
+	struct header *next;	/* live: right neighbour or NULL; free: links of run.h */
+};
+
+_Static_assert(sizeof(struct header) == HEADER && sizeof(struct block_meta) == HEADER, "G1");
+_Static_assert(offsetof(struct header, size) == offsetof(struct block_meta, size), "G1");
+_Static_assert(offsetof(struct header, status) == offsetof(struct block_meta, status), "G1");
+_Static_assert(offsetof(struct header, prev) == offsetof(struct block_meta, prev), "G1");
+_Static_assert(offsetof(struct header, next) == offsetof(struct block_meta, next), "G1");
 
 struct region {
 	uintptr_t start;
@@ -40,7 +56,7 @@ struct region {
 
 struct heap {
 	struct region *tail;		/* the last region; NULL before F1 */
-	struct block_meta *last;	/* its last block */
+	struct header *last;	/* its last block */
 	uintptr_t base;			/* where the first region starts */
 	uint64_t secret[2];		/* keys of the seals */
 	uint64_t merges;		/* how often all runs have been merged (H1) */
@@ -63,22 +79,22 @@ static inline void slow_step(void)
 #define SEAL_RUN	2U	/* the right neighbour is free too, the left one is not */
 #define SEAL_FLAGS	(SEAL_INNER | SEAL_RUN)
 
-static inline void *block_payload(const struct block_meta *b)
+static inline void *block_payload(const struct header *b)
 {
 	return (char *)b + HEADER;
 }
 
-static inline struct block_meta *block_of_payload(const void *payload)
+static inline struct header *block_of_payload(const void *payload)
 {
-	return (struct block_meta *)((uintptr_t)payload - HEADER);
+	return (struct header *)((uintptr_t)payload - HEADER);
 }
 
-static inline uintptr_t block_end(const struct block_meta *b)
+static inline uintptr_t block_end(const struct header *b)
 {
 	return (uintptr_t)b + HEADER + b->size;
 }
 
-static inline bool block_is_free(const struct block_meta *b)
+static inline bool block_is_free(const struct header *b)
 {
 	return b->status == STATUS_FREE;
 }
@@ -87,7 +103,7 @@ static inline bool block_is_free(const struct block_meta *b)
  * The seal that fits b's header, with its flags as they are: the two halves of a
  * 128-bit product, folded (the mixing step of Wang Yi's wyhash).
  */
-static inline unsigned int block_seal_of(const struct block_meta *b)
+static inline unsigned int block_seal_of(const struct header *b)
 {
 	unsigned int flags = b->seal & SEAL_FLAGS;
 	uintptr_t prev = flags & SEAL_INNER ? heap.merges : (uintptr_t)b->prev;
@@ -101,18 +117,18 @@ static inline unsigned int block_seal_of(const struct block_meta *b)
 	return (unsigned int)(folded >> 32 & ~(uint64_t)SEAL_FLAGS) | flags;
 }
 
-static inline void block_seal(struct block_meta *b)
+static inline void block_seal(struct header *b)
 {
 	b->seal = block_seal_of(b);
 }
 
-static inline bool block_is_sealed(const struct block_meta *b)
+static inline bool block_is_sealed(const struct header *b)
 {
 	return b->seal == block_seal_of(b);
 }
 
 /* Reports and aborts if b's header was overwritten. */
-static inline void block_verify(const struct block_meta *b)
+static inline void block_verify(const struct header *b)
 {
 	if (unlikely(!block_is_sealed(b)))
 		check_fail("overwritten header", block_payload(b));
@@ -132,23 +148,23 @@ static inline struct region *block_region(uintptr_t address)
 }
 
 /* The right neighbour in b's region, NULL when b is the last one there. */
-static inline struct block_meta *block_right(const struct block_meta *b)
+static inline struct header *block_right(const struct header *b)
 {
 	struct region *r = heap.tail;
 
 	if (unlikely((uintptr_t)b < r->start))
 		r = block_region((uintptr_t)b);
-	return block_end(b) < r->end ? (struct block_meta *)block_end(b) : NULL;
+	return block_end(b) < r->end ? (struct header *)block_end(b) : NULL;
 }
 
 /* Whether b is the heap's last block and the break is still where b ends. */
-bool block_at_break(const struct block_meta *b);
+bool block_at_break(const struct header *b);
 
 /* First growth of the heap (F1): one free block, not sealed yet; NULL and ENOMEM. */
-struct block_meta *block_first(void);
+struct header *block_first(void);
 
 /* A new live block behind the heap's last one (H4), or in a new region; NULL and ENOMEM. */
-struct block_meta *block_append(size_t size);
+struct header *block_append(size_t size);
 
 /* Moves the break by more for the last block (H3, X6); false and ENOMEM. */
 bool block_grow_last(size_t more);
@@ -157,22 +173,22 @@ bool block_grow_last(size_t more);
 void block_extend_last(size_t more);
 
 /* b was live or free and is now live: its next is set, its header sealed. */
-void block_make_live(struct block_meta *b);
+void block_make_live(struct header *b);
 
 /*
  * Shortens b to size and returns the free, unsealed block made of the rest.
  * The caller seals both. Wants b->size - size >= SPLIT_MIN (S1).
  */
-struct block_meta *block_split(struct block_meta *b, size_t size);
+struct header *block_split(struct header *b, size_t size);
 
 /*
  * Makes right, b's free right neighbour, part of b; verifies its header. The
  * right neighbour of the last of several is to be told, as block_tie(b) does.
  */
-void block_swallow(struct block_meta *b, struct block_meta *right);
+void block_swallow(struct header *b, struct header *right);
 
 /* Points what lies right of b back at b, after b's end or beginning has moved. */
-void block_tie(struct block_meta *b);
+void block_tie(struct header *b);
 
 /* Whether the byte at address belongs to the heap. */
 static inline bool block_on_heap(uintptr_t address)
@@ -181,10 +197,10 @@ static inline bool block_on_heap(uintptr_t address)
 }
 
 /* The block whose payload this is, live or free; NULL when there is none. */
-static inline struct block_meta *block_find(const void *payload)
+static inline struct header *block_find(const void *payload)
 {
 	uintptr_t address = (uintptr_t)payload;
-	struct block_meta *b = block_of_payload(payload);
+	struct header *b = block_of_payload(payload);
 	struct region *r = heap.tail ? block_region(address) : NULL;
 
 	return likely(r && address % ALIGNMENT == 0 && address - r->start >= HEADER &&
@@ -196,10 +212,10 @@ static inline struct block_meta *block_find(const void *payload)
  * heap; NULL when it begins farther below than that of a live block can.
  * Aborts when the header that ought to be there was overwritten.
  */
-const struct block_meta *block_near(uintptr_t address);
+const struct header *block_near(uintptr_t address);
 
 /* Calls visit for every block in address order until it returns non-zero. */
-int block_walk(int (*visit)(const struct block_meta *b, void *arg), void *arg);
+int block_walk(int (*visit)(const struct header *b, void *arg), void *arg);
 
 /* NULL or the name of the broken invariant. */
 const char *block_check(void);

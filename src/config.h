@@ -11,13 +11,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "block_meta.h"
-
 #define PAGE		4096UL		/* the least a mapping can be; x86-64 and most others */
 #ifndef ALIGNMENT		/* memory_allocator has 16, see Makefile */
 #define ALIGNMENT	8UL			/* of headers, payloads and sizes (G2) */
 #endif
-#define HEADER		sizeof(struct block_meta)	/* in front of every payload (G1) */
+#define HEADER		32UL			/* in front of every payload (G1) */
 #define MMAP_THRESHOLD	(128UL * 1024)		/* spans from here on are mapped (W1) */
 #define PREALLOC	(128UL * 1024)		/* first growth of the break (F1) */
 #define SPLIT_MIN	(HEADER + ALIGNMENT)	/* least surplus worth a block (S1) */
@@ -48,10 +46,6 @@
 #define CELL_STEPS	256U
 
 _Static_assert(sizeof(void *) == 8, "the header's layout wants 64-bit pointers (G1)");
-_Static_assert(HEADER == 32, "G1");
-_Static_assert(offsetof(struct block_meta, status) == 8, "G1");
-_Static_assert(offsetof(struct block_meta, prev) == 16, "G1");
-_Static_assert(offsetof(struct block_meta, next) == 24, "G1");
 _Static_assert(HEADER % ALIGNMENT == 0, "payloads are aligned because headers are (G2)");
 _Static_assert((EXACT_BINS & (EXACT_BINS - 1)) == 0, "range bins start at a power of two");
 

@@ -9,9 +9,9 @@ static uint32_t unmerged;	/* the first run in the list of those to be merged */
 /* The list of runs to be merged */
 
 /* Where the run at link has its place in the list: its second member. from has the link. */
-static struct member *list_member(uint32_t link, const struct block_meta *from)
+static struct member *list_member(uint32_t link, const struct header *from)
 {
-	struct block_meta *first = link_block(link);
+	struct header *first = link_block(link);
 
 	block_verify(first);
 	if (unlikely(!run_has_members(first)))
@@ -19,7 +19,7 @@ static struct member *list_member(uint32_t link, const struct block_meta *from)
 	return member_of(run_second(first));
 }
 
-static void list_add(struct block_meta *first)
+static void list_add(struct header *first)
 {
 	struct member *second = member_of(run_second(first));
 
@@ -30,10 +30,10 @@ static void list_add(struct block_meta *first)
 	unmerged = link_to(first);
 }
 
-static void list_remove(struct block_meta *first)
+static void list_remove(struct header *first)
 {
 	const struct member *self = list_member(link_to(first), first);
-	const struct block_meta *second = run_second(first);
+	const struct header *second = run_second(first);
 	uint32_t *before = &unmerged;
 	uint32_t *behind = NULL;
 
@@ -50,7 +50,7 @@ static void list_remove(struct block_meta *first)
 
 /* Runs */
 
-void fit_take(struct block_meta *first)
+void fit_take(struct header *first)
 {
 	block_verify(first);
 	if (unlikely(!block_is_free(first) || first->seal & SEAL_INNER))
@@ -61,14 +61,14 @@ void fit_take(struct block_meta *first)
 }
 
 /* Seals b, which is free, with these flags. */
-static void seal_free(struct block_meta *b, unsigned int flags)
+static void seal_free(struct header *b, unsigned int flags)
 {
 	b->seal = flags;
 	block_seal(b);
 }
 
 /* Indexes the run whose ends these are and seals first. All others are SEAL_INNER already. */
-static void run_put(struct block_meta *first, struct block_meta *last)
+static void run_put(struct header *first, struct header *last)
 {
 	if (likely(first == last)) {
 		seal_free(first, 0);
@@ -81,17 +81,17 @@ static void run_put(struct block_meta *first, struct block_meta *last)
 	index_insert(first, block_end(last) - (uintptr_t)block_payload(first));
 }
 
-static bool is_free(const struct block_meta *b)
+static bool is_free(const struct header *b)
 {
 	return b && block_is_free(b);
 }
 
-void fit_add(struct block_meta *b)
+void fit_add(struct header *b)
 {
-	struct block_meta *right = block_right(b);
-	struct block_meta *left = b->prev;
-	struct block_meta *first = b;
-	struct block_meta *last = b;
+	struct header *right = block_right(b);
+	struct header *left = b->prev;
+	struct header *first = b;
+	struct header *last = b;
 
 	__builtin_prefetch(left);
 	b->status = STATUS_FREE;
@@ -113,7 +113,7 @@ void fit_add(struct block_meta *b)
  * other members are not touched: with the next count of merges their seals,
  * which have the old one in them, fit no more.
  */
-static void run_merge(struct block_meta *first)
+static void run_merge(struct header *first)
 {
 	size_t size = run_size(first);
 
@@ -140,9 +140,9 @@ size_t fit_last(void)
 	return block_is_free(heap.last) ? run_size(run_first(heap.last)) : 0;
 }
 
-size_t fit_right_of(const struct block_meta *b, bool *reaches_last)
+size_t fit_right_of(const struct header *b, bool *reaches_last)
 {
-	struct block_meta *right = block_right(b);
+	struct header *right = block_right(b);
 
 	*reaches_last = false;
 	if (!is_free(right))
@@ -151,10 +151,10 @@ size_t fit_right_of(const struct block_meta *b, bool *reaches_last)
 	return run_size(right);
 }
 
-void fit_absorb(struct block_meta *b, size_t size)
+void fit_absorb(struct header *b, size_t size)
 {
-	struct block_meta *right = block_right(b);
-	struct block_meta *last;
+	struct header *right = block_right(b);
+	struct header *last;
 
 	if (!is_free(right))
 		return;
@@ -162,7 +162,7 @@ void fit_absorb(struct block_meta *b, size_t size)
 	last = run_last(right);
 	while (b->size < size && right <= last) {
 		block_swallow(b, right);
-		right = (struct block_meta *)block_end(b);
+		right = (struct header *)block_end(b);
 	}
 	if (right > last) {
 		block_tie(b);
@@ -177,27 +177,27 @@ void fit_absorb(struct block_meta *b, size_t size)
 
 /* What a walk over the heap has found so far. */
 struct census {
-	const struct block_meta *left;	/* the block before this one */
-	const struct block_meta *first;	/* of the last run */
+	const struct header *left;	/* the block before this one */
+	const struct header *first;	/* of the last run */
 	size_t runs;
 	size_t unmerged;		/* of them, those of several members */
 	const char *fault;
 };
 
-static const char *run_fault(const struct block_meta *b, const struct census *census)
+static const char *run_fault(const struct header *b, const struct census *census)
 {
-	const struct block_meta *left = census->left;
+	const struct header *left = census->left;
 	bool inner = left && block_is_free(left) && block_end(left) == (uintptr_t)b;
 	bool goes_on = is_free(block_right(b));
 
 	if (inner != !!(b->seal & SEAL_INNER) || (!inner && goes_on != run_has_members(b)))
 		return "fit 2: SEAL_INNER or SEAL_RUN";
-	if (inner && !goes_on && run_first((struct block_meta *)b) != census->first)
+	if (inner && !goes_on && run_first((struct header *)b) != census->first)
 		return "fit 3: ends of a run";
 	return NULL;
 }
 
-static int count_run(const struct block_meta *b, void *arg)
+static int count_run(const struct header *b, void *arg)
 {
 	struct census *census = arg;
 

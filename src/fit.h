@@ -26,13 +26,13 @@
 #include "block.h"
 
 /* b is free from now on. Seals it. Its prev is its left neighbour, live or free. */
-void fit_add(struct block_meta *b);
+void fit_add(struct header *b);
 
 /* Merges every run of adjacent free blocks (H1). */
 void fit_settle(void);
 
 /* Takes the run that begins with first out of the index, and verifies that one does. */
-void fit_take(struct block_meta *first);
+void fit_take(struct header *first);
 
 /* How large the free block at the heap's end will be once merged; 0: the last one is live. */
 size_t fit_last(void);
@@ -41,13 +41,13 @@ size_t fit_last(void);
  * How large the free block right of b will be once merged; 0: what is there is
  * live. Also tells, in *reaches_last, whether it will be the heap's last one.
  */
-size_t fit_right_of(const struct block_meta *b, bool *reaches_last);
+size_t fit_right_of(const struct header *b, bool *reaches_last);
 
 /*
  * X7: makes the free right neighbours of b part of it, one at a time, until it
  * has size bytes or there is none left. The caller reseals b.
  */
-void fit_absorb(struct block_meta *b, size_t size);
+void fit_absorb(struct header *b, size_t size);
 
 /* NULL or the name of the broken invariant. */
 const char *fit_check(void);

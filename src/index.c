@@ -51,12 +51,12 @@ static uint64_t bit(unsigned int n)
 /* Keys and their places */
 
 /* What the index orders runs by: size in units, then address. */
-static uint64_t key_for(const struct block_meta *first, size_t size)
+static uint64_t key_for(const struct header *first, size_t size)
 {
 	return size / ALIGNMENT << LINK_BITS | link_to(first);
 }
 
-static uint64_t key_of(struct block_meta *first)
+static uint64_t key_of(struct header *first)
 {
 	return key_for(first, run_size(first));
 }
@@ -193,7 +193,7 @@ static uint32_t bin_first(unsigned int bin)
 /* The links of a node that a link leads to, to be changed: nobody else's memory is written to. */
 static struct links *node_links(uint32_t link)
 {
-	struct block_meta *b = link_block(link);
+	struct header *b = link_block(link);
 
 	block_verify(b);
 	if (unlikely(!block_is_free(b)))
@@ -257,9 +257,9 @@ static void tree_remove(uint32_t *slot, int bit, uint64_t key)
 }
 
 /* The run with the least key in the tree at link, which is not empty. */
-static struct block_meta *tree_least(uint32_t link)
+static struct header *tree_least(uint32_t link)
 {
-	struct block_meta *best = link_block(link);
+	struct header *best = link_block(link);
 	struct links *node = links_of(best);
 	uint64_t least;
 	int bit;
@@ -270,7 +270,7 @@ static struct block_meta *tree_least(uint32_t link)
 	bit = place_of(least).top;
 	/* What is below to[0] is less than what is below to[1], but not than the node. */
 	while (node->to[0] | node->to[1]) {
-		struct block_meta *b = link_block(node->to[!node->to[0]]);
+		struct header *b = link_block(node->to[!node->to[0]]);
 		uint64_t key = key_of(b);
 
 		bit = next_bit(bit, link_to(b));
@@ -284,14 +284,14 @@ static struct block_meta *tree_least(uint32_t link)
 }
 
 /* The run with the least key from bound on in the tree at link, NULL when there is none. */
-static struct block_meta *tree_at_least(uint32_t link, int bit, uint64_t bound)
+static struct header *tree_at_least(uint32_t link, int bit, uint64_t bound)
 {
-	struct block_meta *best = NULL;
+	struct header *best = NULL;
 	uint64_t least = UINT64_MAX;
 	uint32_t larger = 0;	/* the deepest subtree off the path, all keys above bound */
 
 	while (link) {
-		struct block_meta *b = link_block(link);
+		struct header *b = link_block(link);
 		uint64_t key = key_of(b);
 		unsigned int way = branch(bound, bit);
 
@@ -306,7 +306,7 @@ static struct block_meta *tree_at_least(uint32_t link, int bit, uint64_t bound)
 			bit = next_bit(bit, link);
 	}
 	if (larger) {
-		struct block_meta *b = tree_least(larger);
+		struct header *b = tree_least(larger);
 
 		best = key_of(b) < least ? b : best;
 	}
@@ -315,7 +315,7 @@ static struct block_meta *tree_at_least(uint32_t link, int bit, uint64_t bound)
 
 /* The index */
 
-void index_insert(struct block_meta *first, size_t size)
+void index_insert(struct header *first, size_t size)
 {
 	uint64_t key = key_for(first, size);
 	struct place place = place_of(key);
@@ -325,7 +325,7 @@ void index_insert(struct block_meta *first, size_t size)
 	tree_insert(place.root, place.top, key);
 }
 
-void index_remove(struct block_meta *first)
+void index_remove(struct header *first)
 {
 	uint64_t key = key_of(first);
 	struct place place = place_of(key);
@@ -336,10 +336,10 @@ void index_remove(struct block_meta *first)
 }
 
 /* The best of a range bin's runs for bound, which belongs into it at place; NULL: none. */
-static struct block_meta *range_best(const struct place *place, uint64_t bound)
+static struct header *range_best(const struct place *place, uint64_t bound)
 {
 	uint64_t there = range_cells[place->bin - EXACT_BINS] >> place->cell;
-	struct block_meta *b;
+	struct header *b;
 
 	if (there & 1) {
 		b = tree_at_least(*place->root, place->top, bound);
@@ -351,10 +351,10 @@ static struct block_meta *range_best(const struct place *place, uint64_t bound)
 	return there ? tree_least(place->root[lowest(there)]) : NULL;
 }
 
-struct block_meta *index_best(size_t size)
+struct header *index_best(size_t size)
 {
 	unsigned int bin = (unsigned int)(size / ALIGNMENT);
-	struct block_meta *b;
+	struct header *b;
 	struct place place;
 
 	if (unlikely(bin >= EXACT_BINS)) {
@@ -370,9 +370,9 @@ struct block_meta *index_best(size_t size)
 
 /* Large runs */
 
-static struct block_meta *tree_around(uint32_t link, int bit, uintptr_t address)
+static struct header *tree_around(uint32_t link, int bit, uintptr_t address)
 {
-	struct block_meta *b, *found = NULL;
+	struct header *b, *found = NULL;
 
 	if (!link)
 		return NULL;
@@ -385,10 +385,10 @@ static struct block_meta *tree_around(uint32_t link, int bit, uintptr_t address)
 	return found;
 }
 
-struct block_meta *index_large_around(uintptr_t address)
+struct header *index_large_around(uintptr_t address)
 {
 	struct place least = place_range((LIVE_MOST - HEADER) / ALIGNMENT);
-	struct block_meta *found = NULL;
+	struct header *found = NULL;
 
 	for (unsigned int range = least.bin - EXACT_BINS; range < RANGE_BINS && !found; range++)
 		for (uint64_t cells = range_cells[range]; cells && !found; cells &= cells - 1)
@@ -402,7 +402,7 @@ struct block_meta *index_large_around(uintptr_t address)
 static bool tree_agrees(uint32_t link, int bit, uint64_t path, size_t *runs)
 {
 	struct links *children;
-	struct block_meta *b;
+	struct header *b;
 
 	if (!link)
 		return true;

@@ -28,22 +28,22 @@
 #include "run.h"
 
 /* Adds the run that begins with first and will have size bytes as one block. */
-void index_insert(struct block_meta *first, size_t size);
+void index_insert(struct header *first, size_t size);
 
 /* Removes it, before anything of it changes. */
-void index_remove(struct block_meta *first);
+void index_remove(struct header *first);
 
 /*
  * The best fit for size once everything is merged (H2), by its first member;
  * NULL when there is none. Changes nothing.
  */
-struct block_meta *index_best(size_t size);
+struct header *index_best(size_t size);
 
 /*
  * The run that has the byte at address and is larger than any live block; NULL
  * when none has. Looks at all that large.
  */
-struct block_meta *index_large_around(uintptr_t address);
+struct header *index_large_around(uintptr_t address);
 
 /* NULL or the name of the broken invariant; adds the number of runs to *runs. */
 const char *index_check(size_t *runs);

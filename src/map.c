@@ -6,27 +6,27 @@
 
 #define PAGE_SHIFT	12	/* the least page size there is; a larger one only adds levels */
 
-static struct block_meta *root;
+static struct header *root;
 
 /* Which way the path to b goes below a node depth levels under the root. */
-static bool turn(const struct block_meta *b, unsigned int depth)
+static bool turn(const struct header *b, unsigned int depth)
 {
 	return (uintptr_t)b >> ((PAGE_SHIFT + depth) % 64) & 1;
 }
 
 /* The child of node on that way. */
-static struct block_meta **child(struct block_meta *node, bool right)
+static struct header **child(struct header *node, bool right)
 {
 	return right ? &node->next : &node->prev;
 }
 
 /* The way down to the block at b, or to the empty place where it would be. */
 struct path {
-	struct block_meta **slot;	/* what points at it */
-	struct block_meta *parent;	/* whose field slot is; NULL: it is the root */
+	struct header **slot;	/* what points at it */
+	struct header *parent;	/* whose field slot is; NULL: it is the root */
 };
 
-static struct path path_to(const struct block_meta *b)
+static struct path path_to(const struct header *b)
 {
 	struct path path = { &root, NULL };
 
@@ -38,14 +38,14 @@ static struct path path_to(const struct block_meta *b)
 	return path;
 }
 
-static void path_set(struct path path, struct block_meta *b)
+static void path_set(struct path path, struct header *b)
 {
 	*path.slot = b;
 	if (path.parent)
 		block_seal(path.parent);
 }
 
-static void registry_add(struct block_meta *b)
+static void registry_add(struct header *b)
 {
 	b->prev = NULL;
 	b->next = NULL;
@@ -57,7 +57,7 @@ static void registry_add(struct block_meta *b)
 static struct path path_to_leaf(struct path path)
 {
 	for (;;) {
-		struct block_meta *b = *path.slot;
+		struct header *b = *path.slot;
 
 		block_verify(b);
 		if (!b->prev && !b->next)
@@ -67,11 +67,11 @@ static struct path path_to_leaf(struct path path)
 	}
 }
 
-static void registry_remove(struct block_meta *b)
+static void registry_remove(struct header *b)
 {
 	struct path path = path_to(b);
 	struct path leaf_path = path_to_leaf(path);
-	struct block_meta *leaf = *leaf_path.slot;
+	struct header *leaf = *leaf_path.slot;
 
 	path_set(leaf_path, NULL);
 	if (leaf == b)
@@ -82,9 +82,9 @@ static void registry_remove(struct block_meta *b)
 	path_set(path, leaf);
 }
 
-struct block_meta *map_create(size_t size)
+struct header *map_create(size_t size)
 {
-	struct block_meta *b;
+	struct header *b;
 
 	slow_step();
 	b = os_map(HEADER + size);
@@ -97,7 +97,7 @@ struct block_meta *map_create(size_t size)
 	return b;
 }
 
-bool map_destroy(struct block_meta *b)
+bool map_destroy(struct header *b)
 {
 	slow_step();
 	registry_remove(b);
@@ -109,7 +109,7 @@ bool map_destroy(struct block_meta *b)
 
 /* Walks */
 
-static int walk_below(struct block_meta *b, int (*visit)(const struct block_meta *b, void *arg),
+static int walk_below(struct header *b, int (*visit)(const struct header *b, void *arg),
 		      void *arg)
 {
 	int stop;
@@ -123,12 +123,12 @@ static int walk_below(struct block_meta *b, int (*visit)(const struct block_meta
 	return stop ? stop : walk_below(b->next, visit, arg);
 }
 
-int map_walk(int (*visit)(const struct block_meta *b, void *arg), void *arg)
+int map_walk(int (*visit)(const struct header *b, void *arg), void *arg)
 {
 	return walk_below(root, visit, arg);
 }
 
-static int contains(const struct block_meta *b, void *address)
+static int contains(const struct header *b, void *address)
 {
 	return (uintptr_t)address - (uintptr_t)b < HEADER + b->size;
 }
@@ -138,16 +138,16 @@ bool map_holds(const void *address)
 	return map_walk(contains, (void *)(uintptr_t)address);
 }
 
-struct block_meta *map_find(const void *payload)
+struct header *map_find(const void *payload)
 {
-	struct block_meta *found = *path_to(block_of_payload(payload)).slot;
+	struct header *found = *path_to(block_of_payload(payload)).slot;
 
 	if (found)
 		block_verify(found);
 	return found;
 }
 
-static const char *check_below(const struct block_meta *b, unsigned int depth, uintptr_t path)
+static const char *check_below(const struct header *b, unsigned int depth, uintptr_t path)
 {
 	uintptr_t here = (uintptr_t)b >> PAGE_SHIFT;
 	const char *fault;

@@ -23,19 +23,19 @@
 #include "block.h"
 
 /* A new mapping of header and size bytes, registered; NULL and ENOMEM. */
-struct block_meta *map_create(size_t size);
+struct header *map_create(size_t size);
 
 /* Unmaps b; false and ENOMEM when the kernel refuses, b is then as it was. */
-bool map_destroy(struct block_meta *b);
+bool map_destroy(struct header *b);
 
 /* The mapped block whose payload this is, verified; NULL when there is none. */
-struct block_meta *map_find(const void *payload);
+struct header *map_find(const void *payload);
 
 /* Whether the byte at address belongs to a mapped block. Looks at all of them. */
 bool map_holds(const void *address);
 
 /* Calls visit for every mapped block until it returns non-zero. */
-int map_walk(int (*visit)(const struct block_meta *b, void *arg), void *arg);
+int map_walk(int (*visit)(const struct header *b, void *arg), void *arg);
 
 /* NULL or the name of the broken invariant. */
 const char *map_check(void);

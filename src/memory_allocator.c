@@ -45,7 +45,7 @@ OSMEM_API void memfree(void *ptr)
 /* Whether ptr's mapping, which the contract would replace (X3), may as well stay. */
 static bool mapping_stays(const void *ptr, size_t size)
 {
-	const struct block_meta *b;
+	const struct header *b;
 	bool stays;
 
 	lock_take();

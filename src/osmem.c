@@ -73,15 +73,15 @@ static size_t least(size_t a, size_t b)
 /* The heap */
 
 /* S1, S2: whether b is so much longer than usable that the rest makes a block. */
-static bool splits(const struct block_meta *b, size_t usable)
+static bool splits(const struct header *b, size_t usable)
 {
 	return b->size - usable >= SPLIT_MIN;
 }
 
 /* Shortens the live block b to usable bytes if it splits (S1); the rest is free (S3). */
-static void shorten(struct block_meta *b, size_t usable)
+static void shorten(struct header *b, size_t usable)
 {
-	struct block_meta *rest;
+	struct header *rest;
 
 	if (!splits(b, usable))
 		return;
@@ -92,9 +92,9 @@ static void shorten(struct block_meta *b, size_t usable)
 }
 
 /* Makes the free block b, which is in no run any more, a live one of at least usable bytes. */
-static void occupy(struct block_meta *b, size_t usable)
+static void occupy(struct header *b, size_t usable)
 {
-	struct block_meta *rest = splits(b, usable) ? block_split(b, usable) : NULL;
+	struct header *rest = splits(b, usable) ? block_split(b, usable) : NULL;
 
 	block_make_live(b);
 	if (rest)
@@ -104,7 +104,7 @@ static void occupy(struct block_meta *b, size_t usable)
 /* F1: one free block at the break. */
 static bool first_use(void)
 {
-	struct block_meta *b = block_first();
+	struct header *b = block_first();
 
 	if (b)
 		fit_add(b);
@@ -112,9 +112,9 @@ static bool first_use(void)
 }
 
 /* H3: the heap's last block, free and of last bytes once merged, grows to usable. */
-static struct block_meta *place_in_last(size_t usable, size_t last)
+static struct header *place_in_last(size_t usable, size_t last)
 {
-	struct block_meta *b;
+	struct header *b;
 
 	if (!block_grow_last(usable - last))
 		return NULL;
@@ -131,9 +131,9 @@ static struct block_meta *place_in_last(size_t usable, size_t last)
  * last_taken: the free blocks at the heap's end belong to a block that is
  * being resized (X8), so the last block counts as live.
  */
-static struct block_meta *place(size_t usable, bool last_taken)
+static struct header *place(size_t usable, bool last_taken)
 {
-	struct block_meta *b;
+	struct header *b;
 	size_t last;
 
 	if (unlikely(!heap.tail) && !first_use())
@@ -159,9 +159,9 @@ static struct block_meta *place(size_t usable, bool last_taken)
 /* Both places */
 
 /* A new block for size bytes: on the heap below limit, else mapped; NULL and ENOMEM. */
-static struct block_meta *create(size_t size, size_t limit)
+static struct header *create(size_t size, size_t limit)
 {
-	struct block_meta *b;
+	struct header *b;
 	size_t usable;
 
 	if (size > SIZE_LIMIT) {
@@ -176,7 +176,7 @@ static struct block_meta *create(size_t size, size_t limit)
 }
 
 /* R1, R2: gives a live block back; false and ENOMEM when it cannot be unmapped. */
-static bool release(struct block_meta *b)
+static bool release(struct header *b)
 {
 	if (b->status != STATUS_MAPPED)
 		fit_add(b);
@@ -186,7 +186,7 @@ static bool release(struct block_meta *b)
 	return true;
 }
 
-static int look(const struct block_meta *b, void *arg)
+static int look(const struct header *b, void *arg)
 {
 	(void)b;
 	(void)arg;
@@ -194,9 +194,9 @@ static int look(const struct block_meta *b, void *arg)
 }
 
 /* The heap block around ptr, which is on the heap; aborts when its header was overwritten. */
-static const struct block_meta *block_around(const void *ptr)
+static const struct header *block_around(const void *ptr)
 {
-	const struct block_meta *b = block_near((uintptr_t)ptr);
+	const struct header *b = block_near((uintptr_t)ptr);
 
 	if (!b)
 		b = index_large_around((uintptr_t)ptr);
@@ -207,9 +207,9 @@ static const struct block_meta *block_around(const void *ptr)
 }
 
 /* B4: the block whose payload ptr is, live or free; NULL when there is none. */
-static struct block_meta *find(const void *ptr)
+static struct header *find(const void *ptr)
 {
-	struct block_meta *b = block_find(ptr);
+	struct header *b = block_find(ptr);
 
 	if (likely(b))
 		return b;
@@ -222,7 +222,7 @@ static struct block_meta *find(const void *ptr)
 /* B4: what ptr is, which find() does not know. */
 static const char *misuse_of(const void *ptr)
 {
-	const struct block_meta *b;
+	const struct header *b;
 
 	if (!block_on_heap((uintptr_t)ptr))
 		return map_holds(ptr) ? "interior pointer" : "invalid pointer";
@@ -231,7 +231,7 @@ static const char *misuse_of(const void *ptr)
 }
 
 /* X9 */
-static void copy_payload(struct block_meta *to, const struct block_meta *from, size_t usable)
+static void copy_payload(struct header *to, const struct header *from, size_t usable)
 {
 	memcpy(block_payload(to), block_payload(from), least(from->size, usable));
 }
@@ -242,9 +242,9 @@ static void copy_payload(struct block_meta *to, const struct block_meta *from, s
  * X3, X5: to a new block by W3. Should the old mapping refuse to go, the new
  * block goes instead.
  */
-static struct block_meta *move(struct block_meta *b, size_t size)
+static struct header *move(struct header *b, size_t size)
 {
-	struct block_meta *to = create(size, MMAP_THRESHOLD);
+	struct header *to = create(size, MMAP_THRESHOLD);
 
 	if (!to)
 		return NULL;
@@ -257,7 +257,7 @@ static struct block_meta *move(struct block_meta *b, size_t size)
 }
 
 /* X6: b is the last block and ends at the break. */
-static struct block_meta *grow_at_break(struct block_meta *b, size_t usable)
+static struct header *grow_at_break(struct header *b, size_t usable)
 {
 	size_t more = usable - b->size;
 
@@ -270,7 +270,7 @@ static struct block_meta *grow_at_break(struct block_meta *b, size_t usable)
 }
 
 /* X7: one free neighbour at a time, until b has usable bytes or there is none left. */
-static void absorb(struct block_meta *b, size_t usable)
+static void absorb(struct header *b, size_t usable)
 {
 	size_t before = b->size;
 
@@ -282,9 +282,9 @@ static void absorb(struct block_meta *b, size_t usable)
 }
 
 /* X8: what was absorbed stays absorbed, but only once there is a place to go. */
-static struct block_meta *move_on_heap(struct block_meta *b, size_t usable, bool takes_last)
+static struct header *move_on_heap(struct header *b, size_t usable, bool takes_last)
 {
-	struct block_meta *to = place(usable, takes_last);
+	struct header *to = place(usable, takes_last);
 
 	if (!to)
 		return NULL;
@@ -296,7 +296,7 @@ static struct block_meta *move_on_heap(struct block_meta *b, size_t usable, bool
 }
 
 /* X4 to X8 for a live heap block. */
-static struct block_meta *resize(struct block_meta *b, size_t size)
+static struct header *resize(struct header *b, size_t size)
 {
 	size_t usable = usable_for(size);
 	bool takes_last;
@@ -317,7 +317,7 @@ static struct block_meta *resize(struct block_meta *b, size_t size)
 }
 
 /* X1 to X8 for a block that ptr was found to be; NULL also where X1, X2 say so. */
-static struct block_meta *reallocate(struct block_meta *b, size_t size)
+static struct header *reallocate(struct header *b, size_t size)
 {
 	if (block_is_free(b))
 		return NULL;
@@ -336,7 +336,7 @@ static struct block_meta *reallocate(struct block_meta *b, size_t size)
 
 void *os_malloc(size_t size)
 {
-	struct block_meta *b;
+	struct header *b;
 
 	if (size == 0)
 		return NULL;
@@ -349,7 +349,7 @@ void *os_malloc(size_t size)
 void *os_calloc(size_t nmemb, size_t size)
 {
 	size_t total;
-	struct block_meta *b;
+	struct header *b;
 	bool zero;
 
 	if (nmemb == 0 || size == 0)
@@ -369,7 +369,7 @@ void *os_calloc(size_t nmemb, size_t size)
 
 void *os_realloc(void *ptr, size_t size)
 {
-	struct block_meta *b;
+	struct header *b;
 
 	if (!ptr && size == 0)
 		return NULL;
@@ -389,7 +389,7 @@ void *os_realloc(void *ptr, size_t size)
 
 void os_free(void *ptr)
 {
-	struct block_meta *b;
+	struct header *b;
 
 	if (!ptr)
 		return;
@@ -411,14 +411,28 @@ const char *osmem_check(void)
 	return fault;
 }
 
+/* A visit of osmem_walk(), which sees the public half of a header. */
+struct visit {
+	osmem_visit_fn *function;
+	void *arg;
+};
+
+static int show(const struct header *b, void *arg)
+{
+	const struct visit *visit = arg;
+
+	return visit->function((const struct block_meta *)b, visit->arg);
+}
+
 int osmem_walk(osmem_visit_fn *visit, void *arg)
 {
+	struct visit shown = { visit, arg };
 	int stop;
 
 	enter("osmem_walk");
-	stop = block_walk(visit, arg);
+	stop = block_walk(show, &shown);
 	if (!stop)
-		stop = map_walk(visit, arg);
+		stop = map_walk(show, &shown);
 	leave();
 	return stop;
 }

@@ -2,9 +2,9 @@
 
 #include "run.h"
 
-struct block_meta *run_last(struct block_meta *first)
+struct header *run_last(struct header *first)
 {
-	struct block_meta *last;
+	struct header *last;
 
 	if (!run_has_members(first))
 		return first;
@@ -16,9 +16,9 @@ struct block_meta *run_last(struct block_meta *first)
 	return last;
 }
 
-struct block_meta *run_first(struct block_meta *last)
+struct header *run_first(struct header *last)
 {
-	struct block_meta *first;
+	struct header *first;
 
 	if (!(last->seal & SEAL_INNER))
 		return last;

@@ -44,50 +44,50 @@ struct __attribute__((may_alias)) member {
 _Static_assert(sizeof(struct links) == sizeof(void *), "two links fit in next");
 _Static_assert(sizeof(struct member) == 2 * sizeof(void *), "a member fits in prev and next");
 
-static inline struct links *links_of(struct block_meta *b)
+static inline struct links *links_of(struct header *b)
 {
 	return (struct links *)&b->next;
 }
 
-static inline struct member *member_of(struct block_meta *b)
+static inline struct member *member_of(struct header *b)
 {
 	return (struct member *)&b->prev;
 }
 
-static inline uint32_t link_to(const struct block_meta *b)
+static inline uint32_t link_to(const struct header *b)
 {
 	return (uint32_t)(((uintptr_t)b - heap.base) / ALIGNMENT) + 1;
 }
 
 /* Where a link leads. A link out of the heap can only come from an overwritten header. */
-static inline struct block_meta *link_block(uint32_t link)
+static inline struct header *link_block(uint32_t link)
 {
 	uintptr_t at = heap.base + (link - 1UL) * ALIGNMENT;
 
 	if (unlikely(at - heap.base >= heap.tail->end - heap.base - HEADER))
 		check_fail("overwritten header", (void *)(at + HEADER));
-	return (struct block_meta *)at;
+	return (struct header *)at;
 }
 
-static inline bool run_has_members(const struct block_meta *first)
+static inline bool run_has_members(const struct header *first)
 {
 	return first->seal & SEAL_RUN;
 }
 
 /* The second member of a run that has one. */
-static inline struct block_meta *run_second(const struct block_meta *first)
+static inline struct header *run_second(const struct header *first)
 {
-	return (struct block_meta *)block_end(first);
+	return (struct header *)block_end(first);
 }
 
 /* The last member of the run that begins with first; verifies both headers if they are two. */
-struct block_meta *run_last(struct block_meta *first);
+struct header *run_last(struct header *first);
 
 /* The first member of the run that ends with last; verifies last if it is another one. */
-struct block_meta *run_first(struct block_meta *last);
+struct header *run_first(struct header *last);
 
 /* The usable bytes that the run will have as one block. */
-static inline size_t run_size(struct block_meta *first)
+static inline size_t run_size(struct header *first)
 {
 	if (likely(!run_has_members(first)))
 		return first->size;

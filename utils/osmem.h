@@ -23,6 +23,11 @@
 
 #include <stddef.h>
 
+/* Debugging output from inside an allocator must not touch a heap: printf() is printf.h's in C. */
+#ifndef __cplusplus
+#include "printf.h"
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif

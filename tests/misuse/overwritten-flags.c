@@ -18,6 +18,6 @@ int main(void)
 	os_malloc(10);
 	os_free(freed);
 	freed[-1].size = 8 - (uintptr_t)freed;
-	freed[-1].seal |= 2;
+	((unsigned int *)freed)[-5] |= 2;
 	return !os_realloc(live, 300);
 }

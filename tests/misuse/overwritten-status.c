@@ -16,7 +16,7 @@ int main(void)
 	live = announce(os_malloc(100));
 	os_malloc(100);
 	live[-1].status ^= (int)(1U << 31);
-	live[-1].seal ^= 2;
+	((unsigned int *)live)[-5] ^= 2;
 	os_free(live);
 	return 0;
 }
