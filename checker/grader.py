@@ -157,7 +157,7 @@ class Grading:
         made = Verdict("style", "style", PASSED, 1.0, 0.0, False, "")
         try:
             own = style.once_a_line(finding for finding in self.workspace.findings()
-                                    if not finding.file.startswith(str(self.workspace.utils)))
+                                    if self.workspace.is_own(finding.file))
         except lint.NotMeasured as reason:
             made.status, made.share, made.reason = SKIPPED, 0.0, f"not measured: {reason}"
             return made, f"style not measured: {reason}"

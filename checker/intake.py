@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What is taken of a submission: a folder, a zip or tar archive, a git checkout.
 
-Nothing is unpacked. The members of an archive are read one by one, and only C sources and the
-Makefile of the folder that holds osmem.c are kept, in memory; so a path that leads out of the
-archive, a link, a device or a bomb never meets the file system.
+Nothing is unpacked. The members of an archive are read one by one. Kept, in memory, are the C
+sources and the Makefile of the folder that holds osmem.c, and the headers beside that folder that
+these include, such as a handout's own utils/; so a path that leads out of the archive, a link, a
+device or a bomb never meets the file system.
 """
 
 import bz2
@@ -41,6 +42,10 @@ BROKEN = (OSError, EOFError, ValueError, KeyError, RuntimeError, NotImplementedE
 ASSIGNMENT = re.compile(r"^[ ]*(\w+)[ ]*[:+?]*=(.*)$", re.MULTILINE)
 REFERENCE = re.compile(r"\$[({](\w+)[)}]")
 NAMED_FILE = re.compile(r"[\w./+-]+\.[co]\b")
+INCLUDED = re.compile(rb"^[ \t]*#[ \t]*include[ \t]*[<\"]([^>\"\n]{1,200})[>\"]", re.MULTILINE)
+BESIDE = "../"                  # what paths of files beside the source folder begin with
+BESIDE_FOLDERS = ("../utils", "../include")     # where the compiler looks for headers as well
+KEPT_FREE = {"objects", "library", "handout"}   # folders beside it that workspace.py has itself
 
 
 class Refused(Exception):
@@ -49,7 +54,11 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Sources:
-    """What was taken: {path below the source folder: bytes}, and the .c files to compile."""
+    """What was taken: {path seen from the source folder: bytes}, and the .c files to compile.
+
+    A path that begins with ../ is that of a header beside the source folder, or of the .c file
+    next to it with the same name.
+    """
 
     files: dict
     compiled: list
@@ -226,22 +235,68 @@ def choose(members):
     folder = source_folder(names)
     wanted = [(name, kind) for name, kind in names
               if name.startswith(folder) and is_wanted(name[len(folder):])]
-    if len(wanted) > MAX_FILES:
-        raise Refused(f"there are more than {MAX_FILES} source files")
-    budget, files = MAX_BYTES, {}
+    taken = Taken(members)
     for name, kind in wanted:
-        shown = ascii(name[len(folder):])[1:-1]
+        taken.add(name, kind, name[len(folder):])
+    take_beside(taken, names, folder)
+    return taken.files
+
+
+class Taken:
+    """The files that are taken of members, within the limits of their number and size."""
+
+    def __init__(self, members):
+        self.members = members
+        self.budget = MAX_BYTES
+        self.files = {}
+
+    def add(self, name, kind, path):
+        """Take the member `name` as `path`."""
+        shown = ascii(path)[1:-1]
+        if len(self.files) == MAX_FILES:
+            raise Refused(f"there are more than {MAX_FILES} source files")
         if kind != "file":
             raise Refused(f"{shown} is " + ("a link" if kind == "link" else "not a regular file"))
         try:
-            data = members.read(name, budget)
+            data = self.members.read(name, self.budget)
         except BROKEN as error:
             raise Refused(f"{shown} cannot be read: {error}") from None
-        budget -= len(data)
-        if budget < 0:
+        self.budget -= len(data)
+        if self.budget < 0:
             raise Refused(f"the sources are larger than {MAX_BYTES} bytes")
-        files[name[len(folder):]] = data
-    return files
+        self.files[path] = data
+
+
+def take_beside(taken, names, folder):
+    """Take the headers that lie beside the source folder and are included, by sources or by one
+    another, and a .c file that has the name of such a header."""
+    parent = parent_of(folder)
+    kinds = {BESIDE + name[len(parent):]: kind for name, kind in names
+             if folder and name.startswith(parent) and is_wanted(name)
+             and name[len(parent):].split("/")[0] not in KEPT_FREE}
+    waiting = list(taken.files)
+    while waiting:
+        includer = waiting.pop()
+        for included in INCLUDED.findall(taken.files[includer]):
+            path = resolved(includer, included.decode("utf-8", "replace"), {*taken.files, *kinds})
+            for each in (path, path[:-1] + "c"):
+                if each in kinds and each not in taken.files:
+                    taken.add(parent + each[len(BESIDE):], kinds[each], each)
+                    waiting.append(each)
+
+
+def parent_of(folder):
+    """The folder that holds the source folder, with a final /; "" for the outermost."""
+    return folder[:folder[:-1].rfind("/") + 1]
+
+
+def resolved(includer, included, known):
+    """The one of the paths `known` that a file includes, "" if it is none of them."""
+    for place in (posixpath.dirname(includer), "", *BESIDE_FOLDERS):
+        path = posixpath.normpath(posixpath.join(place, included))
+        if path in known:
+            return path if path.endswith(".h") else ""
+    return ""
 
 
 def is_wanted(path):
@@ -265,9 +320,18 @@ def source_folder(names):
 
 
 def compiled(files):
-    """The .c files to compile: those that the Makefile names together with osmem.c, or all but
-    those that its variable NOT_OSMEM names, if all of them are there."""
-    every = sorted(path for path in files if path.endswith(".c"))
+    """The .c files to compile: those of the source folder that the Makefile names together with
+    osmem.c, or all but those that its variable NOT_OSMEM names, if all of them are there; and
+    those that were taken with a header beside it."""
+    every = sorted(path for path in files if path.endswith(".c") and not path.startswith(BESIDE))
+    beside = sorted(path for path in files if path.endswith(".c") and path.startswith(BESIDE))
+    chosen = chosen_of(every, files)
+    own = {posixpath.basename(path) for path in chosen}
+    return chosen + [path for path in beside if posixpath.basename(path) not in own]
+
+
+def chosen_of(every, files):
+    """Those of the .c files `every` of the source folder that are compiled."""
     makefile = next((files[name] for name in MAKEFILES if name in files), b"")
     variables = assigned(makefile.decode("utf-8", "replace")[:MAX_BYTES])
     left = [LOOKED_UP_MOST]

@@ -18,7 +18,8 @@ from course import ROOT, CannotGrade
 tree.add_harness()
 from harness import build, sandbox  # noqa: E402
 
-BUILD_FLAGS = ["-std=gnu11", "-O2", "-g", "-fPIC", "-pthread"]
+# Older compilers than ours let several files define the same variable.
+BUILD_FLAGS = ["-std=gnu11", "-O2", "-g", "-fPIC", "-pthread", "-fcommon"]
 
 
 class Workspace:
@@ -29,9 +30,12 @@ class Workspace:
         self.seconds = seconds      # wall time of one compiler or linter run
         self.user = sandbox.new_user()
         self.place = Path(place)
-        self.utils = self.place / "utils"
+        self.utils = self.place / "utils"       # theirs; what they do not bring is ours
+        self.handout = self.place / "handout"   # ours
         self.library = self.place / "library"
         self.sources = []
+        self.readable = []      # folders that compilers and linters may read
+        self.folders = []       # those in which headers are looked for, in this order
 
     def prepare(self, taken):
         """Copy the sources and the headers that they are built with."""
@@ -41,7 +45,8 @@ class Workspace:
             if closed:
                 raise CannotGrade(f"{closed[0]} is closed to the sandbox's users; "
                                   "set TMPDIR to a directory that everybody can enter")
-        shutil.copytree(ROOT / "utils", self.utils, ignore=shutil.ignore_patterns("*.o", "*.d"))
+        for copy in (self.handout, self.utils):
+            shutil.copytree(ROOT / "utils", copy, ignore=shutil.ignore_patterns("*.o", "*.d"))
         for path, data in taken.files.items():
             target = self.place / "src" / path
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -51,12 +56,19 @@ class Workspace:
         if self.box.has("user"):
             os.chown(self.place / "objects", self.user, self.user)
         self.sources = [self.place / "src" / path for path in sorted(taken.files)
-                        if path.endswith((".c", ".h"))]
+                        if path.endswith((".c", ".h")) and not path.startswith(intake.BESIDE)]
+        self.readable = sorted(path for path in self.place.iterdir()
+                               if path.name not in ("objects", "library"))
+        self.folders = [path for path in (self.place / "src", self.utils, self.place / "include")
+                        if path.is_dir()]
+
+    def is_own(self, file):
+        """Whether a file is of the source folder, not a header beside it or of ours."""
+        return os.path.normpath(file).startswith(f"{self.place / 'src'}/")
 
     def tool(self, command, cwd):
         """Run a compiler or linter in the sandbox: (output, exit status), as lint.run_tool."""
-        done = self.box.run(command, cwd, [self.place / "src", self.utils], self.user,
-                            self.seconds)
+        done = self.box.run(command, cwd, self.readable, self.user, self.seconds)
         if done.output.startswith(("bwrap: ", "confined: ")):
             raise CannotGrade(f"the sandbox failed: {done.output.splitlines()[0]}; "
                               "see checker/grade --probe")
@@ -70,11 +82,11 @@ class Workspace:
         """Make libosmem.so of the sources and our utils."""
         c_files = [self.place / "src" / path for path in compiled]
         own = {path.name for path in c_files}       # whoever brings a printf.c uses that one
-        c_files += sorted(path for path in self.utils.glob("*.c") if path.name not in own)
+        c_files += sorted(path for path in self.handout.glob("*.c") if path.name not in own)
         objects = self.place / "objects"
         try:
             output, status = self.tool(
-                ["gcc", *BUILD_FLAGS, f"-I{self.place / 'src'}", f"-I{self.utils}", "-shared", "-o",
+                ["gcc", *BUILD_FLAGS, *(f"-I{folder}" for folder in self.folders), "-shared", "-o",
                  objects / "libosmem.so", *c_files], objects)
         except lint.NotMeasured as reason:
             raise intake.Refused(f"it does not compile: {reason}") from None
@@ -98,7 +110,7 @@ class Workspace:
         """What the linters find in the sources."""
         found = lint.pragmas(self.sources) + lint.checkpatch(self.sources, self.tool)
         for name in ("gcc", "clang"):
-            found += lint.compiler(name, self.sources, [self.place / "src", self.utils],
+            found += lint.compiler(name, self.sources, self.folders,
                                    run_tool=self.tool)
         return found
 

@@ -199,3 +199,22 @@ def test_the_digest_follows_every_source(tmp_path):
     assert intake.take(place).digest() == before
     (place / "src/list.c").write_text("int m;\n")
     assert intake.take(place).digest() != before
+
+
+def test_headers_beside_the_source_folder_are_taken_if_they_are_included(tmp_path):
+    """A handout's utils/ may be the student's own; what nobody includes is nobody's business."""
+    source = b'#include "list.h"\n  # include "../tests/help.h"\n' + SOURCE
+    taken = intake.take(archive_zip(tmp_path / "a.zip", {
+        "a/src/osmem.c": source, "a/utils/list.h": b"#include <node.h>\n",
+        "a/utils/node.h": b"int node;\n", "a/docs/list.h": b"", "a/utils/node.c": b"int node;\n",
+        "a/utils/other.h": b"", "a/utils/other.c": b"", "a/tests/help.h": b"", "b/list.h": b""}))
+    assert sorted(taken.files) == ["../tests/help.h", "../utils/list.h", "../utils/node.c",
+                                   "../utils/node.h", "osmem.c"]
+    assert taken.compiled == ["osmem.c", "../utils/node.c"]
+
+
+def test_a_link_beside_the_source_folder_is_refused_if_it_is_included(tmp_path):
+    place = submit.submission(tmp_path / "anna", '#include "secret.h"\n' + submit.STUB)
+    (place / "utils").mkdir()
+    (place / "utils/secret.h").symlink_to("/etc/passwd")
+    assert refusal(place) == "../utils/secret.h is a link"
