@@ -5,7 +5,6 @@ Exit status: 0 every submission was graded (a refused one is: it has a mark and 
 could not be graded or the command line makes no sense, 130 interrupted.
 """
 
-import argparse
 import json
 import os
 import random
@@ -24,7 +23,7 @@ from course import BUILD_SECONDS, CannotGrade, Course, Settings
 tree.add_harness()
 from harness import sandbox  # noqa: E402
 from harness.build import HarnessError  # noqa: E402
-from harness.cli import Parser, positive  # noqa: E402
+from harness.cli import MOST_JOBS, MOST_SECONDS, Parser, whole  # noqa: E402
 from harness.export import check_writable, write_text  # noqa: E402
 
 CANNOT, INTERRUPTED = 2, 130
@@ -34,16 +33,6 @@ SEEDS_MOST = 10000      # random sequences for each submission; 20 do
 DESCRIPTION = """Grade submissions: folders, zip or tar archives, git checkouts that hold osmem.c,
 as a rule in src/. Each is copied, built, traced and linted in a sandbox. Results are written to
 --out; the same command again grades what is new or changed."""
-
-
-def number_of_seeds(text):
-    """An argparse type: what --seeds may be."""
-    if not 0 <= int(text) <= SEEDS_MOST:
-        raise argparse.ArgumentTypeError(f"'{text}' is not from 0 to {SEEDS_MOST}")
-    return int(text)
-
-
-number_of_seeds.__name__ = "whole number"       # argparse names it so
 
 
 def arguments(argv):
@@ -59,17 +48,17 @@ def arguments(argv):
     add("--csv", metavar="FILE", help="write the class's table there, besides OUT/class.csv")
     add("-v", "--verbose", action="store_true", help="print why each test failed")
     add("-q", "--quiet", action="store_true", help="print nothing but errors")
-    add("-j", "--jobs", type=positive(int), default=len(os.sched_getaffinity(0)), metavar="N",
+    add("-j", "--jobs", type=whole(1, MOST_JOBS), default=len(os.sched_getaffinity(0)), metavar="N",
         help="how many at a time (default: all cores)")
     add("--fresh", action="store_true", help="grade again what was graded already")
     add("--table", action="store_true", help="grade nothing: the table of what --out holds")
     add("--suite", metavar="DIR", default="", help="grade with the traced suite in DIR")
-    add("--seeds", type=number_of_seeds, default=0, metavar="N",
+    add("--seeds", type=whole(0, SEEDS_MOST), default=0, metavar="N",
         help="N random sequences besides, and every program once more with other sizes")
     add("--seed", type=int, metavar="S", help="what they are made from (default: OUT's own number)")
     add("--faults", action="store_true", help="also refuse memory, at every place in turn")
     add("--no-style", action="store_true", help="leave style out: it counts nothing then")
-    add("--build-seconds", type=positive(int), default=BUILD_SECONDS, metavar="S",
+    add("--build-seconds", type=whole(1, MOST_SECONDS), default=BUILD_SECONDS, metavar="S",
         help="how long one compiler may run (default: %(default)s)")
     add("--probe", action="store_true", help="say which layers of the sandbox work here")
     add("--without", action="append", default=[], choices=sandbox.LAYERS, metavar="LAYER",

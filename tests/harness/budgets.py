@@ -19,13 +19,18 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from . import build, runner, session, suite, trace
+from . import build, members, runner, session, trace
 from .report import Reporter, first_lines, indented, printable
 
 ALLOWED = ("brk", "futex", "madvise", "mmap", "mremap", "munmap")
 BEFORE, FIRST, AFTER = "before main", "start", "after main"
 ENDING = "exit_group"
 PHASE = re.compile(rf"phase_(\w+)\({trace.ARGS}{trace.END}")
+MOST_CALLS = 10 ** 6    # that a budget can allow
+ENTRY = members.members({    # of a phase
+    "phase": members.text, "why": members.text,
+    "most": members.members(dict.fromkeys(ALLOWED, members.whole(MOST_CALLS))),
+}, needed=("phase", "most", "why"))
 MOST_STDERR = 10        # lines of a program's stderr that are shown
 
 
@@ -144,26 +149,26 @@ def load(root):
     """All tests of the suite in directory `root`, in order. HarnessError if it is damaged."""
     root = Path(root)
     path = root / "suite.json"
-    try:
-        tests = [Test(name, root / f"{name}.c", tuple(map(budget_from, phases)))
-                 for name, phases in suite.entries(path)]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise build.HarnessError(f"{path} is no suite of budgets ({error!r}); "
-                                 "correct it or restore it from version control") from error
-    if not tests:
-        raise build.HarnessError(f"{path} names no program; restore it from version control")
+    tests = [Test(name, root / f"{name}.c", tuple(map(budget_from, phases)))
+             for name, phases in members.load(path, check)["tests"].items()]
     missing = [test.c_file for test in tests if not test.c_file.is_file()]
     if missing:
         raise build.HarnessError(f"there is no {missing[0]}; restore it, or take it from {path}")
     return tests
 
 
+def check(data):
+    """Look whether the object in a suite.json is a suite of budgets; Wrong says what is not."""
+    tests = data.get("tests") if isinstance(data, dict) else None
+    entries = members.list_of(ENTRY)
+    members.members({"kind": members.text, "comment": members.anything, "tests": members.members(
+        dict.fromkeys(tests if isinstance(tests, dict) else (), entries))}, ("tests",))(data)
+    members.check_file_names(tests)
+
+
 def budget_from(entry):
     """The Budget that one entry of a program describes."""
-    most = {str(call): int(count) for call, count in entry["most"].items()}
-    if not set(most) <= set(ALLOWED) or min(most.values(), default=0) < 0:
-        raise ValueError(f"of {entry['phase']}: only {', '.join(ALLOWED)}, and 0 or more times")
-    return Budget(str(entry["phase"]), most, str(entry["why"]))
+    return Budget(entry["phase"], entry["most"], entry["why"])
 
 
 def run_all(tests, args, took):

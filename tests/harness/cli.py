@@ -32,15 +32,28 @@ class Parser(argparse.ArgumentParser):
         raise HarnessError(f"{message}; --help shows the options")
 
 
-def positive(kind):
-    """An argparse type: a number of this kind above 0."""
-    def convert(text):
-        value = kind(text)
-        if not 0 < value < float("inf"):
-            raise argparse.ArgumentTypeError(f"'{text}' is not above 0")
-        return value
-    convert.__name__ = {int: "whole number", float: "number"}[kind]
-    return convert
+MOST_SECONDS = 86400        # of any time-out: a day
+MOST_JOBS = 1024
+
+
+def whole(least, most):
+    """An argparse type: a whole number from `least` to `most`."""
+    def whole_number(text):
+        if not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"'{text}' is not from {least} to {most}")
+        return int(text)
+    whole_number.__name__ = "whole number"      # argparse names it so
+    return whole_number
+
+
+def seconds(text):
+    """An argparse type: how long something may take."""
+    if not 0 < float(text) <= MOST_SECONDS:     # NaN is not either
+        raise argparse.ArgumentTypeError(f"'{text}' is not above 0 and at most {MOST_SECONDS}")
+    return float(text)
+
+
+seconds.__name__ = "number"
 
 
 def options(argv):
@@ -53,9 +66,9 @@ def options(argv):
     shown.add_argument("-d", "--diff", action="store_true",
                        help="of a failed test print the comparison only")
     add("-m", "--memory", action="store_true", help="check for leaks and invalid accesses as well")
-    add("-j", "--jobs", type=positive(int), default=len(os.sched_getaffinity(0)), metavar="N",
+    add("-j", "--jobs", type=whole(1, MOST_JOBS), default=len(os.sched_getaffinity(0)), metavar="N",
         help="programs at a time (default: all cores)")
-    add("--timeout", type=positive(float), default=DEFAULT_TIMEOUT, metavar="S",
+    add("--timeout", type=seconds, default=DEFAULT_TIMEOUT, metavar="S",
         help="seconds that a program may take (default: %(default)g); once eight have hung, 1")
     add("--library", metavar="DIR",
         help="directory with the libosmem.so under test (default: src; only that is built here, "

@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import members
 from .build import HarnessError
 from .symbols import parse_reference
 
@@ -59,60 +60,29 @@ def load_suite(root=DEFAULT_ROOT):
     if holds_budgets(root):
         raise HarnessError(f"{path} holds budgets of system calls, not a course's tests; "
                            f"python3 tests/run_tests.py --suite {root} runs them")
-    try:
-        tests = [test_from(root, name, entry) for name, entry in entries(path)]
-    except OSError as error:
-        raise HarnessError(f"cannot read {path}: {error.strerror}; "
-                           "name a directory with suite.json, snippets/ and ref/") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise HarnessError(f"{path} is no suite ({error!r}); "
-                           "correct it or restore it from version control") from error
-    if not tests:
-        raise HarnessError(f"{path} names no test; add one or restore it from version control")
-    return tests
+    return [test_from(root, name, entry) for name, entry in members.read(path)["tests"].items()]
 
 
 def holds_budgets(root):
     """Whether the suite in directory `root` is one of budgets.py; False for what is no suite."""
     try:
         data = json.loads((Path(root) / "suite.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     return isinstance(data, dict) and data.get("kind") == "budgets"
-
-
-def entries(path):
-    """Pairs of name and properties from a suite.json."""
-    return json.loads(path.read_text(encoding="utf-8"))["tests"].items()
 
 
 def test_from(root, name, entry):
     """The Test that one entry of suite.json describes."""
     return Test(name, root / "snippets" / f"{name}.c", root / "ref" / f"{name}.ref",
-                int(entry["points"]), str(entry["group"]), str(entry.get("memory", "")),
-                tuple(entry.get("needs", ())), bool(entry.get("hidden", False)))
+                entry["points"], entry["group"], entry.get("memory", ""),
+                tuple(entry.get("needs", ())), entry.get("hidden", False))
 
 
 def load_scheme(root=DEFAULT_ROOT):
     """The Scheme of the suite in directory `root`. HarnessError if it makes no sense."""
-    path = Path(root) / "suite.json"
-    names = {test.name for test in load_suite(root)}
-    data = json.loads(path.read_text(encoding="utf-8"))
-    try:
-        scheme = Scheme(int(data.get("style", 10)), dict(data.get("partial", {})),
-                        dict(data.get("groups", {})))
-        wanted = {need for group in scheme.groups for need in scheme.needs(group)}
-        shares = [float(share) for share in scheme.partial.values()]
-        points = [scheme.points(group) for group in scheme.groups]
-    except (ValueError, TypeError, AttributeError) as error:
-        raise HarnessError(f"{path}: {error}; see the comment in tests/suite.json") from error
-    wanted |= {need for name, entry in data["tests"].items() for need in entry.get("needs", ())}
-    if wanted - names:
-        raise HarnessError(f"{path}: no test is called {min(wanted - names)}; correct its needs")
-    if not all(0 <= share <= 1 for share in shares) or min([0, *points]) < 0 or \
-            not 0 <= scheme.style < 100:
-        raise HarnessError(f"{path}: shares are 0 to 1, points not negative, style below 100")
-    return scheme
+    data = members.read(Path(root) / "suite.json")
+    return Scheme(data.get("style", 10), data.get("partial", {}), data.get("groups", {}))
 
 
 def select(tests, patterns):
