@@ -26,6 +26,7 @@ RUN_SECONDS = 20.0              # wall time of one program; the processor time h
 TRACE_MOST = 2 << 20            # bytes of one program's trace; those of the suite have a tenth
 MOST_HUNG = 8                   # programs that may hang before the rest is not run
 FINDINGS_SHOWN = 20             # of each kind
+STYLE_LEFT_OUT = "style left out: --no-style"
 
 
 class Grading:
@@ -200,8 +201,10 @@ def judge(made, grading):
     if course.settings.style:
         correctness = made.points(False)[0]
         test, made.style_note = grading.judge_style(correctness)
-        test.points = float(course.scheme.style)
+        test.points = 0.0 if made.style_note else float(course.scheme.style)
         made.tests.append(test)
+    else:
+        made.style_note = STYLE_LEFT_OUT
 
 
 def refuse(made, reason, course):
@@ -214,6 +217,8 @@ def refuse(made, reason, course):
     if course.settings.style:
         made.tests.append(Verdict("style", "style", SKIPPED, 0.0, float(course.scheme.style),
                                   False, "not run"))
+    else:
+        made.style_note = STYLE_LEFT_OUT
 
 
 def style_lines(findings):

@@ -6,7 +6,7 @@ Everything from outside is escaped; of hidden tests only their sum is shown.
 
 import html as markup
 
-from result import GRADED, PASSED, TOTAL, by_group, number
+from result import GRADED, PASSED, by_group, number
 
 STYLE = """
 body { font: 16px/1.5 sans-serif; margin: 2em auto; max-width: 62em; padding: 0 1em;
@@ -31,7 +31,8 @@ def text(value):
 
 def html(result):
     """The whole page."""
-    body = [f"<h1>{text(result.name)}: {number(result.score)} of {TOTAL} points</h1>"]
+    points = f"{number(result.score)} of {number(result.max_score)} points"
+    body = [f"<h1>{text(result.name)}: {points}</h1>"]
     if result.status != GRADED:
         body.append(f"<p><b>Not run:</b> {text(result.reason)}</p>")
     body += [f"<p>{text(remark)}</p>" for remark in (*result.remarks, result.style_note) if remark]

@@ -48,7 +48,7 @@ class Result:
     status: str = GRADED        # 'refused': it cannot be graded as what it is; 'broken': we failed
     reason: str = ""            # why it was not graded
     tests: list = dataclasses.field(default_factory=list)
-    style_note: str = ""        # why style was not measured, "" if it was
+    style_note: str = ""        # why style was left out of the total, "" if it was not
     settings: dict = dataclasses.field(default_factory=dict)
     protection: list = dataclasses.field(default_factory=list)      # the sandbox's own report
     remarks: list = dataclasses.field(default_factory=list)
@@ -59,8 +59,18 @@ class Result:
 
     @property
     def score(self):
-        """Points of all tests together, of TOTAL, to a hundredth."""
+        """Points of all tests together, of max_score, to a hundredth."""
         return round(sum(test.score for test in self.tests), 2)
+
+    @property
+    def max_score(self):
+        """Points that were possible: TOTAL, less what style is worth when it was not measured."""
+        return round(sum(test.points for test in self.tests), 2) or TOTAL
+
+    @property
+    def scaled(self):
+        """The score for readers whose maximum is always TOTAL: as a share of what was possible."""
+        return round(self.score * TOTAL / self.max_score, 2)
 
     def points(self, style):
         """(points given, points possible) of style, or of all the rest."""
@@ -113,7 +123,7 @@ def document(result):
         record["score"] = round(test.score, 4)
         record["points"] = round(test.points, 4)
     correctness, style = result.points(False), result.points(True)
-    made.update(score=result.score, max_score=TOTAL,
+    made.update(score=result.score, max_score=result.max_score,
                 correctness={"score": correctness[0], "max_score": correctness[1]},
                 style={"score": style[0], "max_score": style[1]})
     return made

@@ -51,9 +51,10 @@ def terminal(result, verbose=False):
     lines += [f"Note: {remark}" for remark in result.remarks]
     correctness, style = result.points(False), result.points(True)
     lines.append(f"Correctness: {number(correctness[0])}/{number(correctness[1])}")
-    lines.append("Style: " + (result.style_note or f"{number(style[0])}/{number(style[1])}"))
+    note = result.style_note.removeprefix("style ")
+    lines.append("Style: " + (note or f"{number(style[0])}/{number(style[1])}"))
     without = " (without style)" if result.style_note else ""
-    lines.append(f"Total: {number(result.score)}/{TOTAL}{without}")
+    lines.append(f"Total: {number(result.score)}/{number(result.max_score)}{without}")
     return printable("\n".join(lines)) + "\n"
 
 
@@ -61,16 +62,17 @@ def row(result):
     """One line of the class's table, values in the order of TABLE."""
     counts = result.counts()
     style = "" if result.style_note else number(result.points(True)[0])
-    return [result.name, result.status, number(result.score), number(TOTAL),
+    return [result.name, result.status, number(result.score), number(result.max_score),
             number(result.points(False)[0]), style, *map(str, counts.values()),
             f"{result.seconds:.1f}", printable(result.note()).replace("\n", " ")]
 
 
 def table(rows):
     """The class's table as text: what people look at first."""
-    lines = [f"{'submission':<24} {'correct':>8} {'style':>6} {'total':>6}  note"]
-    for name, _, score, _, correct, style, *_, note in rows:
-        lines.append(f"{printable(name):<24} {correct:>8} {style or '-':>6} {score:>6}  {note}")
+    lines = [f"{'submission':<24} {'correct':>8} {'style':>6} {'total':>6} {'of':>4}  note"]
+    for name, _, score, most, correct, style, *_, note in rows:
+        lines.append(f"{printable(name):<24} {correct:>8} {style or '-':>6} {score:>6} {most:>4}  "
+                     f"{note}")
     return "\n".join(lines) + "\n"
 
 
@@ -121,17 +123,17 @@ def junit_case(test):
 
 
 def gradescope(result):
-    """results.json of a Gradescope autograder."""
+    """results.json of a Gradescope autograder, whose maximum is set once for all: TOTAL."""
     counts = result.counts()
     made = {
-        "score": result.score,
+        "score": result.scaled,
         "execution_time": round(result.seconds),
-        "output": summary(result),
+        "output": summary(result) + scaling(result),
         "output_format": "text",
         "visibility": "visible",
         "stdout_visibility": "hidden",
         "tests": [gradescope_test(count, test) for count, test in enumerate(result.tests, 1)],
-        "leaderboard": [{"name": "Score", "value": result.score},
+        "leaderboard": [{"name": "Score", "value": result.scaled},
                         {"name": "Tests passed", "value": counts[PASSED]}],
         "extra_data": {"schema": result.schema, "digest": result.digest,
                        "settings": result.settings},
@@ -157,7 +159,8 @@ def gradescope_test(count, test):
 
 def summary(result):
     """A few lines for students: sums, and why there are none."""
-    lines = [f"{number(result.score)} of {TOTAL} points"]
+    lines = [f"{number(result.score)} of {number(result.max_score)} points"]
+    lines += [result.style_note] * bool(result.style_note)
     if result.status == REFUSED:
         lines.append(f"Not run: {result.reason}")
     elif result.status != GRADED:
@@ -168,13 +171,22 @@ def summary(result):
     return printable("\n".join(lines + result.remarks))
 
 
+def scaling(result):
+    """One more line for a reader whose maximum is TOTAL, "" if that was the maximum anyway."""
+    if result.max_score == TOTAL:
+        return ""
+    return (f"\nFor a maximum of {TOTAL} that is {number(result.scaled)}: what was not measured "
+            "costs nothing.")
+
+
 def classroom(result):
     """GitHub Classroom's payload, base64 of JSON, a test for each group: the reporter gets it in
     one environment variable, which cannot hold every explanation."""
-    tests = [classroom_test(group, tests) for group, tests in by_group(result.tests).items()]
+    counted = [test for test in result.tests if test.points or test.group != "style"]
+    tests = [classroom_test(group, tests) for group, tests in by_group(counted).items()]
     failed = any(test["status"] != "pass" for test in tests)
     status = "error" if result.status != GRADED else "fail" if failed else "pass"
-    made = {"version": 1, "status": status, "max_score": TOTAL, "tests": tests}
+    made = {"version": 1, "status": status, "max_score": result.max_score, "tests": tests}
     return base64.b64encode(json.dumps(made).encode()).decode("ascii") + "\n"
 
 
@@ -197,7 +209,7 @@ def classroom_test(group, tests):
 def vpl(result):
     """What Moodle's Virtual Programming Lab reads from standard output. Every line is a comment
     of ours: none that a submission wrote can pass for a grade."""
-    lines = [*summary(result).splitlines(), ""]
+    lines = [*(summary(result) + scaling(result)).splitlines(), ""]
     for group, tests in by_group(result.tests).items():
         points = f"{number(sum(test.score for test in tests))}/" \
             f"{number(sum(test.points for test in tests))}"
@@ -207,7 +219,7 @@ def vpl(result):
                 lines.append(f"{test.name}: {test.reason}")
                 lines += [">" + line for line in test.output.splitlines()]
     comments = [f"Comment :=>>{printable(line)}" for line in "\n".join(lines).splitlines()]
-    return "\n".join([*comments, f"Grade :=>>{number(result.score)}"]) + "\n"
+    return "\n".join([*comments, f"Grade :=>>{number(result.scaled)}"]) + "\n"
 
 
 # name of the file in a submission's folder -> what writes it

@@ -162,7 +162,8 @@ def test_one_that_cannot_be_graded_does_not_stop_the_class(place, monkeypatch, c
 def test_one_submission_prints_its_report_and_keeps_its_seed(place):
     words = [*FEW, "--seeds", "2", "class/anna"]
     done = submit.grade(*words)
-    assert done.stdout.splitlines() == ["Correctness: 90/90", "Style: 0/0", "Total: 90/100"]
+    assert done.stdout.splitlines() == [
+        "Correctness: 90/90", "Style: left out: --no-style", "Total: 90/90 (without style)"]
     seed = json.loads(Path("grades/run.json").read_text())["seed"]
     assert submit.document("grades", "anna")["settings"]["seed"] == seed
     submit.grade(*words, "class/carl")
@@ -376,7 +377,7 @@ def run_gradescope(base, name):
 def test_gradescope(autograder, place):
     done = run_gradescope(autograder, "setup.sh")
     assert done.returncode == 0 and "bubblewrap" in done.stdout
-    for name, score in (("anna", 90), ("carl", 0)):
+    for name, score in (("anna", 100), ("carl", 0)):
         shutil.copytree(place / "class" / name, autograder / "submission", dirs_exist_ok=True)
         assert run_gradescope(autograder, "run_autograder").returncode == 0
         read = json.loads((autograder / "results/results.json").read_text())
@@ -417,11 +418,11 @@ def test_classroom(place):
     done = subprocess.run([str(ROOT / "checker/classroom/run.sh"), "class/anna", *FEW], text=True,
                           capture_output=True, check=False, timeout=300,
                           env={**os.environ, "GITHUB_OUTPUT": str(output)})
-    assert done.returncode == 0 and "Total: 90/100" in done.stdout
+    assert done.returncode == 0 and "Total: 90/90" in done.stdout
     name, _, payload = output.read_text().strip().partition("=")
     read = json.loads(base64.b64decode(payload))
     assert name == "result" and output.read_text().count("\n") == 1
-    assert (read["version"], read["status"], read["max_score"]) == (1, "pass", 100)
+    assert (read["version"], read["status"], read["max_score"]) == (1, "pass", 90)
     assert sum(test["score"] for test in read["tests"]) == 90
 
 

@@ -155,7 +155,7 @@ def test_grading_refuses_to_run_unprotected_unless_told_so(tmp_path):
     assert done.stderr.count("\n") == 1 and "--unprotected" in done.stderr
     done = submit.grade("--unprotected", *words)
     assert done.returncode == 0
-    assert "Total: 0/100" in done.stdout and "Note: graded without protection" in done.stdout
+    assert "Total: 0/90" in done.stdout and "Note: graded without protection" in done.stdout
     assert "NOT PROTECTED: files" in done.stderr
 
 

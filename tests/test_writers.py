@@ -182,7 +182,26 @@ def test_the_csv_table_has_no_formulas_and_no_broken_rows():
 
 
 def test_style_that_was_not_measured_is_no_zero():
-    result = made(style_note="style not measured: no checkpatch")
-    assert writers.row(result)[5] == ""
-    assert "(without style)" in writers.terminal(result)
-    assert "style not measured" in writers.FILES["report.html"](result)
+    """It is left out of the total, for which every form names its maximum; where the maximum is
+    set elsewhere, the score is scaled to it."""
+    note = "style not measured: no checkpatch"
+    result = made(style_note=note)
+    test = result.tests[-1]
+    test.status, test.share, test.points, test.reason = SKIPPED, 0.0, 0.0, note
+    assert (result.score, result.max_score, result.scaled) == (13.5, 90, 15)
+    assert writers.row(result)[2:6] == ["13.5", "90", "13.5", ""]
+    assert " 13.5   90  " in writers.table([writers.row(result)])
+    assert writers.terminal(result).endswith("Total: 13.5/90 (without style)\n")
+    assert document(result)["max_score"] == 90 and document(result)["style"]["max_score"] == 0
+    page = writers.FILES["report.html"](result)
+    assert "13.5 of 90 points" in page and note in page
+    assert f'<skipped message="{note}"/>' in writers.junit(result)
+    payload = json.loads(base64.b64decode(writers.classroom(result)))
+    assert payload["max_score"] == 90 == sum(group["max_score"] for group in payload["tests"])
+    assert "style" not in [group["name"] for group in payload["tests"]]
+    assert writers.vpl(result).endswith("\nGrade :=>>15\n")
+    assert f"Comment :=>>13.5 of 90 points\nComment :=>>{note}\n" in writers.vpl(result)
+    upload = json.loads(writers.gradescope(result))
+    assert upload["score"] == 15 and "For a maximum of 100 that is 15" in upload["output"]
+    again = from_document(json.loads(writers.as_json(result)))
+    assert (again.score, again.max_score, again.style_note) == (13.5, 90, note)
