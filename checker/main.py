@@ -21,7 +21,7 @@ import tree
 from course import BUILD_SECONDS, CannotGrade, Course, Settings
 
 tree.add_harness()
-from harness import sandbox  # noqa: E402
+from harness import entry, sandbox  # noqa: E402
 from harness.build import HarnessError  # noqa: E402
 from harness.cli import MOST_JOBS, MOST_SECONDS, Parser, whole  # noqa: E402
 from harness.export import check_writable, write_text  # noqa: E402
@@ -170,8 +170,10 @@ def graded(path, name, options, course, box):
     """The Result of one submission; of a failure of ours too, so that there always is one."""
     try:
         return grader.grade_submission(path, name, course, box, options.jobs)
-    except (CannotGrade, HarnessError, OSError) as reason:
+    except (CannotGrade, HarnessError) as reason:
         return result.Result(name, result.BROKEN, str(reason))
+    except OSError as error:
+        return result.Result(name, result.BROKEN, entry.about(error))
     except Exception as error:      # a mistake of the grader's, on input that nobody thought of
         return result.Result(name, result.BROKEN, f"the grader stumbled over it: {error!r}; "
                              "grade it by hand and report this")
@@ -227,7 +229,7 @@ def main(argv):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         return run(arguments(argv))
-    except (CannotGrade, HarnessError, OSError) as reason:
+    except (CannotGrade, HarnessError) as reason:
         print(f"grade: {reason}", file=sys.stderr)
         return CANNOT
     except KeyboardInterrupt:
@@ -236,4 +238,4 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    entry.start("grade", "main")

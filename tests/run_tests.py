@@ -2,9 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Run the traced test suite: `python3 tests/run_tests.py --help` lists what it can do."""
 
-import sys
-
-from harness import cli
+from harness import entry
 
 if __name__ == "__main__":
-    sys.exit(cli.main(sys.argv[1:]))
+    entry.start("run_tests", "harness.cli")

@@ -13,13 +13,15 @@ import json
 import os
 import sys
 
-from harness import heapmap, stats
+from harness import entry, heapmap, stats
 from harness.build import SOURCES, HarnessError, build_library
+from harness.cli import Parser, seconds, whole
 from harness.report import printable
 from harness.runner import run_traced
 from harness.trace import events_text
 
 TRACE_MOST = 256 << 20      # bytes of trace: some 4 million calls
+MOST_LINES = 10 ** 9        # of any number of calls or lines
 MODEL_CALLS = 5000          # some seconds, if thousands of blocks are live
 DRAWN_ONE_BY_ONE = 24       # blocks; more are shown as a density
 LEGEND = "# all live   + half or more   - less than half   . free"
@@ -30,21 +32,21 @@ LEAKS = 5                   # listed one by one
 
 def parse_arguments(argv):
     """The command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description="Trace a program that is linked with libosmem.so: trace, heap map, numbers.",
         usage="show_trace.py [options] PROGRAM [ARGS...]")
-    parser.add_argument("-n", type=int, default=8, metavar="N",
+    parser.add_argument("-n", type=whole(0, MOST_LINES), default=8, metavar="N",
                         help="calls to print at the beginning and at the end (8)")
     parser.add_argument("--all", action="store_true", help="print the whole trace")
     parser.add_argument("--json", action="store_true", help="print the numbers only, as JSON")
-    parser.add_argument("--output", type=int, default=3, metavar="N",
+    parser.add_argument("--output", type=whole(0, MOST_LINES), default=3, metavar="N",
                         help="lines of the program's output to print (3)")
-    parser.add_argument("--check", type=int, default=MODEL_CALLS, metavar="N",
+    parser.add_argument("--check", type=whole(0, MOST_LINES), default=MODEL_CALLS, metavar="N",
                         help=f"calls to compare with the contract's model ({MODEL_CALLS}; 0: all)")
     parser.add_argument("--stdin", metavar="FILE", help="standard input (empty)")
     parser.add_argument("--lib", default=str(SOURCES), metavar="DIR",
                         help="where libosmem.so is (src)")
-    parser.add_argument("--timeout", type=float, default=120, metavar="S", help="seconds (120)")
+    parser.add_argument("--timeout", type=seconds, default=120, metavar="S", help="seconds (120)")
     parser.add_argument("program", metavar="PROGRAM")
     parser.add_argument("args", nargs=argparse.REMAINDER, metavar="ARGS")
     return parser.parse_args(argv)
@@ -212,4 +214,4 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    entry.start("show_trace", "show_trace")

@@ -95,9 +95,6 @@ def main(argv):
     except KeyboardInterrupt:
         print("run_tests: interrupted", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
 
 
 def terminated(_number, _frame):

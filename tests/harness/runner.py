@@ -19,7 +19,7 @@ import subprocess
 import tempfile
 import time
 
-from . import build, trace as tracing
+from . import build, entry, trace as tracing
 
 OUTPUT_KEPT = 64 << 10       # bytes of stdout and of stderr
 TRACE_MOST = 8 << 20         # bytes of trace, about 130,000 lines
@@ -130,8 +130,7 @@ def run_traced(program, lib, args=(), timeout=5.0, stdin=None, trace_most=TRACE_
                     cwd=os.path.join(place, "cwd.d"), start_new_session=True)
         except OSError as error:
             os.close(reader)
-            raise build.HarnessError(f"cannot start ltrace: {error.strerror}; apt-get install "
-                                     "--reinstall ltrace" + " bubblewrap" * bool(box)) from error
+            raise build.HarnessError(f"cannot start ltrace: {entry.about(error)}") from error
         finally:
             os.close(writer)
         with process, os.fdopen(reader, "rb", 0) as channel:

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Commands in surroundings that they cannot work in: one line on stderr, exit status 2."""
+
+import os
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+import submit
+from harness import build
+from trial import ROOT, library, part_suite
+
+PART = ["--suite", part_suite(), "--library", library()]
+COMMANDS = {
+    "run_tests": [sys.executable, "tests/run_tests.py", *PART],
+    "run_tests -v": [sys.executable, "tests/run_tests.py", *PART, "-v"],
+    "run_tests -m": [sys.executable, "tests/run_tests.py", *PART, "-m", "free-null"],
+    "run_tests --list": [sys.executable, "tests/run_tests.py", "--list"],
+    "run_tests --doctor": [sys.executable, "tests/run_tests.py", "--doctor"],
+    "run_tests --update-refs": [sys.executable, "tests/run_tests.py", "--update-refs", "free-null"],
+    "show_trace": [sys.executable, "tests/show_trace.py"],
+    "grade": [sys.executable, "checker/main.py", "--no-files", "--no-style", "--unprotected",
+              "--suite", part_suite()],
+    "grade --probe": [sys.executable, "checker/main.py", "--probe"],
+}
+
+
+def shell(words, around, **environment):
+    """Run a command with the shell's words around it, `{}`: the CompletedProcess."""
+    line = around.replace("{}", shlex.join(map(str, words)))
+    return subprocess.run(["bash", "-c", line], cwd=ROOT, text=True, capture_output=True,
+                          env={**os.environ, **environment}, check=False, timeout=200)
+
+
+@pytest.fixture(scope="module")
+def commands(library, tmp_path_factory):
+    """The commands, those that take a program or a submission with one."""
+    place = tmp_path_factory.mktemp("program")
+    program = build.build_program(ROOT / "tests/snippets/test-free-unmaps.c", library, place)
+    more = {"show_trace": [program], "grade": [submit.submission(place / "anna")]}
+    return {name: [*words, *more.get(name, [])] for name, words in COMMANDS.items()}
+
+
+def one_line(done, *said):
+    """Check that a command ended with status 2 and one line that names cause and remedy."""
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.count("\n") == 1 and "; " in done.stderr, done.stderr
+    assert all(part in done.stderr for part in said), done.stderr
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_closed_output(commands, name):
+    one_line(shell(commands[name], "{} >&-"), "standard output is closed")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_full_output(commands, name):
+    one_line(shell(commands[name], "{} >/dev/full"), "cannot write standard output")
+
+
+@pytest.mark.parametrize("name", ["run_tests -v", "show_trace", "grade"])
+def test_reader_that_goes_away(commands, name):
+    assert shell(commands[name], "{} | true").stderr == ""
+
+
+@pytest.mark.parametrize("name", ["run_tests", "show_trace", "grade"])
+@pytest.mark.parametrize("limit", ["-f 0", "-n 10"])
+def test_limits(commands, name, limit):
+    one_line(shell(commands[name], f"ulimit {limit}; {{}}"), "ulimit")
+
+
+@pytest.mark.parametrize("name", ["run_tests", "show_trace"])
+def test_other_surroundings_change_nothing(commands, name):
+    for around in ("env -u HOME {}", "LC_ALL=C PYTHONUTF8=0 PYTHONCOERCECLOCALE=0 {}", "{} <&-",
+                   "{} 2>&-"):
+        done = shell(commands[name], around)
+        assert (done.returncode, done.stderr) == (0, ""), around
