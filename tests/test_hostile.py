@@ -295,7 +295,7 @@ def test_a_library_that_hangs_crashes_or_exits_in_a_call(attack):
     assert {count: result.reason for count, result in found.items()} == {
         1: "hung: did not end within 1 s inside os_malloc(1)",
         2: "crashed with SIGSEGV inside os_malloc(2)",
-        3: "exited with status 0 inside os_malloc(3)",
+        3: f"called exit(0) inside os_malloc(3): {runner.NO_EXIT}",
         4: "crashed with SIGILL inside os_malloc(4)"}
     assert [result.comparable for result in found.values()] == [False, True, False, True]
     assert [result.status for result in found.values()] == ["timeout", "killed", "exited",

@@ -20,6 +20,7 @@ BUILD = ROOT / "tests" / "build"
 CONFINE = HERE / "confine.c"
 GUARD = (HERE / "guard.c", CONFINE)
 CONFINER = (HERE / "confine_main.c", CONFINE)
+RERUN = (HERE / "rerun.c",)
 
 API = ("os_malloc", "os_calloc", "os_realloc", "os_free")
 PROGRAM_FLAGS = ("-std=gnu11", "-O1", "-g", "-Wall")
@@ -127,6 +128,12 @@ def build_guard():
 def build_confiner():
     """The path of the program `confine`, built when outdated."""
     return build_tool("confine", CONFINER, GUARD_FLAGS[:3], "the confiner")
+
+
+def build_rerun():
+    """The path of rerun.so, built when outdated."""
+    return build_tool("rerun.so", RERUN, (*GUARD_FLAGS, "-static-libgcc", f"-I{UTILS}"),
+                      "what looks into a failed program")
 
 
 def build_tool(name, sources, flags, what):

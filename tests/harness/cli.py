@@ -19,6 +19,7 @@ SCRIPT = suite.DEFAULT_ROOT / "run_tests.py"
 FAILED, NOT_RUN, INTERRUPTED, TERMINATED = 1, 2, 130, 143
 DEFAULT_TIMEOUT = 5.0       # seconds
 FULL_EXPLANATIONS = 3       # when whole groups fail; tests that were named are all explained
+MOST_LOOKS = 8              # failed programs that run once more to be looked into
 
 DESCRIPTION = """Build what is missing, run each test program under ltrace, and compare every call,
 result and system call with its reference."""
@@ -217,10 +218,13 @@ def explain_failures(args, outcomes):
     from . import explain
     passed = [outcome for outcome in outcomes if outcome.passed]
     full = len(failed) if args.names else FULL_EXPLANATIONS
-    for outcome in failed[:full]:
+    for number, outcome in enumerate(failed[:full]):
         print("\n" + "-" * explain.WIDTH)
-        print(explain.comparison(outcome) if args.diff else
-              explain.explain(outcome, again(args, outcome.test.name), passed))
+        if args.diff:
+            print(explain.comparison(outcome))
+            continue
+        seen = explain.second_look(outcome) if number < MOST_LOOKS else None
+        print(explain.explain(outcome, again(args, outcome.test.name), passed, seen))
     if failed[full:]:
         print(f"{len(failed) - full} more failed; to have one explained, run it by name:")
     for outcome in failed[full:]:

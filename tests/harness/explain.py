@@ -6,7 +6,7 @@ import re
 import textwrap
 from itertools import zip_longest
 
-from . import heapmap, rules
+from . import heapmap, rerun, rules
 from .grade import RESULT, nested
 from .hints import as_hints, hints
 from .history import make, model_after, step_at
@@ -27,17 +27,27 @@ LOOK_AHEAD = 200        # events that are compared in a diff, behind the first d
 MOST_COMPARED = 2000    # lines of each side that are compared in a diff
 
 
-def explain(outcome, again, passed=()):
+def explain(outcome, again, passed=(), seen=None):
     """The whole explanation of one failed test as text; `again` is the command to rerun it.
 
     `passed`: outcomes of tests that passed on the same library; what they contradict is not said.
+    `seen`: what second_look() saw, or None.
     """
     parts = [f"{outcome.test.name}: {outcome.reason}"]
+    if not outcome.stopped_itself:
+        parts.append("\n".join(map(printable, rerun.where(seen, outcome.setup))))
     if outcome.difference is not None:
         parts += about_difference(outcome, passed)
     parts.append(said(outcome.run.stderr))
     parts.append(f"Run it again:\n  {again}")
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def second_look(outcome):
+    """What the failed program shows when it runs once more: a rerun.Seen, or None."""
+    if outcome.difference is None:
+        return rerun.look(outcome, 0)
+    return rerun.look(outcome, rerun.calls_until(outcome.actual, focus_index(outcome.difference)))
 
 
 def comparison(outcome):

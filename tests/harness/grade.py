@@ -49,6 +49,20 @@ class Difference:
                                else "the system calls differ")
 
 
+@dataclass(frozen=True)
+class Setup:
+    """How a program was run: what it takes to run it again.
+
+    sources  the directory that the library's sources are in; box  a sandbox.Sandbox or None
+    """
+
+    program: str
+    library: str
+    sources: str
+    box: object = None
+    stdin: bytes = b""
+
+
 @dataclass
 class Outcome:
     """The result of one test."""
@@ -60,6 +74,7 @@ class Outcome:
     seconds: float              # how long the program ran
     difference: object          # Difference, or None if all events agree
     reason: str                 # why it failed, one sentence; "" if it passed
+    setup: object = None        # rerun.Setup, what it takes to run the program again
     memory: list = field(default_factory=list)      # what -m found wrong, one line each
     remarks: list = field(default_factory=list)     # what -m says besides
 
@@ -100,10 +115,11 @@ def first_difference(expected, actual):
     return None
 
 
-def grade(test, expected, program, library, timeout, **options):
+def grade(test, expected, program, library, timeout, sources=None, **options):
     """Run a built program and compare it with the events `expected`: an Outcome.
 
-    `options` go to runner.run_traced().
+    `sources`: where the library's sources are, beside it if None. `options` go to
+    runner.run_traced().
     """
     begin = time.monotonic()
     run = runner.run_traced(program, library, timeout=timeout, **options)
@@ -111,7 +127,8 @@ def grade(test, expected, program, library, timeout, **options):
     actual = trace.events_text(run.trace) if run.trace else []
     difference = first_difference(expected, actual)
     reason = printable(why_failed(run, difference)).replace("\n", " ")
-    return Outcome(test, expected, actual, run, seconds, difference, reason)
+    setup = Setup(program, library, sources or library, options.get("box"), options.get("stdin"))
+    return Outcome(test, expected, actual, run, seconds, difference, reason, setup)
 
 
 def why_failed(run, difference):

@@ -54,6 +54,8 @@ TRACER_SAYS = re.compile(rb"^(?:callstack_push_\w+: Error: call nesting too deep
 NO_SUCH_NAME = 127                      # the loader's exit status
 UNDEFINED = re.compile(rb"symbol lookup error: .*: undefined symbol: (\w+)")
 SUITE = Subject(build.OSMEM, FUNCTIONS, tracing.parse)
+NO_EXIT = ("DIE() and exit() end the whole program; where a system call fails, return NULL with "
+           "errno = ENOMEM (B1)")
 OUT_OF_TIME = ("SIGKILL", "SIGXCPU")    # how the kernel ends what exceeds RLIMIT_CPU
 
 
@@ -378,7 +380,7 @@ def undefined(trace, stderr):
 def strayed(trace):
     """The sentence on a program that ended elsewhere than it should; '' for a normal course."""
     if trace.exit_status is not None and trace.open_call:
-        return f"exited with status {trace.exit_status}{inside(trace)}"
+        return f"called exit({trace.exit_status}){inside(trace)}: {NO_EXIT}"
     if trace.outside_main:
         return f"{trace.outside_main} was called before main or after it"
     if not trace.main_seen and trace.exit_status is not None:

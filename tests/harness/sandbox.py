@@ -203,29 +203,17 @@ class Sandbox:
             words += ["-r", ":".join(map(str, files)), "-w", f"{work}:/dev/null"]
         return words + ["-s"] * self.has("seccomp") + list(map(str, command))
 
-    def run(self, command, work, readable=(), user=None, seconds=60, limits=None):
+    def run(self, command, work, readable=(), user=None, seconds=60, limits=None,
+            stdin=subprocess.DEVNULL):
         """Run a command confined, in the directory `work`, and kill all that is left of it: Done.
 
         seconds  wall time; the processor time it may use is in `limits` (COMPILER_LIMITS)
+        stdin    a file
         """
         environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TMPDIR": str(work),
                        "HOME": str(work)}
-        with build.FORKING:
-            process = subprocess.Popen(
-                self.command(command, work, readable, user, limits), cwd=work, env=environment,
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                start_new_session=True)
-        try:
-            output, stopped = read_bounded(process.stdout, time.monotonic() + seconds)
-            if not stopped:
-                process.wait(5)
-        except subprocess.TimeoutExpired:
-            stopped = "time"
-        finally:
-            kill_group(process.pid)
-            status = process.wait()
-            process.stdout.close()
-        return Done(status, output.decode("utf-8", "replace"), stopped)
+        return bounded(self.command(command, work, readable, user, limits), work, environment,
+                       seconds, stdin)
 
     def tracer(self, words_for, place, guard, configuration, environment):
         """What runs a tracer and, in it, a program from `place`: (argument list, environment).
@@ -247,6 +235,26 @@ class Sandbox:
             words += ["--setenv", name, value]
         return [*words, "--chdir", os.path.join(place, "cwd.d"),
                 *words_for("/ltrace.conf")], {"PATH": "/usr/bin:/bin"}
+
+
+def bounded(words, work, environment, seconds, stdin=subprocess.DEVNULL):
+    """Run a command line in the directory `work`, for so many seconds at most, and kill all that
+    is left of it: Done."""
+    with build.FORKING:
+        process = subprocess.Popen(
+            words, cwd=work, env=environment, stdin=stdin, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, start_new_session=True)
+    try:
+        output, stopped = read_bounded(process.stdout, time.monotonic() + seconds)
+        if not stopped:
+            process.wait(5)
+    except subprocess.TimeoutExpired:
+        stopped = "time"
+    finally:
+        kill_group(process.pid)
+        status = process.wait()
+        process.stdout.close()
+    return Done(status, output.decode("utf-8", "replace"), stopped)
 
 
 def read_bounded(file, deadline):

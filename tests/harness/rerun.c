@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Loaded into a test program that has failed, when it runs once more without the tracer (rerun.py).
+ * It says on stderr, in lines that begin with TAG, what a trace cannot show:
+ *
+ *	start ADDRESS			the program break before main
+ *	headers WHEN BREAK		WHEN is before or after call number RERUN_CALL; for each header
+ *	block ADDRESS SIZE STATUS	found in the heap; the list ends where a header makes no sense
+ *	stop SIGNAL ADDRESS HOW SP BREAK GONE	the signal that ended it, the address that it is about,
+ *					how it was used, the stack pointer, the break, and whether
+ *					munmap() had given that address back
+ *	exit STATUS			the program was ended by exit() or _exit()
+ *	frame FILE OFFSET NAME		one function of the call stack, innermost first
+ *
+ * Numbers are hexadecimal. A program that uses up RERUN_SECONDS of processor time, or ten times
+ * as much wall time, is stopped as one that hangs.
+ */
+
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <ucontext.h>
+#include <unistd.h>
+#include <unwind.h>
+
+#include "block_meta.h"
+
+#define TAG "@rerun "
+#define MOST_FRAMES 40
+#define MOST_HEADERS 400
+#define MOST_GONE 256
+#define PATIENCE 10		/* wall time is this many times the processor time */
+#define STACK (64 << 10)
+
+#if defined(__x86_64__)
+#define PC(context) ((uintptr_t)(context)->uc_mcontext.gregs[REG_RIP])
+#define SP(context) ((uintptr_t)(context)->uc_mcontext.gregs[REG_RSP])
+#define PAGE_FAULT 14
+#define HOW(context) ((context)->uc_mcontext.gregs[REG_TRAPNO] != PAGE_FAULT ? "used" : \
+		      (context)->uc_mcontext.gregs[REG_ERR] & 2 ? "written" : "read")
+#elif defined(__aarch64__)
+#define PC(context) ((uintptr_t)(context)->uc_mcontext.pc)
+#define SP(context) ((uintptr_t)(context)->uc_mcontext.sp)
+#define HOW(context) ((void)(context), "used")
+#else
+#error "rerun.c knows x86-64 and arm64 only"
+#endif
+
+struct range {
+	uintptr_t begin, end;
+};
+
+static uintptr_t heap_start;
+static unsigned long wanted_call, calls, depth;
+static struct range gone[MOST_GONE];	/* what munmap() gave back last */
+static unsigned long times_gone;
+static char signal_stack[STACK];
+
+/* The functions that those below stand in front of. */
+static void *(*real_malloc)(size_t), *(*real_calloc)(size_t, size_t);
+static void *(*real_realloc)(void *, size_t);
+static void (*real_free)(void *);
+
+__attribute__((format(printf, 1, 2)))
+static void say(const char *format, ...)
+{
+	char line[512] = "\n" TAG;
+	size_t used = strlen(line);
+	va_list rest;
+	int length;
+
+	va_start(rest, format);
+	length = vsnprintf(line + used, sizeof(line) - used - 1, format, rest);
+	va_end(rest);
+	if (length < 0)
+		return;
+	used = strlen(line);
+	line[used] = '\n';
+	if (write(STDERR_FILENO, line, used + 1) < 0)
+		syscall(SYS_exit_group, 1);
+}
+
+static uintptr_t program_break(void)
+{
+	return (uintptr_t)syscall(SYS_brk, 0);
+}
+
+/* ---- headers ---- */
+
+/*
+ * Where the header behind b is: where its next leads, if that is further up in the heap, else
+ * where its size leads; 0 if neither leads into the heap.
+ */
+static uintptr_t next_header(const struct block_meta *b, uintptr_t end)
+{
+	uintptr_t here = (uintptr_t)b;
+	uintptr_t next = (uintptr_t)b->next;
+	uintptr_t least = here + sizeof(*b);
+
+	if (next % 8 == 0 && next >= least && next <= end - sizeof(*b))
+		return next;
+	if (b->size > end - least)
+		return 0;
+	next = (least + b->size + 7) / 8 * 8;
+	return next <= end - sizeof(*b) ? next : 0;
+}
+
+static void show_headers(const char *when)
+{
+	uintptr_t end = program_break();
+	uintptr_t here = heap_start;
+
+	say("headers %s %lx", when, end);
+	if (end < heap_start + sizeof(struct block_meta))
+		return;
+	for (int i = 0; here && i < MOST_HEADERS; i++) {
+		const struct block_meta *b = (const struct block_meta *)here;
+
+		say("block %lx %zx %x", here, b->size, (unsigned int)b->status);
+		here = next_header(b, end);
+	}
+}
+
+/* Called at the beginning and at the end of each call that the program makes. */
+static void enter(void)
+{
+	if (depth++ == 0 && ++calls == wanted_call)
+		show_headers("before");
+}
+
+static void leave(void)
+{
+	if (--depth == 0 && calls == wanted_call)
+		show_headers("after");
+}
+
+/* ---- functions that come before the library's and the C library's ---- */
+
+void *os_malloc(size_t size)
+{
+	void *made;
+
+	enter();
+	made = real_malloc(size);
+	leave();
+	return made;
+}
+
+void *os_calloc(size_t nmemb, size_t size)
+{
+	void *made;
+
+	enter();
+	made = real_calloc(nmemb, size);
+	leave();
+	return made;
+}
+
+void *os_realloc(void *ptr, size_t size)
+{
+	void *made;
+
+	enter();
+	made = real_realloc(ptr, size);
+	leave();
+	return made;
+}
+
+void os_free(void *ptr)
+{
+	enter();
+	real_free(ptr);
+	leave();
+}
+
+int munmap(void *address, size_t length)
+{
+	uintptr_t begin = (uintptr_t)address;
+	long failed = syscall(SYS_munmap, address, length);
+
+	if (!failed)
+		gone[times_gone++ % MOST_GONE] = (struct range){ begin, begin + length };
+	return (int)failed;
+}
+
+static int is_gone(uintptr_t address)
+{
+	for (int i = 0; i < MOST_GONE; i++)
+		if (address >= gone[i].begin && address < gone[i].end)
+			return 1;
+	return 0;
+}
+
+/* ---- the end ---- */
+
+struct walk {
+	uintptr_t from;		/* frames before this one are the handler's; 0: all are wanted */
+	int count;
+};
+
+static void show_frame(uintptr_t pc)
+{
+	Dl_info info;
+	const char *file;
+
+	if (!dladdr((void *)pc, &info) || !info.dli_fname) {
+		say("frame ? %lx ?", pc);
+		return;
+	}
+	file = strrchr(info.dli_fname, '/');
+	say("frame %s %lx %s", file ? file + 1 : info.dli_fname, pc - (uintptr_t)info.dli_fbase,
+	    info.dli_sname ? info.dli_sname : "?");
+}
+
+static _Unwind_Reason_Code step(struct _Unwind_Context *context, void *data)
+{
+	struct walk *walk = data;
+	int before_call = 0;
+	uintptr_t pc = _Unwind_GetIPInfo(context, &before_call);
+
+	if (walk->from && pc != walk->from)
+		return _URC_NO_REASON;
+	walk->from = 0;
+	if (!pc || walk->count++ == MOST_FRAMES)
+		return _URC_END_OF_STACK;
+	/* A return address is behind the call: the line is that of the byte before it. */
+	show_frame(before_call ? pc : pc - 1);
+	return _URC_NO_REASON;
+}
+
+static void show_stack(uintptr_t from)
+{
+	struct walk walk = { .from = from };
+
+	_Unwind_Backtrace(step, &walk);
+}
+
+static void stopped(int number, siginfo_t *info, void *data)
+{
+	const ucontext_t *context = data;
+	uintptr_t address = (uintptr_t)info->si_addr;
+
+	say("stop %x %lx %s %lx %lx %x", (unsigned int)number, address, HOW(context), SP(context),
+	    program_break(), (unsigned int)is_gone(address));
+	show_stack(PC(context));
+	syscall(SYS_exit_group, 1);
+}
+
+static void ended(const char *name, int status)
+{
+	say("exit %x %s", (unsigned int)status, name);
+	show_stack(0);
+}
+
+void exit(int status)
+{
+	if (depth)
+		ended("exit", status);
+	_exit(status);
+}
+
+void _exit(int status)
+{
+	static int told;
+
+	if (depth && !told++)
+		ended("_exit", status);
+	syscall(SYS_exit_group, status);
+	__builtin_unreachable();
+}
+
+/* ---- the beginning ---- */
+
+static void watch(int number)
+{
+	struct sigaction action = { .sa_sigaction = stopped,
+				    .sa_flags = (int)(SA_SIGINFO | SA_ONSTACK | SA_RESETHAND) };
+
+	sigfillset(&action.sa_mask);
+	sigaction(number, &action, NULL);
+}
+
+static void set_timer(__itimer_which_t which, double seconds)
+{
+	struct itimerval timer = { .it_value = { .tv_sec = (time_t)seconds } };
+
+	timer.it_value.tv_usec = (suseconds_t)((seconds - (double)timer.it_value.tv_sec) * 1e6);
+	setitimer(which, &timer, NULL);
+}
+
+__attribute__((constructor)) static void begin(void)
+{
+	static const int signals[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS,
+				       SIGPROF, SIGALRM };
+	const char *call = getenv("RERUN_CALL");
+	const char *seconds = getenv("RERUN_SECONDS");
+	stack_t stack = { .ss_sp = signal_stack, .ss_size = sizeof(signal_stack) };
+
+	*(void **)&real_malloc = dlsym(RTLD_NEXT, "os_malloc");
+	*(void **)&real_calloc = dlsym(RTLD_NEXT, "os_calloc");
+	*(void **)&real_realloc = dlsym(RTLD_NEXT, "os_realloc");
+	*(void **)&real_free = dlsym(RTLD_NEXT, "os_free");
+	wanted_call = call ? strtoul(call, NULL, 10) : 0;
+	sigaltstack(&stack, NULL);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		watch(signals[i]);
+	set_timer(ITIMER_PROF, seconds ? strtod(seconds, NULL) : 1.0);
+	set_timer(ITIMER_REAL, PATIENCE * (seconds ? strtod(seconds, NULL) : 1.0));
+	heap_start = program_break();
+	say("start %lx", heap_start);
+}

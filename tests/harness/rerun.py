@@ -1,0 +1,343 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Runs a failed program once more, without the tracer, to see what its trace cannot show.
+
+rerun.c, loaded into the program, tells where in the source it crashed, hung or exited, and what
+the headers in its heap say before and after one call. No verdict depends on it: a program that
+does something else this time only gets a shorter explanation.
+"""
+
+import contextlib
+import os
+import re
+import signal
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from . import build, sandbox
+from .model import HEADER
+from .stats import parse_call
+
+SECONDS = 0.5           # processor time after which a program hangs
+WALL = 15               # seconds, more than rerun.c's own patience
+MOST_SOURCE = 1 << 20   # bytes of a source file that are read to show a line of it
+MOST_TEXT = 100         # characters of such a line
+LINE = re.compile(r"^@rerun (\w+)(.*)$", re.MULTILINE)
+HANGS = ("SIGPROF", "SIGALRM")
+PLACE = re.compile(r"(.*):(\d+)(?: \(discriminator \d+\))?")
+LIBRARY = build.OSMEM.file
+
+
+@dataclass(frozen=True)
+class Header:
+    """A header in the heap: its distance from HeapStart, and what it says."""
+
+    addr: int
+    size: int
+    status: int
+
+
+@dataclass(frozen=True)
+class Heap:
+    """The headers in address order, and the break as a distance from HeapStart."""
+
+    headers: tuple
+    brk: int
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A function of the call stack. `path` and `line` are "" and 0 where the compiler left none."""
+
+    module: str
+    offset: int
+    name: str
+    path: str = ""
+    line: int = 0
+
+
+@dataclass
+class Seen:
+    """What the second run showed.
+
+    how          "crash", "hang", "exit" or "": it came to its end
+    signal       the name of the signal of a crash
+    address, access, stack  of a crash: the address that it is about, how it was used ("read",
+                 "written" or "used"), and the stack pointer
+    start, brk   the program break before main and at the end of the program
+    gone         whether munmap had given the address back
+    before, after  the Heap before and after the call that was asked for, None where it was not read
+    """
+
+    how: str = ""
+    signal: str = ""
+    status: int = 0
+    address: int = 0
+    access: str = "used"
+    stack: int = 0
+    start: int = 0
+    brk: int = 0
+    gone: bool = False
+    frames: list = field(default_factory=list)
+    before: Heap = None
+    after: Heap = None
+
+
+def look(outcome, call):
+    """The Seen of an outcome's program, its heap read around call number `call` (from 1).
+
+    None where it cannot be run again, or came to something else than in the traced run.
+    """
+    setup, trace = outcome.setup, outcome.run.trace
+    if setup is None or trace is None or trace.started or trace.replaced or trace.problem:
+        return None
+    try:
+        output = run_again(setup, call)
+        seen = read(output)
+    except (build.HarnessError, OSError, ValueError, IndexError):
+        return None
+    if not agrees(seen, outcome.run):
+        return None
+    with contextlib.suppress(build.HarnessError, OSError, ValueError):
+        seen.frames = with_lines(seen.frames, setup)
+    return seen
+
+
+def calls_until(events, index):
+    """How many calls of the API are among the events up to and including number `index`."""
+    return sum(parse_call(event) is not None for event in events[:index + 1])
+
+
+def agrees(seen, run):
+    """Whether the second run ended as the traced one did."""
+    if run.status == "exited":
+        return seen.how in ("", "exit")
+    if run.status == "timeout" or run.trace.signal in ("SIGKILL", "SIGXCPU"):
+        return seen.how == "hang"
+    return seen.how == "crash" and seen.signal == run.trace.signal
+
+
+def run_again(setup, call):
+    """What the program prints when it runs once more."""
+    tools = {"program": setup.program, "rerun.so": build.build_rerun()}
+    with build.stage(setup.library, tools) as place, tempfile.TemporaryFile() as given:
+        given.write(setup.stdin or b"")
+        given.seek(0)
+        work = os.path.join(place, "cwd.d")
+        command = ["/usr/bin/env", "-i", "LANG=C", "LD_LIBRARY_PATH=..", "LD_PRELOAD=../rerun.so",
+                   f"RERUN_CALL={call}", f"RERUN_SECONDS={SECONDS}", "../program"]
+        return confined(setup.box, command, work, [place], given, sandbox.PROGRAM_LIMITS)
+
+
+def confined(box, command, work, readable, stdin, limits=None):
+    """The output of a command that the submission has an influence on, however it ended."""
+    user = sandbox.new_user()
+    if box is not None:
+        return box.run(command, work, readable, user, WALL, limits, stdin).output
+    most = {**sandbox.COMPILER_LIMITS, **(limits or {})}
+    most.pop("nproc", None)         # all processes of a user are counted
+    words = [build.build_confiner(), "-l", sandbox.limits_text(most)]
+    words += ["-u", str(user)] if os.geteuid() == 0 else []
+    environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}
+    return sandbox.bounded([*words, "-s", *command], work, environment, WALL, stdin).output
+
+
+# ---- what rerun.c says ----------------------------------------------------------------------
+
+def read(output):
+    """The Seen that a program's output tells. ValueError or IndexError if it is damaged."""
+    seen, heaps = Seen(), {}
+    for kind, rest in LINE.findall(output):
+        words = rest.split()
+        if kind == "start":
+            seen.start = int(words[0], 16)
+        elif kind == "headers":
+            heaps[words[0]] = (int(words[1], 16) - seen.start, [])
+        elif kind == "block":
+            address, size, status = (int(word, 16) for word in words)
+            [*heaps.values()][-1][1].append(Header(address - seen.start, size, status))
+        elif kind == "frame":
+            seen.frames.append(Frame(words[0], int(words[1], 16), words[2]))
+        else:
+            read_end(seen, kind, words)
+    if not seen.start:
+        raise ValueError("rerun.c was not loaded")
+    for when, (brk, headers) in heaps.items():
+        setattr(seen, when, Heap(tuple(headers), brk))
+    return seen
+
+
+def read_end(seen, kind, words):
+    """Fill in how the program ended."""
+    if kind == "exit":
+        seen.how, seen.status = "exit", int(words[0], 16)
+    elif kind == "stop":
+        seen.signal = signal.Signals(int(words[0], 16)).name
+        seen.how = "hang" if seen.signal in HANGS else "crash"
+        seen.address, seen.access = int(words[1], 16), words[2]
+        seen.stack, seen.brk = int(words[3], 16), int(words[4], 16)
+        seen.gone = words[5] == "1"
+
+
+# ---- lines of the source --------------------------------------------------------------------
+
+def with_lines(frames, setup):
+    """The frames with the places in the source that addr2line gives them."""
+    places = {}
+    for module, file in ((LIBRARY, build.library_file(setup.library)), ("program", setup.program)):
+        offsets = list(dict.fromkeys(frame.offset for frame in frames if frame.module == module))
+        if offsets:
+            found = addresses(file, offsets, setup.box)
+            places.update(((module, offset), found.get(offset, [])) for offset in offsets)
+    made = []
+    for frame in frames:
+        inlined = places.get((frame.module, frame.offset), [])
+        made += [Frame(frame.module, frame.offset, name, path, line)
+                 for name, path, line in inlined] or [frame]
+    return made
+
+
+def addresses(file, offsets, box):
+    """{offset: [(function, path, line), the innermost inlined one first]} by addr2line."""
+    tool = build.find_tool("addr2line", "apt-get install binutils")
+    with tempfile.TemporaryDirectory(prefix="osmem-lines-") as work, \
+            open(os.devnull, "rb") as nothing:
+        os.chmod(work, 0o755)
+        copy = os.path.join(work, "file")
+        Path(copy).write_bytes(Path(file).read_bytes())
+        os.chmod(copy, 0o444)
+        command = [tool, "-afi", "-e", copy, *map(hex, offsets)]
+        output = confined(box, command, work, [], nothing)
+    return read_places(output.splitlines())
+
+
+def read_places(lines):
+    """{offset: [(function, path, line)]} of what addr2line -afi prints."""
+    found, name = {}, ""
+    for text in lines:
+        if re.fullmatch(r"0x[0-9a-f]+", text):
+            here, name = found.setdefault(int(text, 16), []), ""
+        elif not name:
+            name = text
+        else:
+            place = PLACE.fullmatch(text)
+            if place and found and name != "??":
+                here.append((name, place[1], int(place[2])))
+            name = ""
+    return found
+
+
+def source_line(frame, setup):
+    """The line of source that a frame is at, "" where it is not known.
+
+    Paths are the submission's word: only files among its own sources are read.
+    """
+    root = Path(setup.sources).resolve()
+    path = Path(frame.path).resolve()
+    if frame.module != LIBRARY or not path.is_relative_to(root) or not path.is_file():
+        return ""
+    with open(path, encoding="utf-8", errors="replace") as file:
+        lines = file.read(MOST_SOURCE).split("\n")
+    return lines[frame.line - 1].strip()[:MOST_TEXT] if 0 < frame.line <= len(lines) else ""
+
+
+# ---- in words -------------------------------------------------------------------------------
+
+HEADS = {"crash": "Where it crashed", "hang": "Where it was after {seconds:g} s of processor time",
+         "exit": "Where it ended the program"}
+MOST_SHOWN = 4          # functions that are named
+MEMBERS = {0: "size", 8: "status", 16: "prev", 24: "next"}
+NEAR_STACK = 64 << 10
+PAGE = 4096
+FAR = 1 << 30           # bytes behind the break that are still said to be behind it
+TOP = 1 << 64
+
+
+def where(seen, setup):
+    """Lines on where in the source a program stopped, [] if it did not or nobody knows."""
+    if seen is None or not seen.how:
+        return []
+    head = HEADS[seen.how].format(seconds=SECONDS)
+    if seen.signal == "SIGALRM":
+        head = "Where it waited"
+    shown = own_frames(seen.frames)
+    lines = [f"{head}, in a second run without the tracer:"] if shown else []
+    if shown:
+        lines.append("  " + stack_text(seen.frames, shown))
+        quoted = [source_line(frame, setup) for frame in shown]
+        lines += [f"    {frame.line}: {text}" for frame, text in zip(shown, quoted) if text]
+    return lines + [f"  {text}" for text in [about_end(seen)] if text]
+
+
+def own_frames(frames):
+    """The innermost functions of the library, or of the program if it called nothing, once each."""
+    own = [frame for frame in frames if frame.module == LIBRARY]
+    own = own or [frame for frame in frames if frame.module == "program" and frame.line]
+    return list({(frame.name, frame.line): frame for frame in own}.values())[:MOST_SHOWN]
+
+
+def stack_text(frames, shown):
+    """`memcpy, called from os_realloc (osmem.c:12), called from ...`"""
+    first = frames[0]
+    names = [place_text(frame) for frame in shown]
+    if first.module not in (LIBRARY, "program"):
+        outside = first.name if first.name != "?" else "another library"
+        names.insert(0, f"{outside} ({first.module})")
+    return ", called from ".join(names)
+
+
+def place_text(frame):
+    """`os_realloc (osmem.c:12)`, as much of it as is known."""
+    file = os.path.basename(frame.path)
+    return f"{frame.name} ({file}:{frame.line})" if frame.line else frame.name
+
+
+def about_end(seen):
+    """One sentence on what a crash, hang or exit was about, "" if there is nothing to say."""
+    if seen.how == "exit":
+        return f"It called exit({seen.status}): a program's library never does that."
+    if seen.signal == "SIGFPE":
+        return "It divided by zero."
+    if seen.signal == "SIGABRT":
+        return "It called abort(), as a failed assert() does."
+    if seen.signal in ("SIGSEGV", "SIGBUS"):
+        return about_address(seen)
+    return ""
+
+
+def about_address(seen):
+    """What a crash's address is, in words; no number in it changes from run to run."""
+    verb = {"read": "read", "written": "wrote to", "used": "used"}[seen.access]
+    address, brk = seen.address, seen.brk - seen.start
+    offset = address - seen.start
+    if address < PAGE and (seen.access != "used" or address):
+        return f"It {verb} {member(address, 'of a null pointer')} (address {address:#x})."
+    if TOP - address <= PAGE:
+        inside = HEADER - (TOP - address)
+        what = member(inside, "of the header of a null pointer") if inside >= 0 else \
+            "memory before a null pointer"
+        return f"It {verb} {what} (address -{TOP - address})."
+    if seen.access == "used" and not address:
+        return "It used an address that cannot exist: the pointer was read from memory that " \
+            "holds something else."
+    if seen.gone:
+        return f"It {verb} a mapping that munmap() had given back before."
+    if seen.stack - NEAR_STACK <= address <= seen.stack + PAGE:
+        return "Its stack is full: a function calls itself without end."
+    if 0 <= offset - brk < FAR:
+        return f"It {verb} HeapStart + {offset:#x}, {beyond(offset - brk)}."
+    return f"It {verb} an address at which the program has no memory: the pointer is wrong."
+
+
+def member(offset, of_what):
+    """A member of struct block_meta by its offset, as a suggestion."""
+    name = MEMBERS.get(offset)
+    return f"`{name}` {of_what}" if name else f"memory {of_what}"
+
+
+def beyond(distance):
+    """Where an address behind the break is."""
+    if distance < HEADER:
+        at = "which is the break" if not distance else f"{distance} bytes behind the break"
+        return f"{at}: it took the end of the heap for one more header"
+    return f"{distance} bytes behind the break: a header or a pointer leads out of the heap"

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Where in its source a library crashed, hung or exited, and what its headers say."""
+
+import subprocess
+from functools import lru_cache
+from types import SimpleNamespace
+
+import pytest
+
+import trial
+from harness import build, explain, grade, rerun, sandbox
+
+# os_malloc(N) goes wrong in way N; each way stands on the line that it is looked for on.
+LIBRARY = r"""
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include "osmem.h"
+#include "block_meta.h"
+static struct block_meta *volatile null;
+static volatile int zero;
+static struct block_meta *heap;
+static int deeper(volatile int n)
+{
+    volatile char big[4096];
+
+    big[0] = 1;
+    return deeper(n + 1) + big[n % 4096];
+}
+static int use(size_t n)
+{
+    char *page = mmap(0, 4096, 3, 34, -1, 0);
+
+    switch (n) {
+    case 1: return null->status;
+    case 2: null->next = null; return 0;
+    case 3: return (null - 1)->status;
+    case 4: return (heap + 4096)->status;
+    case 5: munmap(page, 4096); return *page;
+    case 6: return deeper(0);
+    case 7: abort();
+    case 8: return 7 / zero;
+    case 9: for (;;) zero++;
+    case 10: exit(12);
+    case 11: return *(char *)0x7ff0000000000000;
+    case 12: return ((char *)heap)[131072 + 40960];
+    }
+    return 0;
+}
+void *os_malloc(size_t n) { heap = sbrk(131072); use(n); return heap + 1; }
+void *os_calloc(size_t n, size_t m) { return os_malloc(n * m); }
+void *os_realloc(void *p, size_t n) { (void)p; return os_malloc(n); }
+void os_free(void *p) { (void)p; }
+"""
+
+
+@lru_cache(maxsize=None)
+def library():
+    """The directory of a library made of LIBRARY, with its source."""
+    place = trial.scratch() / "goes-wrong"
+    place.mkdir()
+    (place / "osmem.c").write_text(LIBRARY, encoding="utf-8")
+    subprocess.run(["gcc", "-O0", "-g", "-w", "-shared", "-fPIC", f"-I{build.UTILS}", "osmem.c",
+                    "-o", "libosmem.so"], cwd=place, check=True)
+    return str(place)
+
+
+def outcome_of(tmp_path, body, lib, **options):
+    """The outcome of a program with this body, whose reference is a bare exit(0)."""
+    place = trial.make_suite(tmp_path / "suite", {})
+    trial.add_program(place, "test-own", body)
+    c_file = tmp_path / "suite/snippets/test-own.c"
+    program = build.build_program(c_file, build.SOURCES, tmp_path / "build")
+    test = SimpleNamespace(name="test-own", c_file=c_file)
+    return grade.grade(test, [("exit(0)",)], program, lib, 2.0, **options)
+
+
+def line_of(text):
+    """The number of the line of LIBRARY that has `text`."""
+    return next(number for number, line in enumerate(LIBRARY.split("\n"), 1) if text in line)
+
+
+WAYS = [
+    (1, "use", "It read `status` of a null pointer (address 0x8)."),
+    (2, "use", "It wrote to `next` of a null pointer (address 0x18)."),
+    (3, "use", "It read `status` of the header of a null pointer (address -24)."),
+    (4, "use", "It read HeapStart + 0x20008, 8 bytes behind the break: it took the end of the heap "
+     "for one more header."),
+    (5, "use", "It read a mapping that munmap() had given back before."),
+    (6, "deeper", "Its stack is full: a function calls itself without end."),
+    (7, "use", "It called abort(), as a failed assert() does."),
+    (8, "use", "It divided by zero."),
+    (9, "use", ""),
+    (10, "use", "It called exit(12): a program's library never does that."),
+    (11, "use", "It used an address that cannot exist: the pointer was read from memory that holds "
+     "something else."),
+    (12, "use", "It read HeapStart + 0x2a000, 40960 bytes behind the break: a header or a pointer "
+     "leads out of the heap."),
+]
+
+
+@pytest.mark.parametrize("way, function, sentence", WAYS)
+def test_where_a_library_went_wrong(tmp_path, way, function, sentence):
+    outcome = outcome_of(tmp_path, f"\tos_malloc({way});", library())
+    lines = rerun.where(explain.second_look(outcome), outcome.setup)
+    number = line_of("static int deeper") + 1 if function == "deeper" else line_of(f"case {way}:")
+    assert f"{function} (osmem.c:{number})" in lines[1]
+    assert lines[2] == f"    {number}: {LIBRARY.splitlines()[number - 1].strip()}"
+    assert not sentence or lines[-1] == f"  {sentence}"
+
+
+def test_the_explanation_begins_with_it(tmp_path):
+    outcome = outcome_of(tmp_path, "\tos_malloc(1);", library())
+    text = explain.explain(outcome, "again", seen=explain.second_look(outcome))
+    assert text.split("\n\n")[1].startswith("Where it crashed, in a second run without the tracer:")
+
+
+def test_in_the_sandbox_as_well(tmp_path):
+    outcome = outcome_of(tmp_path, "\tos_malloc(1);", library(), box=sandbox.Sandbox())
+    lines = rerun.where(explain.second_look(outcome), outcome.setup)
+    assert f"use (osmem.c:{line_of('case 1:')})" in lines[1]
+
+
+def test_a_program_that_crashes_by_itself(tmp_path):
+    outcome = outcome_of(tmp_path, "\t*(char *)os_malloc(0) = 1;\n\treturn *(volatile char *)8;",
+                         library())
+    lines = rerun.where(explain.second_look(outcome), outcome.setup)
+    assert "main (test-own.c:5)" in lines[1]
+
+
+def test_no_second_run_of_what_was_not_traced(tmp_path):
+    outcome = outcome_of(tmp_path, "\tos_malloc(1);", library())
+    outcome.run.trace.started = "process"
+    assert explain.second_look(outcome) is None
+
+
+def test_headers_around_a_call(tmp_path):
+    body = "\tvoid *p = os_malloc(100);\n\n\tos_malloc(200);\n\tos_free(p);"
+    outcome = outcome_of(tmp_path, body, trial.library())
+    seen = rerun.look(outcome, 3)
+    blocks = [(0, 104, 1), (136, 200, 1), (368, 130672, 0)]
+    assert [(one.addr, one.size, one.status) for one in seen.before.headers] == blocks
+    assert [one.status for one in seen.after.headers] == [0, 1, 0]
+    assert seen.before.brk == seen.after.brk == 131072 and not seen.how
+
+
+def test_source_outside_the_librarys_folder_is_not_shown(tmp_path):
+    (tmp_path / "secret.c").write_text("secret\n")
+    setup = grade.Setup("", "", str(tmp_path / "src"))
+    frame = rerun.Frame("libosmem.so", 0, "f", str(tmp_path / "src/../secret.c"), 1)
+    assert rerun.source_line(frame, setup) == ""
+    assert rerun.source_line(frame, grade.Setup("", "", str(tmp_path))) == "secret"
+
+
+@pytest.mark.parametrize("output", [
+    "", "\n@rerun stop\n", "@rerun block 1 2 3\n", "@rerun headers x\n",
+    "@rerun stop zz 0 0 0 0 0\n", "@rerun stop ffff 0 read 0 0 0\n", "@rerun frame\n", "@rerun start -\n", "@rerun odd\n",
+])
+def test_damaged_output_is_no_traceback(output, monkeypatch, tmp_path):
+    outcome = outcome_of(tmp_path, "\tos_malloc(1);", library())
+    monkeypatch.setattr(rerun, "run_again", lambda *_: output)
+    assert explain.second_look(outcome) is None
