@@ -154,7 +154,8 @@ def test_source_outside_the_librarys_folder_is_not_shown(tmp_path):
 
 @pytest.mark.parametrize("output", [
     "", "\n@rerun stop\n", "@rerun block 1 2 3\n", "@rerun headers x\n",
-    "@rerun stop zz 0 0 0 0 0\n", "@rerun stop ffff 0 read 0 0 0\n", "@rerun frame\n", "@rerun start -\n", "@rerun odd\n",
+    "@rerun stop zz 0 0 0 0 0\n", "@rerun stop ffff 0 read 0 0 0\n", "@rerun frame\n",
+    "@rerun start -\n", "@rerun odd\n",
 ])
 def test_damaged_output_is_no_traceback(output, monkeypatch, tmp_path):
     outcome = outcome_of(tmp_path, "\tos_malloc(1);", library())
