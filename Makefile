@@ -19,7 +19,8 @@ help: ## print this list
 deps: ## install what is missing (Debian or Ubuntu packages)
 	@checker/deps.sh
 
-demo: deps ## run the example programs on os_*: traces, heap map, numbers
+demo: ## run the example programs on os_*: traces, heap map, numbers
+	@checker/deps.sh student
 	@$(MAKE) --no-print-directory -C examples demo
 
 check: deps ## everything: lint, pytest, the traced programs

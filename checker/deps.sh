@@ -1,7 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Install what is missing on Debian or Ubuntu, asking nothing; do nothing when nothing is missing.
-# Usage: checker/deps.sh [--list]     --list only prints the missing packages, one a line
+# Usage: checker/deps.sh [--list] [student|staff|developer]     developer if none is named
+#   student    build, run and trace: make demo, tests/run_tests.py
+#   staff      and grade: checker/grade
+#   developer  and everything else: make check
+# --list only prints the missing packages, one a line. A held dpkg lock is waited for.
 # Exit status: 0 everything is there, 2 something is missing and could not be installed.
 
 set -euo pipefail
@@ -15,23 +19,34 @@ die() {
 has() { command -v "$1" >/dev/null; }
 
 # One line per requirement: a test that it is there, or the package that brings it.
-missing() {
+missing_student() {
     has gcc || echo gcc                         # compiles everything
     [[ -e /usr/include/stdio.h ]] || echo libc6-dev     # the C library's headers
-    has g++ || echo g++                         # the public headers are for C++ programs as well
-    has clang || echo clang                     # second opinion of the compiler lint
     has make || echo make                       # the Makefiles
-    has bwrap || echo bubblewrap                # the sandbox of the checker
-    has parallel || echo parallel               # a class on several machines, and its test
     has ltrace || echo ltrace                   # the traced suite: every call and system call
     has valgrind || echo valgrind               # memory checks; also its client-request headers
-    has spin || echo spin                       # searches the model of osmalloc's remote frees
+    has python3 || echo python3                 # the suite
+}
+
+missing_staff() {
+    missing_student
+    has clang || echo clang                     # second opinion of the compiler lint
+    has bwrap || echo bubblewrap                # the sandbox of the checker
+    has parallel || echo parallel               # a class on several machines
     # Runs checkpatch.pl; a minimal system has a perl without the standard modules.
     perl -MTerm::ANSIColor -e 1 2>/dev/null || echo perl
+}
+
+missing_developer() {
+    missing_staff
+    has g++ || echo g++                         # the public headers are for C++ programs as well
+    has spin || echo spin                       # searches the model of osmalloc's remote frees
     has shellcheck || echo shellcheck           # lint of the scripts
     "$here/python.sh" >/dev/null ||
         echo python3 python3-pytest python3-pytest-xdist python3-hypothesis python3-flake8
 }
+
+missing() { "missing_$role" | tr ' ' '\n' | sort -u; }
 
 # Print the word to put before a command that needs root, or fail.
 as_root() {
@@ -44,8 +59,16 @@ as_root() {
     fi
 }
 
-mapfile -t packages < <(missing | tr ' ' '\n')
-if [[ ${1:-} == --list ]]; then
+list=""
+[[ ${1:-} != --list ]] || { list=yes; shift; }
+role=${1:-developer}
+case $role in
+    student | staff | developer) ;;
+    *) die "there is no '$role'; name student, staff or developer" ;;
+esac
+
+mapfile -t packages < <(missing)
+if [[ $list ]]; then
     ((${#packages[@]} == 0)) || printf '%s\n' "${packages[@]}"
     exit 0
 fi
@@ -56,7 +79,7 @@ has apt-get || die "missing: ${packages[*]}; this is not Debian or Ubuntu: insta
 root=$(as_root) || die "missing: ${packages[*]}; run as root: $by_hand"
 
 echo "osmem: installing ${packages[*]}"
-quiet=(-qq -o "Dpkg::Use-Pty=0")
+quiet=(-qq -o "Dpkg::Use-Pty=0" -o "DPkg::Lock::Timeout=600")
 "$root" DEBIAN_FRONTEND=noninteractive apt-get "${quiet[@]}" update ||
     echo "osmem: apt-get update failed; trying with the package lists at hand" >&2
 "$root" DEBIAN_FRONTEND=noninteractive \

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 import submit
+import trial
 from harness import build
 from trial import ROOT, library, part_suite
 
@@ -77,3 +78,28 @@ def test_other_surroundings_change_nothing(commands, name):
                    "{} 2>&-"):
         done = shell(commands[name], around)
         assert (done.returncode, done.stderr) == (0, ""), around
+
+
+@pytest.mark.parametrize("role, without, missing", [
+    ("student", "ltrace", ["ltrace"]), ("student", "clang", []), ("staff", "clang", ["clang"]),
+    ("staff", "shellcheck", []), ("developer", "shellcheck", ["shellcheck"]),
+])
+def test_who_needs_which_package(tmp_path, role, without, missing):
+    path = trial.path_without(without, tmp_path / "bin")
+    done = shell(["checker/deps.sh", "--list", role], "{}", PATH=path)
+    assert (done.returncode, done.stdout.split()) == (0, missing)
+
+
+def test_an_unknown_role():
+    one_line(shell(["checker/deps.sh", "nobody"], "{}"), "there is no 'nobody'")
+
+
+def test_grading_installs_nothing(tmp_path):
+    path = trial.path_without("bwrap", tmp_path / "bin")
+    fake = tmp_path / "bin/apt-get"
+    fake.unlink(missing_ok=True)
+    fake.write_text(f"#!/bin/sh\ntouch {tmp_path}/called\n", encoding="ascii")
+    fake.chmod(0o755)
+    one_line(shell(["checker/grade", "--probe"], "{}", PATH=path),
+             "grade: missing: bubblewrap; install it: checker/deps.sh staff")
+    assert not (tmp_path / "called").exists()

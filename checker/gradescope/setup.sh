@@ -10,7 +10,7 @@ if [[ ! -x $grader/checker/grade ]]; then
     echo "setup.sh: there is no $grader/checker/grade; pack the archive as docs/grading.md says" >&2
     exit 2
 fi
-"$grader/checker/deps.sh"
+"$grader/checker/deps.sh" staff
 "$grader/checker/checkpatch.sh" >/dev/null || true     # without it style is not measured
 make -s -C "$grader/src"
 "$grader/checker/grade" --probe ||
