@@ -12,7 +12,7 @@ import lint
 import style
 import tree
 from course import CannotGrade
-from marks import about_trial, hung, rules_of, shadow_text, share_of, status_of
+from marks import about_trial, ended_early, hung, rules_of, shadow_text, share_of, status_of
 from result import (FAILED, PARTIAL, PASSED, REFUSED, SKIPPED, TOTAL, Result, Verdict,
                     share_out)
 from workspace import Workspace
@@ -113,8 +113,8 @@ class Grading:
         else:
             test = self.by_name[name]
             outcome = grade.grade(test, self.course.references[name], self.course.programs[name],
-                                  self.workspace.library, RUN_SECONDS, box=self.workspace.box,
-                                  trace_most=TRACE_MOST)
+                                  self.workspace.library, RUN_SECONDS, self.workspace.place / "src",
+                                  box=self.workspace.box, trace_most=TRACE_MOST)
         return outcome, share_of(outcome, self.course.scheme.partial)
 
     def play(self, trial):
@@ -150,7 +150,9 @@ class Grading:
         if outcome.test.group in ("seed", "twin", "fault"):
             text = about_trial(outcome, trial)
         else:
-            text = explain.explain(outcome, f"python3 tests/run_tests.py {outcome.test.name}")
+            seen = explain.second_look(outcome) if ended_early(outcome) else None
+            text = explain.explain(outcome, f"python3 tests/run_tests.py {outcome.test.name}",
+                                   seen=seen)
         return "\n\n".join(filter(None, [printable(text).rstrip("\n"), *parts])) + "\n"
 
     def judge_style(self, correctness):

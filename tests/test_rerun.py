@@ -121,6 +121,16 @@ def test_in_the_sandbox_as_well(tmp_path):
     assert f"use (osmem.c:{line_of('case 1:')})" in lines[1]
 
 
+def test_the_grader_says_it_as_well(tmp_path):
+    place = trial.make_suite(tmp_path / "suite", {})
+    trial.add_program(place, "test-own", "    os_malloc(2);")
+    words = [trial.ROOT / "checker/grade", "-q", "-j1", "--no-style", "--suite", place, "--out",
+             tmp_path / "out", "--name", "one", library()]
+    subprocess.run(words, check=True, capture_output=True)
+    report = (tmp_path / "out/one/report.txt").read_text()
+    assert f"use (osmem.c:{line_of('case 2:')})" in report
+
+
 def test_a_program_that_crashes_by_itself(tmp_path):
     outcome = outcome_of(tmp_path, "\t*(char *)os_malloc(0) = 1;\n\treturn *(volatile char *)8;",
                          library())
