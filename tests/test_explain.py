@@ -47,10 +47,19 @@ def test_explanation_is_complete():
 
 def test_pictures_of_the_heap_before_and_after():
     text = run_part("GROWS_BY_PAGES", "malloc-grows-free-last").stdout
-    found = re.search("The heap before(.*?)and after it:(.*?)\n\n", text, re.DOTALL)
-    before, after = found.groups()
+    found = re.search("The heap before(.*?)and after it, as the contract has it:(.*?)"
+                      "and as your library has it(.*?)\n\n", text, re.DOTALL)
+    before, after, theirs = found.groups()
     assert "100000" in before and "31008 free" in before and "break" in before
     assert "50000" in after and "0x24a30" in after and "free," in after
+    assert "+0x25000" in theirs
+
+
+def test_the_librarys_own_heap_is_drawn_only_where_it_differs():
+    text = run_part("GROWS_BY_PAGES", "malloc-grows-free-last").stdout
+    assert text.count("as your library has it") == 1
+    same = run_part("WRONG_STATUS", "malloc-first-use-preallocates").stdout
+    assert "as the contract has it" in same and "as your library has it" not in same
 
 
 def test_rerun_command_works(tmp_path):

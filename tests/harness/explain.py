@@ -12,7 +12,7 @@ from .hints import as_hints, hints
 from .history import make, model_after, step_at
 from .model import FREE, MAP_STRIDE
 from .report import first_lines, indented, printable
-from .stats import parse_address
+from .stats import follow, heap_state, parse_address
 
 WIDTH = 96              # characters of a line of explanation
 MOST_BESIDE = 110       # characters of two events side by side
@@ -196,8 +196,26 @@ def pictures(outcome, focus):
     after = heapmap.draw(model, mark=step.result or None)
     call = outcome.expected[focus][0]
     parts = [f"The heap before {call}, as the contract has it:", indented(before, "  "),
-             "and after it:", indented(after, "  "), whereabouts(outcome.difference, model)]
+             "and after it, as the contract has it:", indented(after, "  "),
+             *theirs(outcome, focus, after), whereabouts(outcome.difference, model)]
     return "\n".join(part for part in parts if part)
+
+
+def theirs(outcome, focus, contract):
+    """Lines with the heap after the call as the program's trace shows it, [] if it shows the same
+    as `contract`, the contract's picture, or blocks that lie in one another."""
+    events = outcome.actual[:focus + 1]
+    if len(events) <= focus or not events[-1][-1].startswith(RESULT):
+        return []
+    model = heap_state(follow(events))
+    if any(right.addr < left.end for left, right in zip(model.heap, model.heap[1:])):
+        return []
+    result = parse_address(events[-1][-1][len(RESULT):])
+    picture = heapmap.draw(model, mark=result or argument(events[-1]))
+    if picture == contract:
+        return []
+    return ["and as your library has it (its trace does not show where free blocks meet):",
+            indented(picture, "  ")]
 
 
 def argument(event):
