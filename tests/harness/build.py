@@ -132,7 +132,7 @@ def build_confiner():
 
 def build_rerun():
     """The path of rerun.so, built when outdated."""
-    return build_tool("rerun.so", RERUN, (*GUARD_FLAGS, "-static-libgcc", f"-I{UTILS}"),
+    return build_tool("rerun.so", RERUN, (*GUARD_FLAGS, "-static-libgcc"),
                       "what looks into a failed program")
 
 

@@ -31,8 +31,6 @@
 #include <unistd.h>
 #include <unwind.h>
 
-#include "block_meta.h"
-
 #define TAG "@rerun "
 #define MOST_FRAMES 40
 #define MOST_HEADERS 400
@@ -53,6 +51,13 @@
 #else
 #error "rerun.c knows x86-64 and arm64 only"
 #endif
+
+/* As in utils/block_meta.h, which brings a printf of its own. */
+struct block_meta {
+	size_t size;
+	int status;
+	struct block_meta *prev, *next;
+};
 
 struct range {
 	uintptr_t begin, end;
