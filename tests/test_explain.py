@@ -55,6 +55,13 @@ def test_pictures_of_the_heap_before_and_after():
     assert "+0x25000" in theirs
 
 
+def test_headers_that_say_otherwise_are_quoted():
+    text = run_part("WRONG_STATUS", "malloc-first-use-preallocates").stdout
+    assert re.search(r"Headers in your library's heap after os_malloc\(\d+\):\n"
+                     r"  HeapStart \+ 0x20: size (\d+), status \d+; "
+                     r"the contract has size \1, status 1\n", text)
+
+
 def test_the_librarys_own_heap_is_drawn_only_where_it_differs():
     text = run_part("GROWS_BY_PAGES", "malloc-grows-free-last").stdout
     assert text.count("as your library has it") == 1

@@ -23,6 +23,7 @@ MOST_DIFF = 40          # lines of diff that are shown
 MOST_WIDTH = 200        # characters of such a line
 MOST_STDERR = 10        # lines of the program's stderr that are shown
 MOST_RULES = 4          # rules quoted when a program stopped itself
+MOST_HEADERS = 6        # headers that differ which are shown
 LOOK_AHEAD = 200        # events that are compared in a diff, behind the first difference
 MOST_COMPARED = 2000    # lines of each side that are compared in a diff
 
@@ -38,9 +39,31 @@ def explain(outcome, again, passed=(), seen=None):
         parts.append("\n".join(map(printable, rerun.where(seen, outcome.setup))))
     if outcome.difference is not None:
         parts += about_difference(outcome, passed)
+        parts.append(other_headers(outcome, seen))
     parts.append(said(outcome.run.stderr))
     parts.append(f"Run it again:\n  {again}")
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def other_headers(outcome, seen):
+    """What the headers of the contract's live blocks say otherwise in the library's own heap after
+    the call, "" for nothing."""
+    focus = focus_index(outcome.difference)
+    if seen is None or seen.after is None or not outcome.stopped_itself:
+        return ""
+    theirs_by_place = {header.addr: header for header in seen.after.headers}
+    lines = []
+    for block in model_after(outcome.expected, focus + 1).heap:
+        found = theirs_by_place.get(block.addr)
+        differs = found and (found.size, found.status) != (block.size, block.status)
+        if block.status != FREE and differs:
+            lines.append(f"HeapStart + {block.payload:#x}: size {found.size}, status "
+                         f"{found.status}; the contract has size {block.size}, status "
+                         f"{block.status}")
+    if not lines:
+        return ""
+    return "\n".join([f"Headers in your library's heap after {outcome.expected[focus][0]}:",
+                      indented(first_lines(lines, MOST_HEADERS), "  ")])
 
 
 def second_look(outcome):
