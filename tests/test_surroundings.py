@@ -3,12 +3,14 @@
 
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 
 import pytest
 
 import submit
+import tree
 import trial
 from harness import build
 from trial import ROOT, library, part_suite
@@ -103,3 +105,23 @@ def test_grading_installs_nothing(tmp_path):
     one_line(shell(["checker/grade", "--probe"], "{}", PATH=path),
              "grade: missing: bubblewrap; install it: checker/deps.sh staff")
     assert not (tmp_path / "called").exists()
+
+
+@pytest.mark.parametrize("name", ["a b:c;d $i%j'k\"l\u00fc \u8a9e", "-l"])
+def test_any_checkout_path(tmp_path, name):
+    """The loader and ltrace split paths at spaces and colons; $ and % mean something to others."""
+    tmp_path.chmod(0o755)
+    place = tmp_path / name
+    for path in tree.files("*"):
+        copy = place / path.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, copy)
+    trial.make_suite(place / "few", {"test-free-unmaps": 1, "test-free-null": 1})
+    done = shell(["python3", "tests/run_tests.py", "--suite", "few"],
+                 f"cd -- {shlex.quote(str(place))} && make -s -C src && {{}}")
+    assert done.stdout.endswith("\nTotal: 2/2\n") and done.returncode == 0, done.stderr
+    shown = shell([place / "tests/show_trace.py", place / "few/build/test-free-unmaps"], "{}")
+    assert (shown.returncode, shown.stderr) == (0, ""), shown.stdout
+    done = shell([place / "checker/grade", "--no-style", "--unprotected", "--suite", place / "few",
+                  "--out", place / "out", "--name", "it", place], "{}")
+    assert "Total: 90/90" in done.stdout, done.stdout + done.stderr

@@ -203,6 +203,12 @@ def library_file(lib, kind=OSMEM):
     return os.path.join(lib, kind.file) if os.path.isdir(lib) else str(lib)
 
 
+def plain_directory():
+    """The directory for temporary files; /tmp where its path means something to the loader."""
+    place = tempfile.gettempdir()
+    return "/tmp" if set(place) & set(" \t\n:;$") else place
+
+
 @contextlib.contextmanager
 def stage(lib, programs, kind=OSMEM):
     """A fresh directory with copies of the library and the programs, gone afterwards.
@@ -211,7 +217,7 @@ def stage(lib, programs, kind=OSMEM):
     Everybody may read and run what is in it; only the harness's own user may write there.
     `cwd.d` in it is an empty directory to run in.
     """
-    place = tempfile.mkdtemp(prefix="osmem-run-")
+    place = tempfile.mkdtemp(prefix="osmem-run-", dir=plain_directory())
     try:
         named = programs if isinstance(programs, dict) else {
             os.path.basename(program): program for program in programs}

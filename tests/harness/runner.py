@@ -14,6 +14,7 @@ import os
 import re
 import select
 import selectors
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -96,7 +97,7 @@ def command(program, args, channel, configuration=CONFIGURATION, functions=FUNCT
 
 def confined(place, program, args, channel, box, subject):
     """(argument list, environment) of a traced run in the sandbox `box`; without one if None."""
-    guard = build.build_guard()
+    guard, configuration = (near(path, place) for path in (build.build_guard(), CONFIGURATION))
     environment = {"LD_PRELOAD": guard, "GUARD_LIBRARY_PATH": place, "PATH": "/usr/bin:/bin"}
     if subject.fixed_addresses:
         environment["GUARD_FIXED_ADDRESSES"] = "1"
@@ -105,8 +106,17 @@ def confined(place, program, args, channel, box, subject):
         return command(program, args, channel, configuration, subject.functions)
 
     if box is None:
-        return words_for(CONFIGURATION), environment
-    return box.tracer(words_for, place, guard, CONFIGURATION, environment)
+        return words_for(configuration), environment
+    return box.tracer(words_for, place, guard, configuration, environment)
+
+
+def near(path, place):
+    """A copy of a file in the directory of one run: the loader and ltrace split the names of files
+    at spaces and colons, and the path of this repository may have any of them."""
+    copy = os.path.join(place, os.path.basename(path))
+    shutil.copyfile(path, copy)
+    os.chmod(copy, 0o444)
+    return copy
 
 
 def run_traced(program, lib, args=(), timeout=5.0, stdin=None, trace_most=TRACE_MOST, box=None,
