@@ -52,7 +52,7 @@ fetch() {
     die "\$CHECKPATCH is $CHECKPATCH, which cannot be read"
 ! command -v checkpatch.pl || exit 0
 ! verified "$cache/checkpatch.pl" || found "$cache/checkpatch.pl"
-for script in /usr/src/linux-*/scripts/checkpatch.pl /usr/lib/linux-kbuild-*/scripts/checkpatch.pl; do
+for script in {/usr/src/linux-*,/lib/modules/*/build,/usr/lib/linux-kbuild-*}/scripts/checkpatch.pl; do
     [[ ! -r $script ]] || found "$script"
 done
 
