@@ -20,9 +20,10 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
+#define MOST_BLOCKS	4096
 #include "snippet.h"
 
-#define MAX_OPS		4096
+#define MAX_OPS		MOST_BLOCKS
 #define INPUT_BYTES	(1 << 18)
 #define STACK_BYTES	(1 << 17)	/* what library code may use while memory cannot grow */
 #define COUNT(array)	(sizeof(array) / sizeof((array)[0]))
@@ -131,17 +132,16 @@ static void check_refusal(const struct operation *operation, const void *result,
 	CHECK(!operation->refused || error == ENOMEM, "a refused request did not set ENOMEM (B1)");
 }
 
-static void take_new(const struct operation *operation, void *result, size_t size, size_t limit)
+static void take_new(const struct operation *operation, void *result, size_t size)
 {
 	int error = errno;
 
 	check_refusal(operation, result, error);
 	if (!result)
 		return;
-	check_new(HERE, result, size, limit);
 	CHECK(operation->letter != 'c' || is_zero(result, size),
 	      "memory from calloc is not zero (H6)");
-	fill(result);
+	use(result, size);
 	results[made] = result;
 	live[made] = 1;
 }
@@ -156,14 +156,11 @@ static void take_resized(const struct operation *operation, void *old, size_t ol
 	if (operation->refused)
 		return;
 	live[operation->first] = 0;
+	forget(old);
 	if (!result)
 		return;
-	CHECK(status(result) != STATUS_FREE, "a resized block is free in its header (G3)");
-	CHECK(usable(result) >= round_up(operation->second), "the block is too short (G1)");
-	if (result == old)
-		kept = smaller(old_size, usable(result));
 	CHECK(filled(result, (uintptr_t)old, kept), "resizing lost contents (X9)");
-	fill(result);
+	use(result, operation->second);
 	results[made] = result;
 	live[made] = 1;
 }
@@ -173,10 +170,10 @@ static void resize(const struct operation *operation)
 	size_t size = operation->second;
 
 	if (operation->first == NIL)
-		take_new(operation, os_realloc(NULL, size), size, THRESHOLD);
+		take_new(operation, os_realloc(NULL, size), size);
 	else if (live[operation->first])
 		take_resized(operation, results[operation->first],
-			     usable(results[operation->first]));
+			     size_of(results[operation->first]));
 	else
 		CHECK(!os_realloc(results[operation->first], size),
 		      "a free block was resized (X2)");
@@ -189,8 +186,10 @@ static void release(const struct operation *operation)
 		return;
 	}
 	os_free(results[operation->first]);
-	if (!operation->refused)
-		live[operation->first] = 0;
+	if (operation->refused)
+		return;
+	live[operation->first] = 0;
+	forget(results[operation->first]);
 }
 
 static void play(const struct operation *operation)
@@ -199,10 +198,10 @@ static void play(const struct operation *operation)
 
 	errno = 0;
 	if (operation->letter == 'm')
-		take_new(operation, os_malloc(first), first, THRESHOLD);
+		take_new(operation, os_malloc(first), first);
 	else if (operation->letter == 'c')
 		take_new(operation, os_calloc(first, operation->second),
-			 first * operation->second, PAGE);
+			 first * operation->second);
 	else if (operation->letter == 'r')
 		resize(operation);
 	else if (operation->letter == 'f')

@@ -13,8 +13,6 @@ int main(void)
 
 	xfree(last);
 	ptr = xcalloc(4000, 1);
-	CHECK(ptr == last, "the last block was not used (H3)");
-	CHECK(usable(ptr) == 4000, "growth was not exact (H3)");
 	verify(first);
 	xfree(first);
 	xfree(ptr);

@@ -15,7 +15,6 @@ int main(void)
 	for (int i = 0; i < 4; i++)
 		xfree(run[i]);
 	ptr = xcalloc(4 * 56 + 3 * HEADER, 1);
-	CHECK(ptr == run[0], "the free neighbours were not merged (H1)");
 	verify(guard);
 	xfree(ptr);
 	xfree(guard);

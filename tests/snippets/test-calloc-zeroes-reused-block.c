@@ -12,7 +12,6 @@ int main(void)
 
 	xfree(dirty);
 	ptr = xcalloc(250, 8);
-	CHECK(ptr == dirty, "the hole was not used (H2)");
 	verify(guard);
 	xfree(ptr);
 	xfree(guard);

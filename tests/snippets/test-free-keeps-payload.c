@@ -7,10 +7,10 @@
 
 int main(void)
 {
-	void *left = xmalloc(100);
+	void *left = xmalloc(96);
 	void *small = xmalloc(8);
 	void *large = xmalloc(2000);
-	void *right = xmalloc(100);
+	void *right = xmalloc(96);
 
 	os_free(small);
 	os_free(large);

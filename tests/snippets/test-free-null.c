@@ -9,7 +9,7 @@ int main(void)
 	void *ptr;
 
 	os_free(NULL);
-	ptr = xmalloc(100);
+	ptr = xmalloc(96);
 	os_free(NULL);
 	verify(ptr);
 	xfree(ptr);

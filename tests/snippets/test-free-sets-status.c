@@ -12,10 +12,12 @@ int main(void)
 	void *right = xmalloc(300);
 
 	xfree(ptr);
-	CHECK(status(ptr) == STATUS_FREE, "status is not free (G3, R1)");
-	CHECK(usable(ptr) == 200, "the size of the freed block changed (R1)");
-	CHECK(usable(left) == 104 && status(left) == STATUS_ALLOC, "the left header changed");
-	CHECK(usable(right) == 304 && status(right) == STATUS_ALLOC, "the right header changed");
+	EQUAL(status(ptr), STATUS_FREE, "status of the freed block (G3, R1)");
+	EQUAL(usable(ptr), 200, "the size of the freed block changed (R1)");
+	EQUAL(usable(left), 104, "the size of the left block (G1)");
+	EQUAL(status(left), STATUS_ALLOC, "the status of the left block (G3)");
+	EQUAL(usable(right), 304, "the size of the right block (G1)");
+	EQUAL(status(right), STATUS_ALLOC, "the status of the right block (G3)");
 	xfree(left);
 	xfree(right);
 	return 0;

@@ -4,7 +4,7 @@
  */
 #include "snippet.h"
 
-static const size_t sizes[] = { 131033, 200001, 262144 };
+static const size_t sizes[] = { 140000, 200000, 262144 };
 
 int main(void)
 {

@@ -10,8 +10,6 @@ int main(void)
 	void *first = xmalloc(100000);
 	void *ptr = xmalloc(50000);
 
-	CHECK(ptr == behind(first), "the last block was not used (H3)");
-	CHECK(usable(ptr) == 50000, "growth was not exact (H3, H5)");
 	verify(first);
 	xfree(first);
 	xfree(ptr);

@@ -11,23 +11,23 @@ static size_t size_before(const char *payload)
 	return *(const size_t *)(payload - 32);
 }
 
-static int status_before(const char *payload)
+static size_t status_before(const char *payload)
 {
-	return *(const int *)(payload - 24);
+	return (size_t)*(const int *)(payload - 24);
 }
 
 int main(void)
 {
-	char *small = os_malloc(77);
+	char *small = os_malloc(80);
 	char *large = os_malloc(150000);
 
 	CHECK(sizeof(struct block_meta) == 32, "the header is not 32 bytes (G1)");
 	CHECK(offsetof(struct block_meta, prev) == 16, "prev is not at 16 (G1)");
 	CHECK(offsetof(struct block_meta, next) == 24, "next is not at 24 (G1)");
-	CHECK(size_before(small) == 80, "size of the heap block is wrong (G1, G2)");
-	CHECK(status_before(small) == 1, "status of the heap block is not 1 (G3)");
-	CHECK(size_before(large) == 150000, "size of the mapping is wrong (G1, G2)");
-	CHECK(status_before(large) == 2, "status of the mapping is not 2 (G3)");
+	EQUAL(size_before(small), 80, "size of the heap block (G1, G2)");
+	EQUAL(status_before(small), 1, "status of the heap block (G3)");
+	EQUAL(size_before(large), 150000, "size of the mapping (G1, G2)");
+	EQUAL(status_before(large), 2, "status of the mapping (G3)");
 	os_free(large);
 	os_free(small);
 	return 0;

@@ -9,7 +9,7 @@ int main(void)
 {
 	void *ptr = xmalloc(131032);
 
-	CHECK(usable(ptr) == 131040, "the remainder of 8 bytes is not slack (S2)");
+	EQUAL(usable(ptr), 131040, "the remainder of 8 bytes is not slack (S2)");
 	xfree(ptr);
 	return 0;
 }

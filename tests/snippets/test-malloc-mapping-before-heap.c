@@ -8,7 +8,7 @@
 int main(void)
 {
 	void *large = xmalloc(200000);
-	void *small = xmalloc(100);
+	void *small = xmalloc(96);
 
 	verify(large);
 	xfree(large);

@@ -15,7 +15,6 @@ int main(void)
 	xfree(middle);
 	xfree(rest);
 	ptr = xmalloc(131000);
-	CHECK(ptr == middle, "the end was not merged before it grew (H1)");
 	verify(first);
 	xfree(ptr);
 	xfree(first);

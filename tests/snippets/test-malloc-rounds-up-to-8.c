@@ -13,10 +13,8 @@ int main(void)
 
 	for (size_t size = 1; size <= MOST; size++) {
 		blocks[size] = xmalloc(size);
-		CHECK(usable(blocks[size]) == round_up(size), "size is not rounded up (G2)");
+		EQUAL(usable(blocks[size]), round_up(size), "size is not rounded up (G2)");
 	}
-	for (size_t size = 1; size < MOST; size++)
-		CHECK(blocks[size + 1] == behind(blocks[size]), "blocks are not adjacent (G2)");
 	for (size_t size = 1; size <= MOST; size++)
 		xfree(blocks[size]);
 	return 0;

@@ -8,13 +8,13 @@
 int main(void)
 {
 	void *hole = xmalloc(200);
-	void *guard = xmalloc(100);
+	void *guard = xmalloc(96);
 	void *ptr;
 
 	xfree(hole);
 	ptr = xmalloc(168);
-	CHECK(ptr == hole, "the hole was not used (H2)");
-	CHECK(usable(ptr) == 200, "size does not count the slack (S2)");
+	EQUAL(usable(ptr), 200, "size does not count the slack (S2)");
+	use(ptr, 200);
 	verify(guard);
 	xfree(guard);
 	xfree(ptr);

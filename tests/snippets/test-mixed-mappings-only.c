@@ -7,14 +7,14 @@
 
 int main(void)
 {
-	void *one = xmalloc(131033);
+	void *one = xmalloc(140000);
 	void *other = xcalloc(1, 4057);
 	void *third = os_realloc(NULL, 140000);
 
 	CHECK(!!third, "no memory");
-	fill(third);
+	use(third, 140000);
 	one = xrealloc(one, 180000);
-	other = xrealloc(other, 131033);
+	other = xrealloc(other, 140000);
 	xfree(one);
 	verify(third);
 	CHECK(!os_realloc(third, 0), "os_realloc(p, 0) is not NULL (X1)");

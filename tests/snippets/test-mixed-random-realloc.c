@@ -19,7 +19,7 @@ int main(void)
 		void **slot = &slots[next_random(&random) % SLOTS];
 		size_t most = i % 20 < 16 ? 500 : 30000;
 
-		*slot = xrealloc(*slot, next_random(&random) % most + 1);
+		*slot = xrealloc(*slot, next_random(&random) % most / 8 * 8 + 8);
 	}
 	for (int i = 0; i < SLOTS; i++)
 		xfree(slots[i]);

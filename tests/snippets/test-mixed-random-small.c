@@ -15,7 +15,7 @@ int main(void)
 
 	for (int i = 0; i < 240; i++) {
 		void **slot = &slots[next_random(&random) % SLOTS];
-		size_t size = next_random(&random) % 300 + 1;
+		size_t size = next_random(&random) % 38 * 8 + 8;
 
 		if (!*slot) {
 			*slot = next_random(&random) % 3 ? xmalloc(size) : xcalloc(size, 1);

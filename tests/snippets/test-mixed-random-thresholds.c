@@ -16,7 +16,7 @@ int main(void)
 
 	for (int i = 0; i < 100; i++) {
 		void **slot = &slots[next_random(&random) % SLOTS];
-		size_t size = middles[next_random(&random) % 4] + next_random(&random) % 33 - 16;
+		size_t size = middles[next_random(&random) % 4] + next_random(&random) % 5 * 8 - 16;
 
 		if (!*slot) {
 			*slot = next_random(&random) % 2 ? xmalloc(size) : xcalloc(1, size);

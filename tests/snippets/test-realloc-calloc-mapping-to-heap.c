@@ -10,9 +10,7 @@ int main(void)
 	void *mapping = xcalloc(5000, 1);
 	void *ptr;
 
-	CHECK(status(mapping) == STATUS_MAPPED, "5000 bytes are not a mapping (W2)");
 	ptr = xrealloc(mapping, 5000);
-	CHECK(status(ptr) == STATUS_ALLOC, "5000 bytes are not on the heap (W3)");
 	xfree(ptr);
 	return 0;
 }

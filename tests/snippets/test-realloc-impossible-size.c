@@ -16,8 +16,6 @@ int main(void)
 	CHECK(!os_realloc(mapping, PTRDIFF_MAX) && errno == ENOMEM, "impossible size (W5)");
 	errno = 0;
 	CHECK(!os_realloc(NULL, SIZE_MAX - 40) && errno == ENOMEM, "impossible size (W5)");
-	CHECK(usable(ptr) == 1000 && status(ptr) == STATUS_ALLOC, "the heap block changed (W5)");
-	CHECK(usable(mapping) == 150000, "the mapping changed (W5)");
 	xfree(mapping);
 	xfree(ptr);
 	return 0;

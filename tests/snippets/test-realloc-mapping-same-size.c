@@ -9,7 +9,6 @@ int main(void)
 	void *mapping = xmalloc(140000);
 
 	mapping = xrealloc(mapping, 140000);
-	mapping = xrealloc(mapping, 139993);
 	xfree(mapping);
 	return 0;
 }

@@ -11,7 +11,6 @@ int main(void)
 	void *guard = xmalloc(16);
 	void *moved = os_realloc(ptr, 500);
 
-	CHECK(moved == behind(guard), "the block is not in the best place (H2)");
 	CHECK(same_bytes(moved, ptr, 200), "old and new payload differ (G6, X9)");
 	CHECK(filled(ptr, (uintptr_t)ptr, 200), "the freed payload was changed (G6)");
 	os_free(moved);

@@ -6,7 +6,7 @@
 
 int main(void)
 {
-	void *mapping = xmalloc(150001);
+	void *mapping = xmalloc(152000);
 	void *other = xcalloc(1, 5000);
 
 	CHECK(!os_realloc(mapping, 0), "os_realloc(p, 0) is not NULL (X1)");

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What one mistake costs of the 90 points: bounded, and an exception has its reason here."""
+
+import pytest
+
+import fairness
+from harness import suspects
+from harness.mistakes import MISTAKES
+
+MOST = 13       # points that one mistake may cost
+
+# What costs more, and why the programs cannot help it: mistake -> (most points, reason).
+DEARER = {
+    "NoPreallocation": (75, "every program with a heap shows the first growth"),
+    "HeaderBesidePreallocation": (75, "every program with a heap shows the first growth"),
+    "NeverSplits": (63, "two blocks in the preallocation need a split"),
+    "AlignsTo16": (49, "the next payload lies elsewhere"),
+    "NeverReuses": (39, "a hole is what most rules of search and realloc are shown with"),
+    "MallocWithCallocThreshold": (30, "the preallocation is filled with large blocks"),
+    "MapsWithoutHeader": (23, "every program with a mapping shows its length"),
+    "MapsPages": (21, "every program with a mapping shows its length"),
+    "UnmapsWithoutHeader": (23, "every program with a mapping gives it back"),
+    "UnmapsPages": (21, "every program with a mapping gives it back"),
+    "UnmapsPayload": (23, "every program with a mapping gives it back"),
+    "NeverAbsorbs": (21, "growing in place shows what merging and splitting left behind"),
+    "NeverMerges": (19, "ten programs are about H1, and long sequences merge"),
+    "GrowsByPages": (18, "every program that outgrows the preallocation shows it"),
+    "KeepsCanaryBehindRequest": (78, "it spoils the program's own data in every block"),
+    "CopiesTooLittle": (23, "it loses the program's own data in every move"),
+}
+# Mistakes in headers and at one threshold, which cost most of all before; now few points.
+CHEAP = {"SizeCountsHeader": 12, "MappingsSayAlloc": 1, "HeaderOfFreedBlockIsStale": 1,
+         "SizeLeavesSlackOut": 8, "ThresholdNotStrict": 3, "ThresholdWithoutHeader": 3}
+
+
+@pytest.fixture(scope="module", name="costs")
+def costs_fixture():
+    """{name of a mistake: (points, failed programs)}."""
+    return {mistake.__name__: found for mistake, found in fairness.costs().items()}
+
+
+@pytest.mark.parametrize("name", [kind.__name__ for kind in (*MISTAKES, *suspects.CONTENTS)])
+def test_one_mistake_costs_what_it_is_worth(costs, name):
+    points, programs = costs[name]
+    most = CHEAP.get(name, DEARER.get(name, (MOST, ""))[0])
+    assert 1 <= points <= most, f"{name} costs {points} points: {' '.join(programs)}"
+
+
+def test_what_is_allowed_to_cost_more_does(costs):
+    assert [name for name in DEARER if costs[name][0] <= MOST] == []
