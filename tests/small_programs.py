@@ -34,7 +34,8 @@ def compiled(name, source, *flags):
     with open(c_file, "w", encoding="utf-8") as file:
         file.write(source)
     target = os.path.join(place, name)
-    build.run_tool([*build.compiler(), "-std=gnu11", "-O1", "-g", "-w", f"-I{build.UTILS}",
+    build.run_tool([*build.compiler(), "-std=gnu11", "-O1", "-g", "-w",
+                    "-DOSMEM_PRINTF_NO_MACROS", f"-I{build.UTILS}",
                     "-o", target, c_file, *flags], "a test's C text", "mend the test")
     return target
 

@@ -5,6 +5,7 @@
  * each that is open.
  */
 
+#define OSMEM_PRINTF_NO_MACROS		/* the library that it is linked with has no printf */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>

@@ -48,16 +48,20 @@ FLAG_BITS = (
     (0x80000, "MAP_SYNC"), (0x100000, "MAP_FIXED_NOREPLACE"),
 )
 
-NUMBER = r"(?:0|-?[1-9][0-9]{0,19}|0x[0-9a-f]{1,16})"
+# ltrace 0.7.3 writes SYS_brk(0), 0.7.91 brk@SYS(nil).
+PLAIN = re.compile(r"0|-?[1-9][0-9]{0,19}|0x[0-9a-f]{1,16}")
+NUMBER = r"(?:0|nil|-?[1-9][0-9]{0,19}|0x[0-9a-f]{1,16})"
 ARGS = rf"((?:{NUMBER}(?:, {NUMBER})*)?)"
 # Nothing behind "= ": the process was killed while ltrace wanted to read the result.
 RESULT = rf"\) += (<void>|{NUMBER})?"
 END = rf"(?:{RESULT}| <(?:unfinished|no return) \.\.\.>)"
 LINE = re.compile(r"([0-9]{1,10}) (.*)")
 SYSTEM_CALL = re.compile(rf"SYS_(\w+)\({ARGS}{END}")
+# 0.7.91 prints strings, with the quotation marks in them, where its own prototypes say so.
+SYSTEM_CALL_AT = re.compile(rf"(\w+)@SYS\((.*?){END}")
 API_CALL = re.compile(rf"(os_\w+)@libosmem\.so\({ARGS}{END}")
 MAIN = re.compile(rf"main\((){END}")
-RESUMED = re.compile(rf"<\.\.\. (\w+) resumed> {RESULT}")
+RESUMED = re.compile(rf"<\.\.\. (\w+(?:@SYS)?) resumed> {RESULT}")
 EXITED = re.compile(r"\+\+\+ exited \(status ([0-9]{1,3})\) \+\+\+")
 KILLED = re.compile(r"\+\+\+ killed by (\S+) \+\+\+")
 SIGNAL = re.compile(r"--- (?:SIG\w+|UNKNOWN_SIGNAL) \([\w .,/:()-]+\) ---")
@@ -118,8 +122,10 @@ class Trace:
 
 
 def number(text):
-    """The value of a number as ltrace prints it; None for <void>."""
-    return None if text in ("<void>", None) else int(text, 0)
+    """The value of a number as ltrace prints it; None for <void> and for what is no number."""
+    if text == "nil":
+        return 0
+    return int(text, 0) if text and PLAIN.fullmatch(text) else None
 
 
 def result_value(text):
@@ -246,8 +252,8 @@ class Parser:
         """The exit of a function or system call that was left open; None if it died there."""
         if result is None:
             return None
-        if name.startswith("SYS_"):
-            return self.resume_system_call(name[4:], result)
+        if name.startswith("SYS_") or name.endswith("@SYS"):
+            return self.resume_system_call(name.removeprefix("SYS_").removesuffix("@SYS"), result)
         if name not in self.stack:
             return self.damage(f"<... {name} resumed>")
         while self.stack.pop() != name:
@@ -284,7 +290,8 @@ class Parser:
         self.trace.replaced = True
 
     KINDS = (
-        (SYSTEM_CALL, take_system_call), (API_CALL, take_api_call), (RESUMED, take_resumed),
+        (SYSTEM_CALL, take_system_call), (SYSTEM_CALL_AT, take_system_call),
+        (API_CALL, take_api_call), (RESUMED, take_resumed),
         (MAIN, take_main), (EXITED, take_exit), (KILLED, take_kill), (SIGNAL, take_signal),
         (BREAKPOINT, take_signal), (EXEC, take_exec),
     )

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""ltrace 0.7.3 (Debian 12, Ubuntu 22.04) and 0.7.91 (Debian 13, Ubuntu 24.04) tell the same.
+
+tests/traces/ has what each version printed of the same four programs: calls of every kind, with a
+failed mmap and a file name that looks like a line of a trace; a crash; a program that hangs and is
+killed; a handled signal and a misuse.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from harness import trace
+
+TRACES = Path(__file__).resolve().parent / "traces"
+ENDS = {"calls": (7, None), "crash": (None, "SIGSEGV"), "hang": (None, "SIGKILL"),
+        "signal": (None, "SIGABRT")}
+
+
+def read(name, version):
+    """The Trace of a program, as one version printed it."""
+    return trace.parse((TRACES / f"{name}-{version}.trace").read_bytes())
+
+
+@pytest.mark.parametrize("name", ENDS)
+@pytest.mark.parametrize("version", ["0.7.3", "0.7.91"])
+def test_each_version_is_read(name, version):
+    found = read(name, version)
+    assert found.problem == ""
+    assert (found.exit_status, found.signal) == ENDS[name]
+    assert found.main_seen and found.heap_start and found.pids == 1
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_both_versions_have_the_same_events(name):
+    texts = [trace.events_text(read(name, version)) for version in ("0.7.3", "0.7.91")]
+    if name == "signal":        # abort() of a newer C library blocks no signal first
+        texts = [[line for line in text if line != "  rt_sigprocmask(...)"]
+                 for events in texts for text in [sum(map(list, events), [])]]
+    assert texts[0] == texts[1]
+
+
+def test_a_string_in_a_system_call_is_no_line_of_its_own():
+    """The file name in `calls` is long enough for a whole call of os_free()."""
+    text = (TRACES / "calls-0.7.91.trace").read_text(encoding="ascii")
+    assert '"/dev/null " <unfinished ...>' in text
+    calls = [event for event in read("calls", "0.7.91").events if isinstance(event, trace.Call)]
+    assert [call.name for call in calls] == ["os_calloc", *["os_realloc"] * 3]
+
+
+@pytest.mark.parametrize("line", ["1 brk@SYS(nil)", "1 brk@SYSnil) = 0", "1 brk@LIB(nil) = 0",
+                                  "1 os_free@SYS.so(nil) = <void>"])
+def test_what_neither_version_prints_is_damage(line):
+    assert trace.parse(line + "\n").problem.startswith("not a line of ltrace")
