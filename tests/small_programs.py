@@ -35,7 +35,7 @@ def compiled(name, source, *flags):
         file.write(source)
     target = os.path.join(place, name)
     build.run_tool([*build.compiler(), "-std=gnu11", "-O1", "-g", "-w",
-                    "-DOSMEM_PRINTF_NO_MACROS", f"-I{build.UTILS}",
+                    "-DOSMEM_PRINTF_NO_MACROS", "-D_GNU_SOURCE", f"-I{build.UTILS}",
                     "-o", target, c_file, *flags], "a test's C text", "mend the test")
     return target
 
