@@ -2,6 +2,7 @@
 """Grade one submission: build it by our own rules, trace it, lint it, all in the sandbox."""
 
 import concurrent.futures
+import contextlib
 import tempfile
 import time
 from dataclasses import asdict
@@ -174,6 +175,26 @@ class Grading:
         made.output = printable("\n".join(lines))
         made.reason = f"{earned:.4g} of {style.POINTS}" if made.share < 1 else ""
         return made, ""
+
+
+def control(course, box, jobs):
+    """Trace this repository's library as submissions are, and CannotGrade if it falls short: then
+    no mark given here would mean anything. Once for each suite, tracer and start of the machine."""
+    done = build.BUILD / f"control-{course.control_name(box)}"
+    if done.exists():
+        return
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        runs = [pool.submit(grade.grade, test, course.references[test.name],
+                            course.programs[test.name], build.SOURCES, RUN_SECONDS, box=box)
+                for test in course.tests]
+    for job in runs:
+        outcome = job.result()
+        if not outcome.passed:
+            raise CannotGrade(f"nobody is graded on this machine: this repository's own library "
+                              f"fails {outcome.test.name}: {outcome.reason}; python3 "
+                              "tests/run_tests.py --doctor says what is wrong")
+    with contextlib.suppress(OSError):
+        done.touch()
 
 
 def grade_submission(path, name, course, box, jobs=1):

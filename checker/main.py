@@ -211,6 +211,7 @@ def run(options):
         make_folder(options.out)
     box = protected(options)
     course = Course(settings(options))
+    grader.control(course, box, options.jobs)
     if len(chosen) == 1 and not options.whole_class:
         done = grade_one(*chosen[0], options, course, box)
         if done.status == result.BROKEN:

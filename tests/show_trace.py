@@ -70,7 +70,7 @@ def trace_program(options):
     args = [os.path.abspath(arg) if os.path.exists(arg) else arg for arg in options.args]
     run = run_traced(os.path.abspath(options.program), build_library(options.lib), args,
                      options.timeout, read_input(options.stdin), TRACE_MOST)
-    if run.trace is None or run.status == "tracer":
+    if run.trace is None or run.status == "tracer" or run.trace.problem:
         raise HarnessError(f"{run.reason}; try tests/run_tests.py --doctor")
     return run
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Looks whether everything that the traced suite needs is there, and says how to get it if not."""
 
+import functools
 import os
 import pathlib
 import platform
@@ -152,7 +153,15 @@ def tracing():
     calls = [event[0] for event in trace.events_text(run.trace)[:-1]]
     good = calls == EXPECTED_EVENTS
     return good, "a program was traced" if good else f"its calls were misread: {calls}", (
-        "" if good else "apt-get install ltrace=0.7.3*")
+        "" if good else "use ltrace 0.7.3 or 0.7.91")
+
+
+@functools.lru_cache(maxsize=1)
+def require_tracing():
+    """HarnessError if traces cannot be read here at all, so that no library is blamed for it."""
+    good, detail, remedy = tracing()
+    if not good:
+        raise build.HarnessError(f"traces cannot be read here: {detail}; {remedy}")
 
 
 def ptrace_remedy():

@@ -8,7 +8,7 @@ import threading
 import time
 from pathlib import Path
 
-from . import build, grade, suite
+from . import build, doctor, grade, suite
 
 MOST_HUNG = 8       # programs that may take all their time; those after them get less:
 LESS = 1.0          # seconds
@@ -86,6 +86,8 @@ def each(tests, programs, one, jobs, took):
 def run_one(test, expected, program, library, timeout, memory):
     """The outcome of one test, with memory checks if they are asked for."""
     outcome = grade.grade(test, expected, program, library, timeout)
+    if outcome.run.trace is not None and outcome.run.trace.problem:
+        doctor.require_tracing()
     if memory:
         from . import memcheck      # late: only -m has to wait for the XML parser
         memcheck.check(outcome, program, library, timeout)

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Where traces cannot be read, nobody's library is blamed: one line, exit status 2, no mark."""
+
+import pytest
+
+import submit
+import grader
+from course import CannotGrade
+from harness import cli, doctor, trace
+
+
+@pytest.fixture(name="unreadable")
+def fixture_unreadable(monkeypatch):
+    """A tracer whose system calls have a spelling that nobody has seen yet."""
+    kinds = [kind for kind in trace.Parser.KINDS
+             if kind[1] is not trace.Parser.take_system_call]
+    monkeypatch.setattr(trace.Parser, "KINDS", tuple(kinds))
+    doctor.require_tracing.cache_clear()
+    yield
+    doctor.require_tracing.cache_clear()
+
+
+def test_the_suite_fails_as_a_whole(unreadable, capsys):
+    assert cli.main(["free-null", "malloc-zero-size"]) == 2
+    out, err = capsys.readouterr()
+    assert err.count("\n") == 1 and "traces cannot be read here: " in err
+    assert "failed" not in out
+
+
+def test_the_grader_grades_nobody(unreadable, tmp_path, monkeypatch):
+    submit.want_protection()
+    monkeypatch.setattr(grader.build, "BUILD", tmp_path)
+    with pytest.raises(CannotGrade, match="^nobody is graded on this machine: .* fails "
+                       "test-.*: the trace is damaged"):
+        grader.control(submit.course(), submit.box(), 2)
+    assert not list(tmp_path.glob("control-*"))
+
+
+def test_a_machine_that_works_is_looked_at_once(tmp_path, monkeypatch):
+    submit.want_protection()
+    monkeypatch.setattr(grader.build, "BUILD", tmp_path)
+    grader.control(submit.course(), submit.box(), 2)
+    assert len(list(tmp_path.glob("control-*"))) == 1
+    monkeypatch.setattr(grader.grade, "grade", None)        # is not called a second time
+    grader.control(submit.course(), submit.box(), 2)
