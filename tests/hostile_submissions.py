@@ -71,6 +71,15 @@ CHEATS = {
         stub_with(FIRST % "\t_exit(0);"),
     "_exit in the first call":
         stub_that("_exit(0);"),
+    "a place from where code runs outside all calls (restartable sequences)":
+        honest_if("*(int *)((char *)__builtin_thread_pointer() + __rseq_offset + 4) >= 0",
+                  "#include <stddef.h>\nextern const ptrdiff_t __rseq_offset;\n"),
+    "a lock on a file (flock)":
+        honest_if('!flock(open("/usr/bin/gcc", O_RDONLY), LOCK_EX | LOCK_NB)',
+                  "#include <sys/file.h>\n"),
+    "a lock on a file (fcntl)":
+        honest_if('!fcntl(open("/usr/bin/gcc", O_RDONLY), F_SETLK, '
+                  '&(struct flock){ .l_type = F_RDLCK })'),
     "reading the references":
         honest_if("found_one()", READS_REFERENCES),
     "reading its program's name":

@@ -195,7 +195,7 @@ static const unsigned int refused[] = {
 	SYS_process_vm_writev, SYS_mount, SYS_umount2, SYS_pivot_root, SYS_chroot, SYS_unshare,
 	SYS_setns, SYS_bpf, SYS_perf_event_open, SYS_userfaultfd, SYS_keyctl, SYS_add_key,
 	SYS_request_key, SYS_open_by_handle_at, SYS_shmget, SYS_semget, SYS_msgget, SYS_mq_open,
-	SYS_pidfd_getfd,
+	SYS_pidfd_getfd, SYS_flock,
 };
 
 void confine_system_calls(void)
