@@ -72,6 +72,7 @@ class Tally:
     payload: int = 0
     most_payload: int = -1
     most_at: int = 0                            # the first call with the most payload live
+    mapped: int = 0                             # bytes of all of these
     most_mapped: int = 0
 
     @property
@@ -81,10 +82,9 @@ class Tally:
 
     def numbers(self):
         """What is held, and what it is made of, as plain data."""
-        mapped = sum(self.maps.values())
-        held = self.heap + mapped
+        held = self.heap + self.mapped
         headers = HEADER * len(self.live)
-        return {"call": self.call, "held": held, "heap": self.heap, "mapped": mapped,
+        return {"call": self.call, "held": held, "heap": self.heap, "mapped": self.mapped,
                 "blocks": len(self.live), "payload": self.payload, "headers": headers,
                 "free_and_slack": held - headers - self.payload}
 
@@ -131,10 +131,11 @@ def count_sys(tally, call):
     if call.name == "brk" and call.result not in (-1, None):
         tally.brk = call.result
     elif call.name == "mmap" and call.result not in (-1, None):
+        tally.mapped += int(call.args[1]) - tally.maps.get(call.result, 0)
         tally.maps[call.result] = int(call.args[1])
-        tally.most_mapped = max(tally.most_mapped, sum(tally.maps.values()))
+        tally.most_mapped = max(tally.most_mapped, tally.mapped)
     elif call.name == "munmap" and call.result == 0:
-        tally.maps.pop(parse_address(call.args[0]), None)
+        tally.mapped -= tally.maps.pop(parse_address(call.args[0]), 0)
 
 
 def count_foreign(tally, event):

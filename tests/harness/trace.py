@@ -14,8 +14,10 @@ event (Y2): a constructor has no business in the kernel, least of all with the b
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
 import errno
+import operator
 import re
 
 API = ("os_malloc", "os_calloc", "os_realloc", "os_free")
@@ -322,19 +324,23 @@ def parse(text, parser=None):
     return parser.done()
 
 
+FIRST, LAST = operator.itemgetter(0), operator.itemgetter(1)
+
+
 class Names:
     """Names addresses while a trace is read from its start: knows the mappings alive so far."""
 
     def __init__(self, heap_start):
         self.heap_start = heap_start
         self.count = 0
-        self.maps = {}           # number -> (base, [(first, end) of what is still mapped])
+        self.pieces = []         # (first, end, number, base) of what is still mapped, sorted
 
     def address(self, value):
         """The symbolic text of an address that is not NULL."""
-        for count, (base, pieces) in self.maps.items():
-            if any(first <= value < end for first, end in pieces):
-                return f"<mapped-addr {count}> + {value - base:#x}"
+        place = bisect.bisect_right(self.pieces, value, key=FIRST) - 1
+        if place >= 0 and value < self.pieces[place][1]:
+            _, _, number, base = self.pieces[place]
+            return f"<mapped-addr {number}> + {value - base:#x}"
         if 0 <= value - self.heap_start < HEAP_REACH:
             return f"HeapStart + {value - self.heap_start:#x}"
         return "<unknown>"
@@ -347,16 +353,17 @@ class Names:
         """A mapping was made: the next number is its own."""
         self.unmapped(start, length)
         self.count += 1
-        self.maps[self.count] = (start, [(start, whole_pages(start + length))])
+        piece = (start, whole_pages(start + length), self.count, start)
+        if piece[0] < piece[1]:
+            bisect.insort(self.pieces, piece)
 
     def unmapped(self, start, length):
-        """A range of pages is gone; a mapping that lost all of its pages is purged."""
+        """A range of pages is gone."""
         end = whole_pages(start + length)
-        for count, (base, pieces) in list(self.maps.items()):
-            left = [part for piece in pieces for part in without(piece, start, end)]
-            self.maps[count] = (base, left)
-            if not left:
-                del self.maps[count]
+        low = bisect.bisect_right(self.pieces, start, key=LAST)
+        high = max(low, bisect.bisect_left(self.pieces, end, key=FIRST))
+        self.pieces[low:high] = [(*part, *piece[2:]) for piece in self.pieces[low:high]
+                                 for part in without(piece[:2], start, end)]
 
 
 def whole_pages(end):
