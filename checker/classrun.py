@@ -52,8 +52,9 @@ def write(done, folder):
 def command(path, name, options, course):
     """The command that grades one submission of a class."""
     made = course.settings
-    words = [sys.executable, str(MAIN), path, "--name", name, "--out", options.out, "--quiet",
-             "-j", "1", "--build-seconds", str(made.build_seconds)]
+    words = [sys.executable, str(MAIN), os.path.abspath(path), f"--name={name}",
+             f"--out={options.out}", "--quiet", "-j", "1",
+             "--build-seconds", str(made.build_seconds)]
     words += ["--suite", made.suite] * bool(made.suite)
     words += ["--seeds", str(made.seeds), "--seed", str(made.seed)] if made.seeds else []
     words += ["--faults"] * made.faults + ["--no-style"] * (not made.style)

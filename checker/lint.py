@@ -25,8 +25,11 @@ HERE = ROOT / "checker"
 WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion"]
 C_FLAGS = ["-std=gnu11", "-O2", "-fPIC", "-pthread", *WARNINGS]
 # A pragma would hide a finding from the compilers, so it is a finding itself.
-SILENCER = re.compile(r"\bGCC\s+(diagnostic\s+(ignored|push|pop)|system_header)\b|\bclang\s+diag")
-COMPILER_LINE = re.compile(r"^(?P<file>[^\s:]+):(?P<line>\d+):(\d+:)? "
+# So is a line that says in which file and line it is: it can name a system header.
+SILENCER = re.compile(r"\bGCC\s+(diagnostic\s+(ignored|push|pop)|system_header)\b|\bclang\s+diag"
+                      r"|^\s*(#|%:|\?\?=)\s*(line\b|\d+\s*\")")
+CONTINUED = re.compile(r"\\[ \t]*$")
+COMPILER_LINE = re.compile(r"^(?P<file>.+?):(?P<line>\d+):(\d+:)? "
                            r"(fatal )?(?P<kind>warning|error): (?P<text>.*)$")
 CHECKPATCH_LINE = re.compile(r"^(?P<file>.+?):(?P<line>\d+): "
                              r"(?P<kind>ERROR|WARNING|CHECK):(?P<text>[A-Z0-9_]+: .*)$")
@@ -100,8 +103,18 @@ def pragmas(sources):
     """Lines that switch compiler warnings off."""
     return [Finding(str(path), number, "pragma", "switches compiler warnings off: " + line.strip())
             for path in sources
-            for number, line in enumerate(Path(path).read_text(errors="replace").split("\n"), 1)
+            for number, line in whole_lines(Path(path).read_text(errors="replace"))
             if SILENCER.search(line)]
+
+
+def whole_lines(text):
+    """(number, line) of each line of C, those that a backslash continues as one."""
+    parts = []
+    for number, line in enumerate(text.split("\n"), 1):
+        parts.append(CONTINUED.sub("", line))
+        if not CONTINUED.search(line):
+            yield number - len(parts) + 1, "".join(parts)
+            parts = []
 
 
 def _false_alarm(finding):
@@ -122,17 +135,23 @@ def checkpatch(sources, run_tool=run_tool):
     if not sources:
         return []
     script = Path(os.path.abspath(located.stdout.strip()))
+    # It hands file names to a shell, and splits them at spaces: it sees copies with other names.
+    copies = {f"{number:04}{Path(path).suffix}": str(path)
+              for number, path in enumerate(sources)}
     command = ["perl", script.name, "--terse", "--show-types",
-               "--no-summary", "--color=never", "-f", *map(str, sources)]
+               "--no-summary", "--color=never", "-f", *copies]
     # It reads its configuration from where it is started, and writes a cache there. run_tool may
     # change the user, who need not see where the script is kept.
     with tempfile.TemporaryDirectory() as place:
         for path in (ROOT / ".checkpatch.conf", script, *map(script.with_name, SCRIPT_DATA)):
             if path.exists():
                 shutil.copy(path, place)
+        for name, path in copies.items():
+            shutil.copyfile(path, Path(place) / name)
         os.chmod(place, 0o777)
         output, status = run_tool(command, cwd=place)
-    found = findings(CHECKPATCH_LINE, output)
+    found = [finding._replace(file=copies.get(finding.file, finding.file))
+             for finding in findings(CHECKPATCH_LINE, output)]
     if not found:
         return _or_status(found, output, status, "checkpatch")
     return [finding for finding in found if not _false_alarm(finding)]

@@ -28,6 +28,7 @@ from harness.export import check_writable, write_text  # noqa: E402
 
 CANNOT, INTERRUPTED = 2, 130
 DEFAULT_OUT = "grades"
+TAKEN = ("run.json", "class.csv")       # files of ours in --out
 SEEDS_MOST = 10000      # random sequences for each submission; 20 do
 
 DESCRIPTION = """Grade submissions: folders, zip or tar archives, git checkouts that hold osmem.c,
@@ -103,16 +104,29 @@ def names(paths):
         twice = [number for number, name in enumerate(made) if made.count(name) > 1]
         longer = [number for number in twice if length[number] < len(parts[number])]
         if not longer:
-            return [f"{name}-{number}" if number in twice else name
-                    for number, name in enumerate(made)]
+            return numbered(made, twice)
         for number in longer:
             length[number] += 1
+
+
+def numbered(names, twice):
+    """The names; those whose numbers are in `twice` get an ending that makes them different."""
+    used = {name for number, name in enumerate(names) if number not in twice}
+    for number in twice:
+        ending = number
+        while f"{names[number]}-{ending}" in used:
+            ending += len(names)
+        names[number] = f"{names[number]}-{ending}"
+        used.add(names[number])
+    return names
 
 
 def printable_name(name):
     """A name that is one folder below --out and can be printed."""
     name = "".join(c if c.isprintable() and c not in "/\\" else "_" for c in name)
-    return name if name.strip(".") else "_"
+    if not name.strip("."):
+        return "_"
+    return f"_{name}" if name in TAKEN or name.startswith("-") else name
 
 
 def settings(options):

@@ -2,6 +2,7 @@
 """The mark of one submission, style, the linters; the staged `make check`."""
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -206,3 +207,26 @@ def test_make_lint_runs_the_linter_that_is_named():
     assert (done.returncode, done.stdout) == (0, "pragmas      clean\n")
     unset = subprocess.run([*make, "-n"], cwd=ROOT, text=True, capture_output=True, check=True)
     assert unset.stdout.rstrip().endswith("checker/lint.py")
+
+
+@pytest.mark.parametrize("name", ["the rest.h", "x;touch harm;.h", "x:1: ERROR:A: .h",
+                                  "$(touch harm).h"])
+def test_the_name_of_a_file_changes_no_style(tmp_path, name):
+    """What a linter is given has another name: no shell runs it, and all of it is looked at."""
+    (tmp_path / "osmem.c").write_text(f'#include "{name}"\n')
+    (tmp_path / name).write_text(UGLY)
+    sources = [tmp_path / "osmem.c", tmp_path / name]
+    found = lint.checkpatch(sources) if shutil.which("perl") else []
+    assert {finding.file for finding in found} >= {str(tmp_path / name)}
+    warnings = lint.compiler("gcc", sources, [tmp_path, ROOT / "utils"])
+    assert str(tmp_path / name) in {finding.file for finding in warnings} or ":1:" in name
+    assert not list(tmp_path.glob("**/harm"))
+
+
+@pytest.mark.parametrize("line", ['# 1 "osmem.c" 3', '#line 1 "x.h"', '%: 7 "x.h" 3',
+                                  "#pragma GCC system_\\\nheader",
+                                  "#pragma GCC diag\\\nnostic ignored \"-Wall\""])
+def test_other_ways_to_switch_warnings_off(tmp_path, line):
+    path = tmp_path / "osmem.c"
+    path.write_text(f"int one;\n{line}\nint two;\n")
+    assert [finding.line for finding in lint.pragmas([path])] == [2]

@@ -184,6 +184,9 @@ def test_names_stay_apart():
     assert main.names(["x/anna/work.zip", "x/ben/work.zip"]) == ["anna_work", "ben_work"]
     assert len(set(main.names(["a/b", "a/b", "/a/b/"]))) == 3
     assert main.names(["/tmp/..a/\x1b[2J"]) == ["_[2J"]
+    assert main.names(["a/run.json", "class.csv", "b/-v"]) == ["_run.json", "_class.csv", "_-v"]
+    assert main.names(["x/a\n", "y/a\t", "z/a_-0"]) == ["x_a_", "y_a_", "a_-0"]
+    assert len(set(main.names(["/a\n", "/a\t", "/a_-0"]))) == 3
     assert "/" not in main.names(["/"])[0] and main.names(["/"])[0].strip(".")
 
 
