@@ -48,6 +48,35 @@ def test_a_string_in_a_system_call_is_no_line_of_its_own():
     assert [call.name for call in calls] == ["os_calloc", *["os_realloc"] * 3]
 
 
+START = {"0.7.3": "7 SYS_brk(0) = 0x5000\n", "0.7.91": "7 brk@SYS(nil) = 0x5000\n"}
+IN_A_CALL = "7 main( <unfinished ...>\n7 os_free@libosmem.so(0 <unfinished ...>\n"
+
+
+@pytest.mark.parametrize("older, newer, shown", [
+    ("SYS_460(1, -136)", "SYS_460@SYS(1, -104)", "lsm_set_self_attr(...)"),
+    ("SYS_323(1)", "userfaultfd@SYS(1)", "userfaultfd(...)"),
+    ("SYS_999(1)", "SYS_999@SYS(1)", "syscall_999(...)"),
+])
+def test_a_new_system_call_has_one_name(older, newer, shown):
+    for version, line in (("0.7.3", older), ("0.7.91", newer)):
+        found = trace.parse(f"{START[version]}{IN_A_CALL}7 {line} = -38\n7 <... os_free resumed> ) "
+                            "= <void>\n7 +++ exited (status 0) +++\n")
+        assert found.problem == ""
+        assert trace.events_text(found)[0] == ("os_free(NULL)", "  " + shown, "  = <void>")
+
+
+@pytest.mark.parametrize("version, call, name", [("0.7.3", "SYS_wait4(-1, 0)", "SYS_wait4"),
+                                                 ("0.7.91", "wait4@SYS(-1, nil)", "wait4")])
+def test_a_system_call_goes_on_after_another_process(version, call, name):
+    """0.7.91 leaves out the @SYS there."""
+    call = call.removesuffix(")")
+    text = (f"{START[version]}7 main( <unfinished ...>\n7 {call} <unfinished ...>\n"
+            f"8 +++ exited (status 0) +++\n7 <... {name} resumed> ) = 8\n"
+            "7 <... main resumed> ) = <void>\n7 +++ exited (status 0) +++\n")
+    found = trace.parse(text)
+    assert (found.problem, found.exit_status, found.pids) == ("", 0, 2)
+
+
 @pytest.mark.parametrize("line", ["1 brk@SYS(nil)", "1 brk@SYSnil) = 0", "1 brk@LIB(nil) = 0",
                                   "1 os_free@SYS.so(nil) = <void>"])
 def test_what_neither_version_prints_is_damage(line):

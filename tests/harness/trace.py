@@ -35,12 +35,23 @@ WORD = 1 << 64
 LAST_ERRNO = 4095        # results from -4095 to -1 are errors
 CLONE_THREAD = 0x10000
 
-# Names of system calls that ltrace 0.7.3 prints by number only (x86-64 numbers).
-NEW_CALLS = {
-    "318": "getrandom", "319": "memfd_create", "324": "membarrier", "325": "mlock2",
-    "326": "copy_file_range", "329": "pkey_mprotect", "332": "statx", "334": "rseq",
-    "435": "clone3", "436": "close_range", "439": "faccessat2", "440": "process_madvise",
+# Names of system calls that some version of ltrace prints by number only: the first one's number
+# on x86-64, then the names that follow it.
+NEW_NAMES = {
+    314: """
+    sched_setattr sched_getattr renameat2 seccomp getrandom memfd_create kexec_file_load bpf
+    execveat userfaultfd membarrier mlock2 copy_file_range preadv2 pwritev2 pkey_mprotect
+    pkey_alloc pkey_free statx io_pgetevents rseq""",
+    424: """
+    pidfd_send_signal io_uring_setup io_uring_enter io_uring_register open_tree move_mount
+    fsopen fsconfig fsmount fspick pidfd_open clone3 close_range openat2 pidfd_getfd faccessat2
+    process_madvise epoll_pwait2 mount_setattr quotactl_fd landlock_create_ruleset
+    landlock_add_rule landlock_restrict_self memfd_secret process_mrelease futex_waitv
+    set_mempolicy_home_node cachestat fchmodat2 map_shadow_stack futex_wake futex_wait
+    futex_requeue statmount listmount lsm_get_self_attr lsm_set_self_attr lsm_list_modules mseal""",
 }
+NEW_CALLS = {str(first + place): name for first, names in NEW_NAMES.items()
+             for place, name in enumerate(names.split())}
 PROT_BITS = ((1, "PROT_READ"), (2, "PROT_WRITE"), (4, "PROT_EXEC"))
 FLAG_BITS = (
     (1, "MAP_SHARED"), (2, "MAP_PRIVATE"), (0x10, "MAP_FIXED"), (0x20, "MAP_ANONYMOUS"),
@@ -63,7 +74,7 @@ SYSTEM_CALL = re.compile(rf"SYS_(\w+)\({ARGS}{END}")
 SYSTEM_CALL_AT = re.compile(rf"(\w+)@SYS\((.*?){END}")
 API_CALL = re.compile(rf"(os_\w+)@libosmem\.so\({ARGS}{END}")
 MAIN = re.compile(rf"main\((){END}")
-RESUMED = re.compile(rf"<\.\.\. (\w+(?:@SYS)?) resumed> {RESULT}")
+RESUMED = re.compile(rf"<\.\.\. (\w+) resumed> {RESULT}")
 EXITED = re.compile(r"\+\+\+ exited \(status ([0-9]{1,3})\) \+\+\+")
 KILLED = re.compile(r"\+\+\+ killed by (\S+) \+\+\+")
 SIGNAL = re.compile(r"--- (?:SIG\w+|UNKNOWN_SIGNAL) \([\w .,/:()-]+\) ---")
@@ -184,6 +195,7 @@ class Parser:
 
     def take_system_call(self, name, args, result):
         """A system call, complete or not."""
+        name = name.removeprefix("SYS_")     # 0.7.91 writes SYS_460@SYS where it has no name
         call = Sys(NEW_CALLS.get(name, name if not name.isdigit() else f"syscall_{name}"),
                    numbers(args), None)
         if result is None:
@@ -254,8 +266,8 @@ class Parser:
         """The exit of a function or system call that was left open; None if it died there."""
         if result is None:
             return None
-        if name.startswith("SYS_") or name.endswith("@SYS"):
-            return self.resume_system_call(name.removeprefix("SYS_").removesuffix("@SYS"), result)
+        if name.startswith("SYS_") or name not in self.stack and self.system_call:
+            return self.resume_system_call(name.removeprefix("SYS_"), result)    # 0.7.91: the name
         if name not in self.stack:
             return self.damage(f"<... {name} resumed>")
         while self.stack.pop() != name:
