@@ -17,7 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LIBRARY = ROOT / "src/libosmalloc.so"
-SECONDS = 300
+SECONDS = 3600      # a case that takes longer hangs, on a busy machine as well
 
 POOL = """
 import concurrent.futures as f, hashlib, multiprocessing, threading

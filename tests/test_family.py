@@ -78,7 +78,7 @@ def run(preloaded, program):
 
     def run_subject(subject, *arguments):
         return subprocess.run([program(subject), *arguments], env=variables, text=True,
-                              stdin=subprocess.DEVNULL, capture_output=True, timeout=120)
+                              stdin=subprocess.DEVNULL, capture_output=True, timeout=900)
     return run_subject
 
 

@@ -37,6 +37,7 @@
 #define LENGTH(array)	(sizeof(array) / sizeof((array)[0]))
 
 #define IMPOSSIBLE	77
+#define WATCHDOG_SECONDS	600
 
 /* Of what every successful block must be a multiple. */
 #define GRAIN	16
@@ -67,10 +68,13 @@ _Noreturn static inline void skip(const char *reason)
 	_exit(IMPOSSIBLE);
 }
 
-/* A lock that nobody will give back must end the program. A child needs its own. */
+/*
+ * A lock that nobody will give back must end the program, which uses no processor time then. It is
+ * so long because a busy machine must not end it. A child needs its own.
+ */
 static inline void watchdog(void)
 {
-	alarm(40);
+	alarm(WATCHDOG_SECONDS);
 }
 
 /* The same value, of which the compiler knows nothing: neither warned about nor optimised. */

@@ -78,7 +78,7 @@ static void allocate_in_handler(void)
 
 static void be_child(void)
 {
-	alarm(20);
+	watchdog();
 	if (may_allocate && atomic_load(&forks) % 2) {
 		allocate_in_handler();
 		_exit(0);

@@ -278,7 +278,7 @@ static void room_for_a_block_only(void *arg)
 	void *block;
 
 	(void)arg;
-	alarm(5);
+	watchdog();
 	allow_more(limit, size + 60000);
 	errno = UNTOUCHED;
 	block = malloc(size);

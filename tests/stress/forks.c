@@ -60,7 +60,7 @@ _Noreturn static void be_child(struct table *table, int generations)
 	pthread_t thread = pthread_self();
 
 	/* A child that waits for a lock nobody holds is ended by this. */
-	alarm(20);
+	alarm(600);
 	other = (struct table){ .state = next_random(table) | 1 };
 	if (CHILD_HAS_THREAD)
 		thread = start(&other);
