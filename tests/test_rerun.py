@@ -2,6 +2,7 @@
 """Where in its source a library crashed, hung or exited, and what its headers say."""
 
 import subprocess
+import sys
 from functools import lru_cache
 from types import SimpleNamespace
 
@@ -126,6 +127,8 @@ def test_the_grader_says_it_as_well(tmp_path):
     trial.add_program(place, "test-own", "    os_malloc(2);")
     words = [trial.ROOT / "checker/grade", "-q", "-j1", "--no-style", "--suite", place, "--out",
              tmp_path / "out", "--name", "one", library()]
+    subprocess.run([sys.executable, trial.ROOT / "tests/run_tests.py", "--update-refs", "--suite",
+                    place, "test-own"], check=True, capture_output=True)
     subprocess.run(words, check=True, capture_output=True)
     report = (tmp_path / "out/one/report.txt").read_text()
     assert f"use (osmem.c:{line_of('case 2:')})" in report
