@@ -3,14 +3,14 @@
  * Loaded into a test program that has failed, when it runs once more without the tracer (rerun.py).
  * It says on stderr, in lines that begin with TAG, what a trace cannot show:
  *
- *	start ADDRESS			the program break before main
- *	headers WHEN BREAK		WHEN is before or after call number RERUN_CALL; for each header
- *	block ADDRESS SIZE STATUS	found in the heap; the list ends where a header makes no sense
- *	stop SIGNAL ADDRESS HOW SP BREAK GONE	the signal that ended it, the address that it is about,
- *					how it was used, the stack pointer, the break, and whether
- *					munmap() had given that address back
- *	exit STATUS			the program was ended by exit() or _exit()
- *	frame FILE OFFSET NAME		one function of the call stack, innermost first
+ * - start ADDRESS: the program break before main
+ * - headers WHEN BREAK: WHEN is before or after call number RERUN_CALL
+ * - block ADDRESS SIZE STATUS: a header in the heap; the list ends where one makes no sense
+ * - stop SIGNAL ADDRESS HOW SP BREAK GONE: the signal that ended the program, the address that it
+ *   is about, how that was used, the stack pointer, the break, and whether munmap() had given the
+ *   address back
+ * - exit STATUS: the program was ended by exit() or _exit()
+ * - frame FILE OFFSET NAME: one function of the call stack, innermost first
  *
  * Numbers are hexadecimal. A program that uses up RERUN_SECONDS of processor time, or ten times
  * as much wall time, is stopped as one that hangs.
@@ -42,12 +42,22 @@
 #define PC(context) ((uintptr_t)(context)->uc_mcontext.gregs[REG_RIP])
 #define SP(context) ((uintptr_t)(context)->uc_mcontext.gregs[REG_RSP])
 #define PAGE_FAULT 14
-#define HOW(context) ((context)->uc_mcontext.gregs[REG_TRAPNO] != PAGE_FAULT ? "used" : \
-		      (context)->uc_mcontext.gregs[REG_ERR] & 2 ? "written" : "read")
+
+/* How the address of a fault was used. */
+static const char *how(const ucontext_t *context)
+{
+	if (context->uc_mcontext.gregs[REG_TRAPNO] != PAGE_FAULT)
+		return "used";
+	return context->uc_mcontext.gregs[REG_ERR] & 2 ? "written" : "read";
+}
 #elif defined(__aarch64__)
 #define PC(context) ((uintptr_t)(context)->uc_mcontext.pc)
 #define SP(context) ((uintptr_t)(context)->uc_mcontext.sp)
-#define HOW(context) ((void)(context), "used")
+static const char *how(const ucontext_t *context)
+{
+	(void)context;
+	return "used";
+}
 #else
 #error "rerun.c knows x86-64 and arm64 only"
 #endif
@@ -253,7 +263,7 @@ static void stopped(int number, siginfo_t *info, void *data)
 	const ucontext_t *context = data;
 	uintptr_t address = (uintptr_t)info->si_addr;
 
-	say("stop %x %lx %s %lx %lx %x", (unsigned int)number, address, HOW(context), SP(context),
+	say("stop %x %lx %s %lx %lx %x", (unsigned int)number, address, how(context), SP(context),
 	    program_break(), (unsigned int)is_gone(address));
 	show_stack(PC(context));
 	syscall(SYS_exit_group, 1);
