@@ -16,7 +16,7 @@ SOURCES = ["family.c", "wrong.c", "refuse.c", "shadow.c", "threads.c", "operatio
 MAIN = "main.c"
 FLAGS = ["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-pthread"]
 HARDENED = "-DOSMALLOC_HARDENED"    # as make HARDENED=1 passes it
-WRAPPED = ["mmap", "mremap", "munmap", "madvise", "brk", "sbrk", "getauxval"]
+WRAPPED = ["mmap", "mremap", "munmap", "madvise", "mprotect", "brk", "sbrk", "getauxval"]
 
 # Name of a build: (compiler, flags of library and driver, of the driver alone, whether with main.c)
 BUILDS = {

@@ -87,6 +87,8 @@ int __real_munmap(void *start, size_t length);
 int __wrap_munmap(void *start, size_t length);
 int __real_madvise(void *start, size_t length, int advice);
 int __wrap_madvise(void *start, size_t length, int advice);
+int __real_mprotect(void *start, size_t length, int prot);
+int __wrap_mprotect(void *start, size_t length, int prot);
 int __real_brk(void *end);
 int __wrap_brk(void *end);
 void *__real_sbrk(intptr_t bytes);

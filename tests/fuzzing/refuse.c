@@ -71,6 +71,11 @@ int __wrap_madvise(void *start, size_t length, int advice)
 	return refused() ? -1 : __real_madvise(start, length, advice);
 }
 
+int __wrap_mprotect(void *start, size_t length, int prot)
+{
+	return refused() ? -1 : __real_mprotect(start, length, prot);
+}
+
 int __wrap_brk(void *end)
 {
 	return refused() ? -1 : __real_brk(end);
