@@ -65,3 +65,19 @@ def test_printing_in_an_allocator_is_not_stdio(tmp_path):
 @pytest.mark.parametrize("compiler", ["g++", "clang++"])
 def test_cplusplus_programs_keep_their_own_printf(compiler, tmp_path):
     assert compiled(compiler, "program.cpp", CPLUSPLUS, tmp_path) == ""
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_a_program_sees_what_the_library_writes_into_a_header(compiler, tmp_path):
+    """Also where both are compiled as one: what one type wrote is read again through the other."""
+    source = tmp_path / "both.c"
+    source.write_text(
+        '#include "osmem.h"\n#include "block_meta.h"\n#include "block.h"\n'
+        "static __attribute__((noinline)) int change(struct header *b, struct block_meta *same)\n"
+        "{\n\tint status = same->status;\n\n\tb->status = status + 1;\n"
+        "\treturn same->status - status;\n}\n\n"
+        "int main(void)\n{\n\tvoid *bytes = calloc(1, 32);\n\n"
+        "\treturn change(bytes, bytes) != 1;\n}\n")
+    subprocess.run([compiler, "-std=gnu11", "-O2", "-w", f"-I{UTILS}", f"-I{UTILS.parent / 'src'}",
+                    source, "-o", tmp_path / "both"], check=True)
+    assert subprocess.run([tmp_path / "both"], check=False).returncode == 0

@@ -91,8 +91,16 @@ def test_what_is_installed_is_all_that_is_needed(library, tmp_path):
     assert files == {Path("lib") / f"lib{name}.{kind}" for kind in ("so", "a") for name in
                      ("osmem", "osmalloc", "my_alloc", "memory_allocator")} | {
         Path("include") / f"{name}.h" for name in
-        ("osmem", "block_meta", "my_alloc", "memory_allocator")}
+        ("osmem", "block_meta", "osmem_printf", "my_alloc", "memory_allocator")}
     assert {(usr / path).stat().st_mode & 0o777 for path in files} == {0o644}
+    printing = tmp_path / "printing.c"
+    printing.write_text('#include "osmem.h"\n#include "block_meta.h"\n#include <printf.h>\n'
+                        'int main(void) { return printf("%p", os_malloc(1)) < 0; }\n')
+    subprocess.run(["gcc", "-Wall", "-Werror", f"-I{usr}/include", printing, f"-L{usr}/lib",
+                    "-losmem", "-o", tmp_path / "printing"], check=True)
+    called = subprocess.run(["nm", "-u", tmp_path / "printing"], capture_output=True, text=True,
+                            check=True)
+    assert "U printf_" in called.stdout and "U printf@" not in called.stdout
     subprocess.run(["gcc", f"-I{usr}/include", ROOT / "examples/first.c", f"-L{usr}/lib", "-losmem",
                     "-o", tmp_path / "first"], check=True)
     subprocess.run([tmp_path / "first"], check=True, env={

@@ -31,7 +31,8 @@
 #define STATUS_ALLOC	1	/* on the heap, the program's */
 #define STATUS_MAPPED	2	/* owns a mapping, the program's */
 
-struct block_meta {
+/* may_alias: the library reads and writes the same bytes as a struct of its own. */
+struct __attribute__((may_alias)) block_meta {
 	size_t size;			/* usable bytes behind the header, a multiple of 8 */
 	int status;			/* one of STATUS_* */
 	struct block_meta *prev;	/* the library's; as a rule the left neighbour or NULL */
