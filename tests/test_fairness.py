@@ -11,6 +11,7 @@ MOST = 13       # points that one mistake may cost
 
 # What costs more, and why the programs cannot help it: mistake -> (most points, reason).
 DEARER = {
+    "HeaderOf24Bytes": (85, "every payload lies elsewhere"),
     "NoPreallocation": (75, "every program with a heap shows the first growth"),
     "HeaderBesidePreallocation": (75, "every program with a heap shows the first growth"),
     "NeverSplits": (63, "two blocks in the preallocation need a split"),

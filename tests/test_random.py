@@ -211,7 +211,7 @@ class IgnoresForeignBreak(model.Model):
 
 
 # Those that can be given another start; the others change the page size, which W2's do here.
-MODELS = [m for m in mistakes.MISTAKES if m.__init__ is model.Model.__init__] + \
+MODELS = [m for m in mistakes.MISTAKES if m.calloc_limit == mistakes.Mistake.calloc_limit] + \
          [SplitsAt32, RefusesFreeBlock, KeepsAbsorbed, IgnoresForeignBreak]
 
 

@@ -7,7 +7,8 @@ new mistake is one more subclass of Mistake: its docstring completes the sentenc
 ...", `rule` is the contract rule that it breaks.
 """
 
-from .model import ALLOC, FREE, HEADER, MIN_SPLIT, PAGE, T, Model, aligned
+from .model import (ALLOC, FAILED, FREE, HEADER, PAGE, PTRDIFF_MAX, SIZE_MAX, T, Block, Model,
+                    SystemCallFailed, aligned)
 
 
 def whole_pages(n):
@@ -20,6 +21,14 @@ class Mistake(Model):
 
     rule = ""
     searching = False       # inside a heap search, where H3 holds and X6 does not
+    calloc_limit = PAGE     # bytes from which, header included, os_calloc maps
+
+    def __init__(self, **options):
+        super().__init__(page=self.calloc_limit, **options)
+
+    def visible(self):
+        """What a program can read: the address, size and status of each header."""
+        return [(block.addr, block.size, block.status) for block in self._blocks()]
 
     def _search_heap(self, n):
         self.searching = True
@@ -83,7 +92,7 @@ class GrowsByThreshold(Mistake):
     rule = "H4"
 
     def _append_block(self, size):
-        return super()._append_block(max(size, T - HEADER))
+        return super()._append_block(max(size, T - self.block.header))
 
 
 class GrowsWithoutHeader(Mistake):
@@ -92,7 +101,7 @@ class GrowsWithoutHeader(Mistake):
     rule = "H4"
 
     def _append_block(self, size):
-        return super()._append_block(size - HEADER if self.heap else size)
+        return super()._append_block(size - self.block.header if self.heap else size)
 
 
 class IgnoresFreeLastBlock(Mistake):
@@ -112,8 +121,8 @@ class EnlargesByWholeBlock(Mistake):
     def _extend(self, block, n):
         if not self.searching:
             return super()._extend(block, n)
-        self._move_break(self.brk + HEADER + aligned(n))
-        block.size += HEADER + aligned(n)
+        self._move_break(self.brk + self.block.header + aligned(n))
+        block.size += self.block.header + aligned(n)
 
 
 class EnlargesByWholeSize(Mistake):
@@ -128,6 +137,55 @@ class EnlargesByWholeSize(Mistake):
         block.size += aligned(n)
 
 
+# ---- headers ---------------------------------------------------------------------------------
+
+class HeaderOf24Bytes(Mistake):
+    """puts a header of 24 bytes in front of a payload, not one of 32"""
+
+    rule = "G1"
+    block = type("ShortBlock", (Block,), {"header": 24})
+
+
+class Asked(Mistake):
+    """Base of mistakes that need to know what was asked for each block."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.asked = {}         # address of a payload -> bytes
+
+    def step(self, name, args):
+        done = super().step(name, args)
+        if done.result:
+            self.asked[done.result] = args[0] * args[1] if name == "os_calloc" else args[-1]
+        return done
+
+    def shown(self, block):
+        """What the header of a block says its size is."""
+        raise NotImplementedError
+
+    def visible(self):
+        return [(block.addr, self.shown(block), block.status) for block in self._blocks()]
+
+
+class SizeAsAsked(Asked):
+    """does not round the size in a header up to a multiple of 8"""
+
+    rule = "G2"
+
+    def shown(self, block):
+        asked = self.asked.get(block.payload, block.size)
+        return asked if aligned(asked) == block.size else block.size
+
+
+class SizeWithHeader(Asked):
+    """counts the header in size"""
+
+    rule = "G2"
+
+    def shown(self, block):
+        return block.size + block.header
+
+
 # ---- which place ----------------------------------------------------------------------------
 
 class ThresholdWithoutHeader(Mistake):
@@ -135,8 +193,7 @@ class ThresholdWithoutHeader(Mistake):
 
     rule = "W1"
 
-    @staticmethod
-    def _belongs_on_heap(n):
+    def _belongs_on_heap(self, n):
         return aligned(n) < T
 
 
@@ -145,36 +202,29 @@ class ThresholdNotStrict(Mistake):
 
     rule = "W1"
 
-    @staticmethod
-    def _belongs_on_heap(n):
-        return aligned(n) + HEADER <= T
+    def _belongs_on_heap(self, n):
+        return aligned(n) + self.block.header <= T
 
 
 class CallocWithMallocThreshold(Mistake):
     """uses 128 KiB as os_calloc's threshold, instead of the page size"""
 
     rule = "W2"
-
-    def __init__(self):
-        super().__init__(page=T)
+    calloc_limit = T
 
 
 class CallocThresholdWithoutHeader(Mistake):
     """leaves the header out when os_calloc compares a request with the page size"""
 
     rule = "W2"
-
-    def __init__(self):
-        super().__init__(page=PAGE + HEADER)
+    calloc_limit = PAGE + HEADER
 
 
 class CallocThresholdNotStrict(Mistake):
     """still puts an os_calloc block of exactly one page, header included, on the heap"""
 
     rule = "W2"
-
-    def __init__(self):
-        super().__init__(page=PAGE + 8)
+    calloc_limit = PAGE + 8
 
 
 class MallocWithCallocThreshold(Mistake):
@@ -182,9 +232,63 @@ class MallocWithCallocThreshold(Mistake):
 
     rule = "W3"
 
+    def _belongs_on_heap(self, n):
+        return aligned(n) + self.block.header < PAGE
+
+
+class SizesWrapAround(Mistake):
+    """lets a size near SIZE_MAX wrap around to a small one when it rounds up or multiplies"""
+
+    rule = "W5"
+
     @staticmethod
-    def _belongs_on_heap(n):
-        return aligned(n) + HEADER < PAGE
+    def _can_exist(n):
+        return True
+
+    def _calloc(self, k, m):
+        if k == 0 or m == 0 or k * m <= SIZE_MAX:
+            return super()._calloc(k, m)
+        return self._new_block(k * m % (SIZE_MAX + 1)).payload
+
+    def _new_block(self, n):
+        return super()._new_block(aligned(n) % (SIZE_MAX + 1))
+
+    def _realloc_heap(self, block, n):
+        return super()._realloc_heap(block, aligned(n) % (SIZE_MAX + 1))
+
+    def _map(self, n):
+        if n + HEADER <= PTRDIFF_MAX:
+            return super()._map(n)
+        self._record("mmap", (aligned(n) + HEADER,), FAILED)
+        raise SystemCallFailed
+
+
+class SizesWrapAroundBehindThreshold(SizesWrapAround):
+    """compares a size near SIZE_MAX with the threshold, and then lets it wrap around to 0"""
+
+    def _new_block(self, n):
+        wrapped = aligned(n) % (SIZE_MAX + 1)
+        return self._map(wrapped) if n > PTRDIFF_MAX else super()._new_block(n)
+
+    def _realloc_heap(self, block, n):
+        if n <= PTRDIFF_MAX:
+            return super()._realloc_heap(block, n)
+        return self._move(block, block.size, self._new_block(n), n % 8)
+
+
+class ImpossibleWithoutErrno(Mistake):
+    """returns NULL for a size that cannot exist without setting errno to ENOMEM"""
+
+    rule = "W5"
+    refused = 0
+
+    def step(self, name, args):
+        done = super().step(name, args)
+        self.refused += "W5" in done.rules
+        return done
+
+    def visible(self):
+        return [*super().visible(), *[("errno",)] * bool(self.refused)]
 
 
 # ---- search, merge, split -------------------------------------------------------------------
@@ -253,10 +357,11 @@ class SplitsTooSmall(Mistake):
 
     def _split(self, block, n):
         rest = block.size - aligned(n)
-        if not HEADER <= rest < MIN_SPLIT:
+        if not self.block.header <= rest < self.block.header + 8:
             return super()._split(block, n)
         block.size = aligned(n)
-        self.heap.insert(self.heap.index(block) + 1, type(block)(block.end, rest - HEADER, FREE))
+        behind = self.block(block.end, rest - self.block.header, FREE)
+        self.heap.insert(self.heap.index(block) + 1, behind)
 
 
 class SplitsTooLate(Mistake):
@@ -265,7 +370,7 @@ class SplitsTooLate(Mistake):
     rule = "S1"
 
     def _split(self, block, n):
-        if block.size - aligned(n) != MIN_SPLIT:
+        if block.size - aligned(n) != self.block.header + 8:
             super()._split(block, n)
 
 
@@ -377,7 +482,7 @@ class AbsorbsOnlyIfEnough(Mistake):
         for right in self.heap[self.heap.index(block) + 1:]:
             if right.status != FREE or right.addr != end:
                 break
-            room, end = room + HEADER + right.size, right.end
+            room, end = room + self.block.header + right.size, right.end
         if room >= aligned(n):
             super()._absorb_until(block, n)
 
@@ -435,7 +540,7 @@ class MapsWithoutHeader(Mistake):
 
     def _record(self, name, args, result):
         if name == "mmap":
-            args = (args[0] - HEADER,)
+            args = (args[0] - self.block.header,)
         super()._record(name, args, result)
 
 
@@ -457,7 +562,7 @@ class UnmapsWithoutHeader(Mistake):
 
     def _record(self, name, args, result):
         if name == "munmap":
-            args = (args[0], args[1] - HEADER)
+            args = (args[0], args[1] - self.block.header)
         super()._record(name, args, result)
 
 
@@ -468,8 +573,17 @@ class UnmapsPayload(Mistake):
 
     def _record(self, name, args, result):
         if name == "munmap":
-            args = (args[0] + HEADER, args[1])
+            args = (args[0] + self.block.header, args[1])
         super()._record(name, args, result)
 
 
-MISTAKES = tuple(Mistake.__subclasses__())
+def kinds_of(mistake):
+    """Every class below `mistake` that names a rule, in the order of this file."""
+    for kind in mistake.__subclasses__():
+        if kind.rule:
+            yield kind
+        yield from kinds_of(kind)
+
+
+ALL = tuple(kinds_of(Mistake))
+MISTAKES = tuple(kind for kind in ALL if kind.visible is Mistake.visible)   # that traces show

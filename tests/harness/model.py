@@ -32,15 +32,17 @@ class Block:
     size: int
     status: int
 
+    header = HEADER     # bytes in front of the payload: G1's, unless a wrong allocator has others
+
     @property
     def payload(self):
         """Address of the first byte of the user's memory (G1)."""
-        return self.addr + HEADER
+        return self.addr + self.header
 
     @property
     def end(self):
         """Address just behind the block."""
-        return self.addr + HEADER + self.size
+        return self.addr + self.header + self.size
 
     def contains(self, address):
         """Whether the address lies in the block, header included."""
@@ -108,6 +110,8 @@ class Model:
     start  the program break before anything happened
     """
 
+    block = Block
+
     def __init__(self, page=PAGE, fail=None, start=0):
         self.heap = []              # blocks on the program break, in address order
         self.maps = {}              # number of a live mapping -> its block
@@ -167,7 +171,7 @@ class Model:
     def _call(self, name, args, work):
         """Run one function; B1: a refused system call leaves every block as it was."""
         step = self._now = Step(name, args)
-        heap = [Block(b.addr, b.size, b.status) for b in self.heap]
+        heap = [self.block(b.addr, b.size, b.status) for b in self.heap]
         maps = {number: replace(b) for number, b in self.maps.items()}
         regions = list(self.regions)
         try:
@@ -194,7 +198,7 @@ class Model:
         if n == 0:
             self._rule("W4")
             return NULL
-        if not fits_address_space(n):
+        if not self._can_exist(n):
             return self._give_up("W5", ENOMEM)
         return self._new_block(n).payload
 
@@ -203,10 +207,10 @@ class Model:
         if n == 0:
             self._rule("W4")
             return NULL
-        if n > SIZE_MAX or not fits_address_space(n):
+        if n > SIZE_MAX or not self._can_exist(n):
             return self._give_up("W5", ENOMEM)
         self._rule("W2")
-        if aligned(n) + HEADER >= self.page:
+        if aligned(n) + self.block.header >= self.page:
             return self._map(n).payload
         block = self._search_heap(n)
         self._rule("H6")
@@ -220,9 +224,13 @@ class Model:
             return self._search_heap(n)
         return self._map(n)
 
+    def _belongs_on_heap(self, n):
+        return aligned(n) + self.block.header < T       # W1, and W3 which repeats it
+
     @staticmethod
-    def _belongs_on_heap(n):
-        return aligned(n) + HEADER < T          # W1, and W3 which repeats it
+    def _can_exist(n):
+        """W5: whether a block of n bytes and its header can exist at all."""
+        return aligned(n) + HEADER <= PTRDIFF_MAX
 
     # ---- heap search (F, H) -------------------------------------------------------------
 
@@ -250,7 +258,7 @@ class Model:
         self._rule("F1")
         if not self._break_known:
             self._ask_break()
-        self._append_block(T - HEADER)
+        self._append_block(T - self.block.header)
 
     def _merge_all(self):
         """H1: adjacent free blocks become one, everywhere."""
@@ -275,16 +283,16 @@ class Model:
 
     def _absorb_right(self, i):
         """Block i takes over its right neighbour, header and all."""
-        self.heap[i].size += HEADER + self.heap[i + 1].size
+        self.heap[i].size += self.block.header + self.heap[i + 1].size
         del self.heap[i + 1]
 
     def _split(self, block, n):
         """S1: cut the block to A(n) if a header and 8 bytes remain; S2: else keep the slack."""
         rest = block.size - aligned(n)
-        if rest >= MIN_SPLIT:
+        if rest >= self.block.header + 8:
             self._rule("S1")
             block.size = aligned(n)
-            behind = Block(block.end, rest - HEADER, FREE)
+            behind = self.block(block.end, rest - self.block.header, FREE)
             self.heap.insert(self.heap.index(block) + 1, behind)
         elif rest > 0:
             self._rule("S2")
@@ -305,8 +313,8 @@ class Model:
             self.regions.append(begin)
         if begin != self.brk or (self.heap and not continues):
             self._rule("B2")
-        self._move_break(begin + HEADER + size)
-        block = Block(begin, size, FREE)
+        self._move_break(begin + self.block.header + size)
+        block = self.block(begin, size, FREE)
         self.heap.append(block)
         return block
 
@@ -341,20 +349,21 @@ class Model:
     def _map(self, n):
         """M1: a block with a mapping of its own."""
         self._rule("M1")
-        length = aligned(n) + HEADER
+        length = aligned(n) + self.block.header
         if self._refused():
             self._record("mmap", (length,), FAILED)
             raise SystemCallFailed
         self._maps_made += 1
         address = self._maps_made * MAP_STRIDE
         self._record("mmap", (length,), address)
-        self.maps[self._maps_made] = Block(address, aligned(n), MAPPED)
+        self.maps[self._maps_made] = self.block(address, aligned(n), MAPPED)
         return self.maps[self._maps_made]
 
     def _unmap(self, block):
         """R2: give a mapping back, with the length that was mapped."""
         refused = self._refused()
-        self._record("munmap", (block.addr, block.size + HEADER), FAILED if refused else 0)
+        length = block.size + self.block.header
+        self._record("munmap", (block.addr, length), FAILED if refused else 0)
         if refused:
             raise SystemCallFailed
         del self.maps[block.addr // MAP_STRIDE]
@@ -414,7 +423,7 @@ class Model:
             self._rule("X1")
             self._release(block)
             return NULL
-        if not fits_address_space(n):
+        if not self._can_exist(n):
             return self._give_up("W5", ENOMEM)
         if block.status == MAPPED:
             return self._realloc_mapped(block, n)
@@ -512,11 +521,6 @@ class Model:
             end = self.heap[-1].end if self.heap else self.start
             require(self.brk == end, "heap does not end at the break")
             require(len(self.regions) <= 1, "a gap although nobody moved the break")
-
-
-def fits_address_space(n):
-    """W5: whether a block of n bytes and its header can exist at all."""
-    return aligned(n) + HEADER <= PTRDIFF_MAX
 
 
 def require(condition, what):
