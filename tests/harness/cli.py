@@ -215,7 +215,9 @@ def explain_failures(args, outcomes):
     failed = [outcome for outcome in outcomes if not outcome.passed]
     if not failed:
         return
-    from . import explain
+    from . import causes, explain
+    found = causes.find(outcomes)
+    print("\n" + found.text())
     passed = [outcome for outcome in outcomes if outcome.passed]
     full = len(failed) if args.names else FULL_EXPLANATIONS
     for number, outcome in enumerate(failed[:full]):
@@ -224,7 +226,7 @@ def explain_failures(args, outcomes):
             print(explain.comparison(outcome))
             continue
         seen = explain.second_look(outcome) if number < MOST_LOOKS else None
-        print(explain.explain(outcome, again(args, outcome.test.name), passed, seen))
+        print(explain.explain(outcome, again(args, outcome.test.name), passed, seen, found))
     if failed[full:]:
         print(f"{len(failed) - full} more failed; to have one explained, run it by name:")
     for outcome in failed[full:]:

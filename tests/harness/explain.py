@@ -8,7 +8,7 @@ from itertools import zip_longest
 
 from . import heapmap, rerun, rules
 from .grade import RESULT, nested
-from .hints import as_hints, hints
+from .hints import MOST, as_hints, hints
 from .history import make, model_after, step_at
 from .model import FREE, MAP_STRIDE
 from .report import first_lines, indented, printable
@@ -28,17 +28,17 @@ LOOK_AHEAD = 200        # events that are compared in a diff, behind the first d
 MOST_COMPARED = 2000    # lines of each side that are compared in a diff
 
 
-def explain(outcome, again, passed=(), seen=None):
+def explain(outcome, again, passed=(), seen=None, found=None):
     """The whole explanation of one failed test as text; `again` is the command to rerun it.
 
     `passed`: outcomes of tests that passed on the same library; what they contradict is not said.
-    `seen`: what second_look() saw, or None.
+    `seen`: what second_look() saw, or None. `found`: causes.Found of the whole suite, or None.
     """
     parts = [f"{outcome.test.name}: {outcome.reason}"]
     if not outcome.stopped_itself:
         parts.append("\n".join(map(printable, rerun.where(seen, outcome.setup))))
     if outcome.difference is not None:
-        parts += about_difference(outcome, passed)
+        parts += about_difference(outcome, passed, found)
         parts.append(other_headers(outcome, seen))
     parts.append(said(outcome.run.stderr))
     parts.append(f"Run it again:\n  {again}")
@@ -78,11 +78,12 @@ def comparison(outcome):
     return f"{outcome.test.name}: {outcome.reason}\n{unified(outcome)}"
 
 
-def about_difference(outcome, passed):
+def about_difference(outcome, passed, causes=None):
     """Parts of the explanation that a differing event gives rise to."""
     focus = focus_index(outcome.difference)
     step = step_at(outcome.expected, focus)
-    found = mistakes_in(outcome, step.rules if step else [], passed)
+    found = causes.hints(outcome.test.name)[:MOST] if causes else []
+    found = found or mistakes_in(outcome, step.rules if step else [], passed)
     return [where(outcome, focus),
             "" if outcome.stopped_itself else beside(outcome.difference),
             likely(found),

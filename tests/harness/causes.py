@@ -1,0 +1,392 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Which mistakes explain the failures of a whole suite.
+
+A set of mistakes (mistakes.py) *explains* a failed program if an allocator that makes all of them
+shows that program's whole trace: each system call and each result, up to the program's end or to
+the failed check with which it stopped itself. The set that explains most failures is looked for,
+mistake by mistake. A set with which a passed program would fail is refuted and never named.
+
+The effort is counted in calls replayed, so that every machine comes to the same causes.
+"""
+
+import re
+import textwrap
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from .composed import compose
+from .grade import RESULT, own_check
+from .history import STRAY
+from .mistakes import ALL, Mistake
+from .model import BrokenModel
+from .report import printable
+from .stats import parse_address, parse_call
+from .symbols import step_text
+
+MOST_TOGETHER = 8       # mistakes in one set
+MOST_SEARCHED = 20      # failures that one step of the search looks at, the shortest ones
+MOST_EVENTS = 200       # of a program that the search looks at
+MOST_NAMED = 5          # failures that the text names for one cause
+MOST_LINES = 12         # lines of an event in the text
+COLUMNS = 96
+MOST_CALLS = 30000      # calls replayed for one suite
+READ = re.compile(r"\(found (-?\d+), expected (-?\d+)\)$")
+RULE = re.compile(r"\b[A-Z]\d\b")
+FATAL = (BrokenModel, ArithmeticError, AttributeError, IndexError, TypeError, ValueError)
+
+
+@dataclass
+class Cause:
+    """One mistake that explains failures.
+
+    example  the explained failure with the shortest trace
+    """
+
+    rule: str           # number of the contract's rule that it breaks
+    mistake: str        # name of its class in mistakes.py
+    sentence: str       # "the library ..."
+    programs: list = field(default_factory=list)    # names of the failures it has a part in
+    example: str = ""
+    expected: list = field(default_factory=list)    # lines of the event that differs in example
+    found: list = field(default_factory=list)
+
+
+@dataclass
+class Found:
+    """What explains a suite's failures.
+
+    causes     [Cause], those of most failures first
+    by_program {name of an explained failure: classes of the mistakes that explain it}
+    first      {name of a failure: class of the mistake that its first difference shows}
+    failed     how many programs failed
+    """
+
+    causes: list
+    by_program: dict
+    first: dict
+    failed: int
+
+    def headline(self):
+        """How much is explained, in a line; "" if nothing failed."""
+        if not self.failed:
+            return ""
+        if not self.causes:
+            return f"No mistake that we know explains any of the {counted(self.failed, 'failure')}."
+        verb = "explains" if len(self.causes) == 1 else "explain"
+        return f"{counted(len(self.causes), 'mistake')} {verb} {len(self.by_program)} of " \
+            f"{counted(self.failed, 'failure')}."
+
+    def text(self):
+        """The causes as plain text, "" if nothing failed."""
+        return "\n\n".join([self.headline(), *map(text_of, self.causes)])
+
+    def hints(self, name):
+        """(rule, sentence) of the mistakes behind the failure of that name, the one that its first
+        difference shows before the others; [] if none is known."""
+        kinds = list(self.by_program.get(name, ()))
+        first = self.first.get(name)
+        if first is not None:
+            kinds = [first, *(kind for kind in kinds if kind is not first)]
+        return [(kind.rule, sentence_of(kind)) for kind in kinds]
+
+
+def counted(number, noun):
+    """`1 failure`, `2 failures`."""
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+def sentence_of(mistake):
+    """What an allocator with this mistake does, as a sentence without its full stop."""
+    return f"the library {mistake.__doc__}"
+
+
+def text_of(cause):
+    """One cause as lines: the mistake, the failures it explains, one of them as an example."""
+    names = ", ".join(cause.programs[:MOST_NAMED])
+    more = len(cause.programs) - MOST_NAMED
+    names += f" and {more} more" if more > 0 else ""
+    lines = [wrapped(f"{cause.rule}: {cause.sentence}", "    "),
+             wrapped(f"  {len(cause.programs)} of them: {names}", "    ")]
+    if cause.expected:
+        lines += [f"  In {cause.example} it was expected", *("    " + x for x in cause.expected),
+                  "  and found", *("    " + printable(x) for x in cause.found[:MOST_LINES])]
+    return "\n".join(lines)
+
+
+def wrapped(text, indent):
+    """A paragraph whose lines fit the screen, all but the first one further in."""
+    return textwrap.fill(text, COLUMNS, subsequent_indent=indent, break_on_hyphens=False)
+
+
+# ---- what programs showed ----------------------------------------------------------------------
+
+@dataclass(frozen=True)
+class Story:
+    """What a program showed, without its end."""
+
+    name: str
+    events: tuple
+    calls: tuple        # of each event (name, args), None if it is none of the API's
+    whole: bool         # whether a model can show all of it: no crash, no hang
+    silent: bool        # whether only memory differs from the reference's, not a call
+    read: tuple         # (found, expected) as the failed check says, () if it does not
+    cited: frozenset    # numbers of the rules that the failed check names
+    passed: bool
+    first: int          # index of the first event that differs
+
+    @property
+    def size(self):
+        """Events that a set has to predict."""
+        return len(self.events)
+
+
+@lru_cache(maxsize=4096)
+def call_of(event):
+    """(name, args) of an event as the model takes it, None if it is no call of the API."""
+    call = parse_call(event)
+    if call is None:
+        return None
+    return call.name, tuple(STRAY if arg is None else arg for arg in call.args)
+
+
+def story_of(outcome):
+    """The Story of an Outcome, None if its trace cannot be compared."""
+    if not outcome.run.comparable or not outcome.actual:
+        return None
+    events = tuple(map(tuple, outcome.actual[:-1]))
+    end = outcome.actual[-1][0]
+    first = outcome.difference.index if outcome.difference else len(events)
+    found = READ.search(outcome.reason)
+    whole = end.startswith("exit(") or bool(own_check(outcome.run))
+    return Story(outcome.test.name, events, tuple(map(call_of, events)), whole,
+                 outcome.stopped_itself, tuple(map(int, found.groups())) if found else (),
+                 frozenset(RULE.findall(outcome.reason)), outcome.passed, first)
+
+
+# ---- replaying them ----------------------------------------------------------------------------
+
+class Spent(Exception):
+    """The calls that may be replayed are used up."""
+
+
+class Replays:
+    """Replays stories through wrong allocators, up to a number of calls."""
+
+    def __init__(self, most):
+        self.left = most
+        self.known = {}         # (mistakes, name of the story) -> events predicted
+
+    def predicted(self, mistakes, story):
+        """How many events an allocator with these mistakes predicts before the first that it does
+        not; one less than all of them if only memory differs and this allocator's does not."""
+        key = mistakes, story.name
+        if key not in self.known:
+            self.known[key] = self.replay(mistakes, story)
+        return self.known[key]
+
+    def replay(self, mistakes, story):
+        """predicted() of a story that was not replayed yet."""
+        if story.size > self.left:
+            raise Spent
+        model, done = compose(mistakes)(), 0
+        try:
+            for done, (call, event) in enumerate(zip(story.calls, story.events)):
+                self.left -= 1
+                if call is not None and step_text(model.step(*call)) != event:
+                    return done
+        except FATAL:
+            return done
+        if story.silent and not shows(mistakes, model, story):
+            return story.size - 1
+        return story.size
+
+    def explains(self, mistakes, story):
+        """Whether an allocator with these mistakes shows all of a failure's trace."""
+        return story.whole and self.predicted(mistakes, story) == story.size
+
+
+def right_model(calls):
+    """The contract's model after some calls."""
+    model = Mistake()
+    for call in calls:
+        if call is not None:
+            model.step(*call)
+    return model
+
+
+def shows(mistakes, model, story):
+    """Whether a failed check of headers fails on a wrong allocator: it reads there what the check
+    says that it found or, if the check says nothing, breaks a rule that the check names."""
+    seen = {header[0]: header for header in model.visible()}
+    right = {header[0]: header for header in right_model(story.calls).visible()}
+    pairs = [pair for addr, header in seen.items() if addr in right
+             for pair in zip(header[1:], right[addr][1:])]
+    if story.read:
+        return story.read in pairs
+    return seen != right and any(mistake.rule in story.cited for mistake in mistakes)
+
+
+# ---- the search --------------------------------------------------------------------------------
+
+class Search:
+    """Looks for the set of mistakes that explains most of what failed."""
+
+    def __init__(self, stories, replays):
+        by_size = sorted(stories, key=lambda story: (story.size, story.name))
+        self.replays = replays
+        self.failed = [story for story in by_size if not story.passed]
+        self.short = [story for story in self.failed if story.size <= MOST_EVENTS]
+        self.passed = [story for story in by_size if story.passed and story.size <= MOST_EVENTS]
+
+    def refuted(self, mistakes):
+        """Whether a program that passed would fail."""
+        return any(self.replays.predicted(mistakes, story) < story.size for story in self.passed)
+
+    def worth(self, mistakes, stories):
+        """How much of failures a set predicts: (failures explained, events as shares)."""
+        explained, share = 0, 0.0
+        for story in stories:
+            count = self.replays.predicted(mistakes, story)
+            explained += story.whole and count == story.size
+            share += max(count - story.first, 0) / (story.size - story.first + 1)
+        return explained, round(share, 6)
+
+    def unexplained(self, mistakes):
+        """The shortest failures that a set does not explain."""
+        return [story for story in self.short
+                if not self.replays.explains(mistakes, story)][:MOST_SEARCHED]
+
+    def larger(self, mistakes):
+        """The sets with one mistake more that predict more of what is not explained, best first."""
+        stories = self.unexplained(mistakes)
+        before, found = self.worth(mistakes, stories), []
+        for number, mistake in enumerate(ALL):
+            more = mistakes | {mistake}
+            if mistake not in mistakes and compose(more) is not None:
+                worth = self.worth(more, stories)
+                found += [(worth, -number, more)] * (worth > before)
+        return [more for *_, more in sorted(found, key=lambda entry: entry[:2], reverse=True)]
+
+    def step(self, mistakes):
+        """A set that explains more than this one and that no passed program refutes, or None."""
+        for more in self.larger(mistakes):
+            if self.worth(more, self.short) > self.worth(mistakes, self.short) and \
+                    not self.refuted(more):
+                return more
+        return None
+
+    def best(self):
+        """The set that explains most: mistake by mistake, the one that explains most first."""
+        best = frozenset()
+        try:
+            while len(best) < MOST_TOGETHER:
+                more = self.step(best)
+                if more is None:
+                    break
+                best = more
+        except Spent:
+            pass
+        return best
+
+    def smallest(self, mistakes, story):
+        """The fewest of these mistakes that explain a failure, () if even all of them do not."""
+        kinds = [mistake for mistake in ALL if mistake in mistakes]
+        if not self.replays.explains(frozenset(kinds), story):
+            return ()
+        for kind in list(kinds):
+            fewer = frozenset(kinds) - {kind}
+            if fewer and self.replays.explains(fewer, story):
+                kinds.remove(kind)
+        return tuple(kinds)
+
+    def first_shown(self, mistakes, story):
+        """The mistake that the first difference shows: without it, the set does not predict it."""
+        if self.replays.predicted(mistakes, story) <= story.first:
+            return None
+        for mistake in ALL:
+            if mistake in mistakes and \
+                    self.replays.predicted(mistakes - {mistake}, story) <= story.first:
+                return mistake
+        return None
+
+
+def find(outcomes):
+    """What explains the failures among the Outcomes of one suite on one library: Found."""
+    outcomes = list(outcomes)
+    stories = [story for story in map(story_of, outcomes) if story is not None]
+    search = Search(stories, Replays(MOST_CALLS))
+    mistakes = search.best() if search.failed else frozenset()
+    search.replays.left = MOST_CALLS        # one set: that costs little
+    by_program, first = attributed(search, mistakes) if mistakes else ({}, {})
+    failed = sum(not outcome.passed for outcome in outcomes)
+    return Found(causes_of(by_program, first, outcomes), by_program, first, failed)
+
+
+def attributed(search, mistakes):
+    """(Found.by_program, Found.first) of the set that was found, as far as the effort allows."""
+    by_program, first = {}, {}
+    try:
+        for story in search.failed:
+            kinds = search.smallest(mistakes, story)
+            if kinds:
+                by_program[story.name] = kinds
+            shown = search.first_shown(mistakes, story)
+            if shown or kinds:
+                first[story.name] = shown or kinds[0]
+    except Spent:
+        pass
+    return by_program, first
+
+
+def unclear(outcome, shown):
+    """A key that is least for the best example: its first difference is this mistake's, and it is
+    one of the same call; then the shortest trace."""
+    difference = outcome.difference
+    return not shown, not (difference and difference.same_call()), len(outcome.actual)
+
+
+def causes_of(by_program, first, outcomes):
+    """[Cause] of explained failures, those of most failures first."""
+    by_name = {outcome.test.name: outcome for outcome in outcomes}
+    made = []
+    for kind in ALL:
+        names = [name for name in by_name if kind in by_program.get(name, ())]
+        if not names:
+            continue
+        example = min(names, key=lambda name: unclear(by_name[name], first.get(name) is kind))
+        cause = Cause(kind.rule, kind.__name__, sentence_of(kind), names, example)
+        difference = by_name[example].difference
+        if difference is not None:
+            cause.expected, cause.found = list(difference.expected), list(difference.actual)
+        made.append(cause)
+    return sorted(made, key=lambda cause: -len(cause.programs))
+
+
+# ---- what wrong allocators show ----------------------------------------------------------------
+
+def trace_of(mistakes, events):
+    """What a program with the reference `events` shows on an allocator with these mistakes.
+
+    The calls are the reference's; a pointer is the result of the call that returned it there. The
+    trace ends where the allocator cannot go on.
+    """
+    model, results, made = compose(frozenset(mistakes))(), {}, []
+    for event in events:
+        call = call_of(event)
+        if call is None:
+            made.append(event)
+            continue
+        name, args = call
+        if name in ("os_realloc", "os_free"):
+            args = (results.get(args[0], args[0]), *args[1:])
+        try:
+            step = model.step(name, args)
+        except FATAL:
+            return [*made, ("killed(SIGSEGV)",)]
+        made.append(step_text(step))
+        if step.misuse:
+            return [*made, ("killed(SIGABRT)",)]
+        address = parse_address(event[-1].removeprefix(RESULT))
+        if address:
+            results[address] = step.result
+    return made

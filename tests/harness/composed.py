@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Wrong allocators that make several mistakes at once."""
+
+from functools import lru_cache
+
+from .mistakes import ALL, Mistake
+from .model import ENOMEM, NULL, Step, SystemCallFailed
+
+
+class WithoutCopies(Mistake):
+    """An allocator for traces in which the system refuses nothing: no call has to be undone, so
+    that none needs a copy of all blocks."""
+
+    def _call(self, name, args, work):
+        step = self._now = Step(name, args)
+        try:
+            step.result = work(*args)
+        except SystemCallFailed:
+            step.errno = ENOMEM
+            step.result = None if name == "os_free" else NULL
+        return step
+
+
+@lru_cache(maxsize=None)
+def compose(mistakes):
+    """The allocator that makes all of a frozenset of mistakes.
+
+    None if two of them exclude each other: both replace the same decision without asking what
+    it was, so that one would undo the other.
+    """
+    rest, order = [mistake for mistake in ALL if mistake in mistakes], []
+    while rest:
+        free = [one for one in rest if not any(hides(one, other) for other in rest)]
+        if not free:
+            return None
+        order.append(free[0])
+        rest.remove(free[0])
+    name = "And".join(mistake.__name__ for mistake in order) or "Right"
+    return type(name, (*order, WithoutCopies), {})
+
+
+@lru_cache(maxsize=None)
+def hides(mistake, other):
+    """Whether `mistake`, put before `other`, would keep a change of that one from being seen."""
+    if mistake is other:
+        return False
+    return issubclass(other, mistake) or issubclass(mistake, other) or any(
+        not asks_on(change) for name, change in changes(mistake).items() if name in changes(other))
+
+
+def changes(mistake):
+    """What a mistake redefines: names with functions or values."""
+    return {name: value for name, value in vars(mistake).items()
+            if hasattr(Mistake, name) and name != "rule" and not name.startswith("__")}
+
+
+def asks_on(change):
+    """Whether a method calls the one that it replaces."""
+    code = getattr(getattr(change, "__func__", change), "__code__", None)
+    return code is not None and "super" in code.co_names

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The causes that are named for the failures of a suite are true ones."""
+
+import random
+import re
+from types import SimpleNamespace
+
+import pytest
+
+from trial import library, run
+from harness import causes, grade, rules, suite
+from harness.composed import compose
+from harness.mistakes import (ALL, Mistake, NeverMerges, ThresholdNotStrict,
+                              ThresholdWithoutHeader)
+
+REFERENCES = suite.read_references(suite.load_suite())
+PAIRS = 200
+SINGLES_HIT, PAIRS_HIT = 0.95, 0.80     # shares of the first explanations that are true
+SEED = 13
+
+
+def outcome_of(name, mistakes):
+    """The Outcome of a program on an allocator with these mistakes.
+
+    What is wrong in a header only is found by the programs that are about the rule, at their end.
+    """
+    expected = REFERENCES[name]
+    actual = causes.trace_of(mistakes, expected)
+    told = {mistake.rule for mistake in mistakes if mistake.visible is not Mistake.visible}
+    says, signal = b"", None
+    if actual == expected and told & set(rules.of_program(name)):
+        actual, says, signal = [*expected[:-1], ("killed(SIGILL)",)], b"own.c:1: not so\n", "SIGILL"
+    difference = grade.first_difference(expected, actual)
+    run = SimpleNamespace(comparable=True, stderr=says,
+                          trace=SimpleNamespace(signal=signal, open_call=None))
+    return grade.Outcome(SimpleNamespace(name=name), expected, actual, run, 0.0, difference,
+                         f"it differs ({', '.join(sorted(told))})" if difference else "")
+
+
+def found_for(mistakes):
+    """(what is found, names of the failures) for an allocator with these mistakes."""
+    outcomes = [outcome_of(name, mistakes) for name in REFERENCES]
+    failed = [outcome.test.name for outcome in outcomes if not outcome.passed]
+    return causes.find(outcomes), failed
+
+
+def names_true_ones(mistakes):
+    """Whether the first hint of the first failure that has one and the first cause are true."""
+    found, failed = found_for(mistakes)
+    true = {(kind.rule, causes.sentence_of(kind)) for kind in mistakes}
+    hints = next(filter(None, map(found.hints, failed)), [])
+    return bool(hints and found.causes) and hints[0] in true \
+        and found.causes[0].mistake in {kind.__name__ for kind in mistakes}
+
+
+def some_pairs():
+    """Pairs of mistakes that go together, the same ones each time."""
+    pairs = [frozenset((one, other)) for number, one in enumerate(ALL)
+             for other in ALL[:number] if compose(frozenset((one, other)))]
+    return random.Random(SEED).sample(sorted(pairs, key=lambda pair: sorted(
+        kind.__name__ for kind in pair)), PAIRS)
+
+
+def test_single_mistakes_are_named(capsys):
+    wrong = [kind.__name__ for kind in ALL if not names_true_ones({kind})]
+    rate = 1 - len(wrong) / len(ALL)
+    with capsys.disabled():
+        print(f"\nsingle mistakes named rightly: {rate:.1%} of {len(ALL)}; not: {wrong}")
+    assert rate >= SINGLES_HIT
+
+
+def test_pairs_of_mistakes_are_named(capsys):
+    wrong = [pair for pair in some_pairs() if not names_true_ones(pair)]
+    rate = 1 - len(wrong) / PAIRS
+    with capsys.disabled():
+        print(f"\npairs named rightly: {rate:.1%} of {PAIRS}; not:",
+              *("+".join(sorted(kind.__name__ for kind in pair)) for pair in wrong))
+    assert rate >= PAIRS_HIT
+
+
+def test_nothing_is_named_where_nothing_failed():
+    found, failed = found_for(frozenset())
+    assert (found.causes, found.headline(), failed) == ([], "", [])
+
+
+def test_a_mistake_that_a_passed_program_refutes_is_not_named():
+    outcomes = [outcome_of(name, {NeverMerges}) for name in REFERENCES]
+    name = next(outcome.test.name for outcome in outcomes if not outcome.passed)
+    changed = [outcome_of(name, ()) if outcome.test.name == name else outcome
+               for outcome in outcomes]
+    assert [cause.mistake for cause in causes.find(outcomes).causes] == ["NeverMerges"]
+    assert "NeverMerges" not in [cause.mistake for cause in causes.find(changed).causes]
+
+
+@pytest.mark.parametrize("most", [0, 10, 300])
+def test_the_effort_has_a_bound(most, monkeypatch):
+    monkeypatch.setattr(causes, "MOST_CALLS", most)
+    outcomes = [outcome_of(name, {NeverMerges}) for name in REFERENCES]
+    search = causes.Search(map(causes.story_of, outcomes), causes.Replays(most))
+    search.best()
+    assert search.replays.left >= 0
+    assert causes.find(outcomes).failed == sum(not outcome.passed for outcome in outcomes)
+
+
+def test_mistakes_that_undo_each_other_are_not_composed():
+    assert compose(frozenset((ThresholdNotStrict, ThresholdWithoutHeader))) is None
+    assert issubclass(compose(frozenset((NeverMerges, ThresholdNotStrict))), NeverMerges)
+
+
+def test_the_run_of_a_wrong_library_begins_with_its_cause():
+    output = run("--library", library("NO_PREALLOCATION")).stdout
+    assert re.search(r"^1 mistake explains (\d+) of \1 failures\.\n\nF1: the library grows the "
+                     r"heap only by what the first request needs", output, re.MULTILINE)
+    assert output.index("1 mistake explains") < output.index("First call that differs")
