@@ -141,6 +141,13 @@ def test_a_program_that_crashes_by_itself(tmp_path):
     assert "main (test-own.c:5)" in lines[1]
 
 
+def test_a_failed_check_is_no_crash(tmp_path):
+    """Also if the calls before it differ from the reference."""
+    outcome = outcome_of(tmp_path, '\tos_malloc(0);\n\tCHECK(0, "so it is");', library())
+    assert not outcome.stopped_itself and outcome.reason.endswith("so it is")
+    assert "crashed" not in explain.explain(outcome, "again", (), explain.second_look(outcome))
+
+
 def test_no_second_run_of_what_was_not_traced(tmp_path):
     outcome = outcome_of(tmp_path, "\tos_malloc(1);", library())
     outcome.run.trace.started = "process"

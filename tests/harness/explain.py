@@ -7,7 +7,7 @@ import textwrap
 from itertools import zip_longest
 
 from . import heapmap, rerun, rules
-from .grade import RESULT, nested
+from .grade import RESULT, nested, own_check
 from .hints import MOST, as_hints, hints
 from .history import make, model_after, step_at
 from .model import FREE, MAP_STRIDE
@@ -35,7 +35,7 @@ def explain(outcome, again, passed=(), seen=None, found=None):
     `seen`: what second_look() saw, or None. `found`: causes.Found of the whole suite, or None.
     """
     parts = [f"{outcome.test.name}: {outcome.reason}"]
-    if not outcome.stopped_itself:
+    if not own_check(outcome.run):
         parts.append("\n".join(map(printable, rerun.where(seen, outcome.setup))))
     if outcome.difference is not None:
         parts += about_difference(outcome, passed, found)

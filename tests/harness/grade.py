@@ -142,7 +142,7 @@ def why_failed(run, difference):
 
 def own_check(run):
     """The check inside a test program that failed (it dies by SIGILL then), "" if none did."""
-    if run.trace.signal != "SIGILL" or run.trace.open_call:
+    if run.trace is None or run.trace.signal != "SIGILL" or run.trace.open_call:
         return ""
     said = own_check_in(run.stderr)
     return f"the program's own check failed: {said}" if said else ""
