@@ -5,7 +5,7 @@ PYTHON = $$(checker/python.sh || echo python3)
 SECONDS ?= 60
 STRESS ?= 20
 
-.PHONY: build install help deps demo check lint test tests stress fuzz model preload-check mutants bench bench-family marks growth clean
+.PHONY: build install help deps demo check lint test tests stress fuzz model preload-check distros mutants bench bench-family marks growth clean
 
 build: ## build the libraries in src/ (the default)
 	$(MAKE) -C src
@@ -47,6 +47,10 @@ model: deps ## osmalloc's remote frees, thread exit, adoption and fork in every 
 
 preload-check: deps build ## bash, python3, gcc, node, redis and others on libosmalloc
 	@"$(PYTHON)" tests/preload.py
+
+distros: ## demo, suite, grader, check in fresh Debian and Ubuntu roots: DISTROS="trixie noble"
+	@checker/deps.sh distros
+	@tests/distros.sh $(DISTROS)
 
 mutants: deps ## mistakes in the library, one at a time, and what notices them: docs/mutants.md
 	@"$(PYTHON)" tests/mutate.py --markdown docs/mutants.md

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Install what is missing on Debian or Ubuntu, asking nothing; do nothing when nothing is missing.
-# Usage: checker/deps.sh [--list] [student|staff|developer]     developer if none is named
+# Usage: checker/deps.sh [--list] [student|staff|developer|distros]     developer if none is named
 #   student    build, run and trace: make demo, tests/run_tests.py
 #   staff      and grade: checker/grade
 #   developer  and everything else: make check
+#   distros    what make distros needs
 # --list only prints the missing packages, one a line. A held dpkg lock is waited for.
 # Exit status: 0 everything is there, 2 something is missing and could not be installed.
 
@@ -46,6 +47,12 @@ missing_developer() {
         echo python3 python3-pytest python3-pytest-xdist python3-hypothesis python3-flake8
 }
 
+missing_distros() {
+    has debootstrap || echo debootstrap         # makes a minimal system from a mirror
+    has bwrap || echo bubblewrap                # runs commands in it; nothing stays mounted
+    has git || echo git                         # the last commit
+}
+
 missing() { "missing_$role" | tr ' ' '\n' | sort -u; }
 
 # Print the word to put before a command that needs root, or fail.
@@ -63,8 +70,8 @@ list=""
 [[ ${1:-} != --list ]] || { list=yes; shift; }
 role=${1:-developer}
 case $role in
-    student | staff | developer) ;;
-    *) die "there is no '$role'; name student, staff or developer" ;;
+    student | staff | developer | distros) ;;
+    *) die "there is no '$role'; name student, staff, developer or distros" ;;
 esac
 
 mapfile -t packages < <(missing)
