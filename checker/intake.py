@@ -314,8 +314,13 @@ def source_folder(names):
         linked = [name for name, kind in names if kind == "link"
                   and posixpath.basename(name) in ("src", MAIN)]
         raise Refused(f"{linked[0]} is a link" if linked else f"there is no {MAIN} in it")
-    best = min(places, key=lambda place: (posixpath.basename(place) != "src", place.count("/"),
-                                          len(place), place))
+    def rank(place):
+        return posixpath.basename(place) != "src", place.count("/")
+    best, *others = sorted(set(places), key=lambda place: (rank(place), place))
+    if others and rank(others[0]) == rank(best):
+        raise Refused(f"it holds several {MAIN}, such as {ascii(best)[1:-1][:80]}/{MAIN} and "
+                      f"{ascii(others[0])[1:-1][:80]}/{MAIN}: name one folder, or a class with "
+                      "--class")
     return best + "/" if best else ""
 
 

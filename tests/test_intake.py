@@ -72,6 +72,16 @@ def test_the_src_folder_counts_before_a_copy_elsewhere(tmp_path):
     assert taken.files == {"osmem.c": SOURCE}
 
 
+def test_a_class_that_is_named_as_one_submission(tmp_path):
+    """Which osmem.c was meant cannot be known: a mark for one of them would be nobody's."""
+    why = refusal(archive_zip(tmp_path / "a.zip", {
+        "ann/src/osmem.c": SOURCE, "ben/src/osmem.c": SOURCE, "ann/osmem.c": b"old"}))
+    assert why == ("it holds several osmem.c, such as ann/src/osmem.c and ben/src/osmem.c: "
+                   "name one folder, or a class with --class")
+    assert "several" in refusal(archive_zip(tmp_path / "b.zip", {
+        "ann/osmem.c": SOURCE, "ben/osmem.c": SOURCE}))
+
+
 def test_a_git_checkout_is_its_files(tmp_path):
     place = submit.submission(tmp_path / "anna")
     (place / ".git").mkdir()
