@@ -314,6 +314,7 @@ def source_folder(names):
         linked = [name for name, kind in names if kind == "link"
                   and posixpath.basename(name) in ("src", MAIN)]
         raise Refused(f"{linked[0]} is a link" if linked else f"there is no {MAIN} in it")
+
     def rank(place):
         return posixpath.basename(place) != "src", place.count("/")
     best, *others = sorted(set(places), key=lambda place: (rank(place), place))
