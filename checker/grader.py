@@ -207,7 +207,10 @@ def grade_submission(path, name, course, box, jobs=1):
         with tempfile.TemporaryDirectory(prefix="osmem-grade-") as place:
             workspace = Workspace(box, place, course.settings.build_seconds)
             workspace.prepare(taken)
-            workspace.build(taken.compiled)
+            try:
+                workspace.build(taken.compiled)
+            finally:
+                made.log = workspace.log
             judge(made, Grading(course, workspace, jobs))
     except intake.Refused as reason:
         refuse(made, str(reason), course)

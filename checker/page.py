@@ -39,6 +39,9 @@ def html(result):
     body.append(sums(result))
     if result.status == GRADED:
         body += sections(result)
+    if result.log:
+        body.append(f"<details{' open' * (result.status != GRADED)}><summary>What compiler and "
+                    f"linker printed</summary><pre>{text(result.log)}</pre></details>")
     return ('<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
             f"<title>{text(result.name)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"

@@ -52,6 +52,7 @@ class Result:
     settings: dict = dataclasses.field(default_factory=dict)
     protection: list = dataclasses.field(default_factory=list)      # the sandbox's own report
     remarks: list = dataclasses.field(default_factory=list)
+    log: str = ""               # what compiler and linker printed, bounded; "" for nothing
     digest: str = ""            # of the sources
     fingerprint: str = ""       # of the settings, the suite and the grader
     seconds: float = 0.0

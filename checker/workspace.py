@@ -6,7 +6,6 @@ directory; sandbox.py is where compilers, linters and programs run.
 """
 
 import os
-import re
 import shutil
 from pathlib import Path
 
@@ -16,7 +15,7 @@ import tree
 from course import ROOT, CannotGrade
 
 tree.add_harness()
-from harness import build, sandbox  # noqa: E402
+from harness import build, diagnostics, sandbox  # noqa: E402
 
 # Older compilers than ours let several files define the same variable.
 BUILD_FLAGS = ["-std=gnu11", "-O2", "-g", "-fPIC", "-pthread", "-fcommon"]
@@ -36,6 +35,8 @@ class Workspace:
         self.sources = []
         self.readable = []      # folders that compilers and linters may read
         self.folders = []       # those in which headers are looked for, in this order
+        self.printed = ""       # what the last tool printed
+        self.log = ""           # what the compiler and the linker printed, bounded
 
     def prepare(self, taken):
         """Copy the sources and the headers that they are built with."""
@@ -69,6 +70,7 @@ class Workspace:
     def tool(self, command, cwd):
         """Run a compiler or linter in the sandbox: (output, exit status), as lint.run_tool."""
         done = self.box.run(command, cwd, self.readable, self.user, self.seconds)
+        self.printed = done.output
         if done.output.startswith(("bwrap: ", "confined: ")):
             raise CannotGrade(f"the sandbox failed: {done.output.splitlines()[0]}; "
                               "see checker/grade --probe")
@@ -90,8 +92,11 @@ class Workspace:
                  objects / "libosmem.so", *c_files], objects)
         except lint.NotMeasured as reason:
             raise intake.Refused(f"it does not compile: {reason}") from None
+        finally:
+            self.log = diagnostics.log(self.printed, self.place)
         if status:
-            raise intake.Refused("it does not compile: " + first_error(output, self.place))
+            raise intake.Refused("it does not compile: " +
+                                 diagnostics.first_error(output, self.place))
         self.take_library(objects / "libosmem.so")
 
     def take_library(self, made):
@@ -113,13 +118,3 @@ class Workspace:
             found += lint.compiler(name, self.sources, self.folders,
                                    run_tool=self.tool)
         return found
-
-
-def first_error(output, workspace):
-    """The line of a compiler's or linker's output that says what is wrong."""
-    lines = [line for line in output.replace(f"{workspace}/", "").splitlines() if line.strip()]
-    for mark in ("multiple definition", "undefined reference", "error:"):
-        for line in lines:
-            if mark in line:
-                return re.sub(r"^/?usr/bin/ld: ", "", line)
-    return lines[-1] if lines else "no message"

@@ -20,6 +20,7 @@ from harness.export import xml_text  # noqa: E402
 from harness.report import printable  # noqa: E402
 
 MESSAGE_MOST = 3000             # characters of a message in the Classroom payload
+LOG_HEAD = "What compiler and linker printed"
 OUTPUT_MOST = 20000             # characters of one test's explanation for Gradescope
 TABLE = ["submission", "status", "score", "max_score", "correctness", "style", "passed", "partial",
          "failed", "skipped", "seconds", "note"]
@@ -48,6 +49,8 @@ def terminal(result, verbose=False):
         ugly = [test for test in result.tests if test.group == "style" and test.output]
         for test in ugly:
             lines += ["Lost in style:", *("  " + line for line in test.output.splitlines())]
+    if verbose and result.log:
+        lines += [LOG_HEAD + ":", *("  " + line for line in result.log.splitlines())]
     lines += [f"Note: {remark}" for remark in result.remarks]
     correctness, style = result.points(False), result.points(True)
     lines.append(f"Correctness: {number(correctness[0])}/{number(correctness[1])}")
@@ -128,7 +131,7 @@ def gradescope(result):
     made = {
         "score": result.scaled,
         "execution_time": round(result.seconds),
-        "output": summary(result) + scaling(result),
+        "output": summary(result) + scaling(result) + log_of_refused(result),
         "output_format": "text",
         "visibility": "visible",
         "stdout_visibility": "hidden",
@@ -171,6 +174,13 @@ def summary(result):
     return printable("\n".join(lines + result.remarks))
 
 
+def log_of_refused(result):
+    """The compiler's log for a student whose submission was not run, "" for others."""
+    if result.status != REFUSED or not result.log:
+        return ""
+    return f"\n\n{LOG_HEAD}:\n{result.log[:OUTPUT_MOST]}"
+
+
 def scaling(result):
     """One more line for a reader whose maximum is TOTAL, "" if that was the maximum anyway."""
     if result.max_score == TOTAL:
@@ -209,7 +219,7 @@ def classroom_test(group, tests):
 def vpl(result):
     """What Moodle's Virtual Programming Lab reads from standard output. Every line is a comment
     of ours: none that a submission wrote can pass for a grade."""
-    lines = [*(summary(result) + scaling(result)).splitlines(), ""]
+    lines = [*(summary(result) + scaling(result) + log_of_refused(result)).splitlines(), ""]
     for group, tests in by_group(result.tests).items():
         points = f"{number(sum(test.score for test in tests))}/" \
             f"{number(sum(test.points for test in tests))}"

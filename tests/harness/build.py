@@ -12,6 +12,8 @@ import subprocess
 import tempfile
 import threading
 
+from . import diagnostics
+
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 SOURCES = ROOT / "src"
@@ -71,20 +73,13 @@ def compiler():
     return words
 
 
-def first_error(output):
-    """The line of a compiler's or make's output that says most in one line."""
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    errors = [line for line in lines if "error" in line.lower() or "undefined" in line]
-    stops = [line for line in lines if "***" in line]       # make's own
-    return (errors or stops or lines or ["no message"])[0]
-
-
 def run_tool(command, what, remedy):
     """Run a build command. HarnessError saying what failed, why, and the remedy."""
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, check=False)
+                          stderr=subprocess.STDOUT, check=False,
+                          env={**os.environ, "LC_ALL": "C"})
     if done.returncode != 0:
-        why = first_error(done.stdout.decode("utf-8", "replace"))
+        why = diagnostics.first_error(done.stdout.decode("utf-8", "replace"))
         raise HarnessError(f"{what} does not build: {why}; {remedy}")
 
 
