@@ -2,7 +2,6 @@
 """The mark of one submission, style, the linters; the staged `make check`."""
 
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -216,7 +215,10 @@ def test_the_name_of_a_file_changes_no_style(tmp_path, name):
     (tmp_path / "osmem.c").write_text(f'#include "{name}"\n')
     (tmp_path / name).write_text(UGLY)
     sources = [tmp_path / "osmem.c", tmp_path / name]
-    found = lint.checkpatch(sources) if shutil.which("perl") else []
+    try:
+        found = lint.checkpatch(sources)
+    except lint.NotMeasured as missing:
+        pytest.skip(str(missing))
     assert {finding.file for finding in found} >= {str(tmp_path / name)}
     warnings = lint.compiler("gcc", sources, [tmp_path, ROOT / "utils"])
     assert str(tmp_path / name) in {finding.file for finding in warnings} or ":1:" in name
