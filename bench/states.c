@@ -215,7 +215,7 @@ static void hostile_step(struct run *run)
 /*
  * freeall: every other block is free and known to searches; the others are
  * freed, and then one block is allocated. An operation is one such free, with
- * its share of the merges, whoever makes them and when.
+ * its share of the merges, in whichever call they are made.
  */
 
 static void freeall_step(struct run *run)

@@ -148,7 +148,7 @@ def remembered_seed(options):
     part = path.with_suffix(f".{os.getpid()}")
     part.write_text(json.dumps({"seed": drawn}) + "\n", encoding="utf-8")
     try:
-        os.link(part, path)     # whoever comes first: many commands may share one --out
+        os.link(part, path)     # many commands may share one --out: the first one wins
     except FileExistsError:
         pass
     finally:

@@ -313,11 +313,11 @@ MARKDOWN = """# Mistakes that the tests notice
 
 Each row is a mistake that was made in the library's source on purpose, one at a time: {summary}.
 
-All were run against random sequences of calls that are held against the model (the column shows the
-first that differs, shortened, in the notation of `tests/fuzz.py --replay`), and against the traced
-programs (the first that fails, and how many more do). Those that neither notices went to the pytest
-tests of misuse, of refused system calls, and of threads, forks and strangers on the break, until
-one failed. The mistakes are in `tests/mutants.txt`; `make mutants` tries all of them again and
+All were run against random sequences of calls that are compared with the model (the column shows
+the first that differs, shortened, in the notation of `tests/fuzz.py --replay`), and against the
+traced programs (the first that fails, and how many more do). Those that neither notices went to the
+pytest tests of misuse, of refused system calls, of threads, of forks, and of other users of the
+break, until one failed. The mistakes are in `tests/mutants.txt`; `make mutants` tries all of them again and
 writes this table.
 
 | Mistake | Rules | The library ... | Random sequence | Traced programs | Other tests |

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""`make distros`: its names are checked, and a mirror that does not answer is a skip, not a pass."""
+"""`make distros`: its names are checked; a mirror that does not answer is a skip, not a pass."""
 
 import os
 import shutil

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The model beyond the traces: failing system calls, strangers on the break, misuse (B1, B2, B4).
+"""The model beyond the traces: failing system calls, other users of the break, misuse (B1, B2, B4).
 
 Expected addresses are worked out by hand, as in test_model.py.
 """

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * memresize() leaves a block where it is when it shrinks, and others get what it gives up; when it
- * grows into a free neighbour, or at the break; and a mapping of which at least half
- * stays in use. Where it has to move, the contents come along.
+ * memresize() leaves a block where it is in three cases: it shrinks, and what it gives up is
+ * allocated again; it grows into a free neighbour or at the break; it is a mapping and at least
+ * half of it stays in use. Otherwise the block moves with its contents.
  */
 
 #include "../family/family.h"

@@ -77,7 +77,7 @@ static inline void watchdog(void)
 	alarm(WATCHDOG_SECONDS);
 }
 
-/* The same value, of which the compiler knows nothing: neither warned about nor optimised. */
+/* Returns ptr, hidden from the compiler: it neither warns about the value nor optimises by it. */
 static inline void *hide(void *ptr)
 {
 	__asm__ volatile("" : "+r"(ptr) : : "memory");

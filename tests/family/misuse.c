@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * One wrong call, of which the first argument is the name: the library must say
- * so in one line on stderr and abort at that very call. The address that the
+ * One wrong call; the first argument names it. The library must say so in one
+ * line on stderr and abort at that very call. The address that the
  * line must name is on stdout before. With --list: all names, each with the
  * function and the mistake that the line may name, as regular expressions.
  *

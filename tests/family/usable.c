@@ -78,7 +78,7 @@ static void at_random(void)
 			give(&held[i], i);
 }
 
-/* Asking is no change, whoever asks however often. */
+/* Asking changes nothing, however often and from any thread. */
 static void stable(void)
 {
 	for (size_t size = 0; size < 10 * MIB; size += size / 3 + 1) {

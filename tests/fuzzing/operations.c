@@ -453,7 +453,7 @@ void operation_run(const struct operation *operation)
 		act(NULL);
 }
 
-/* Whatever was refused: now that memory is back, each size is to be had. */
+/* Once memory is back, every size can be allocated, whatever was refused before. */
 static void all_is_well(void)
 {
 	static const size_t sizes[] = { 1, 100, 5000, 100 * KIB, 300 * KIB, 3 * MIB };

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Fuzzes both allocators: seeded inputs, then libFuzzer and AFL++ from the corpus on.
 
-The time is shared out evenly to seeded inputs, to those of which every system call is refused in
-turn, to the same two with osmalloc's hardened build, to libFuzzer with either build, if clang has
-it, and to AFL++, if it is installed. All on -j cores.
+The time is divided evenly: seeded inputs, inputs whose system calls are refused one after the
+other, the same two with osmalloc's hardened build, libFuzzer with either build, if clang has
+it, and AFL++, if it is installed. All run on -j cores.
 
 Exit status: 0 no finding, 1 a finding, 2 cannot run, 130 interrupted.
 """

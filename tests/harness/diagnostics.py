@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What compilers, linkers and make print: the line that says what is wrong, and a bounded log.
 
-Their messages are expected in English: whoever runs them sets LC_ALL=C.
+Their messages are expected in English: run them with LC_ALL=C.
 """
 
 import re

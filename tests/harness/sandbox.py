@@ -37,7 +37,7 @@ PROGRAM_LIMITS = {"cpu": 2, "as": 1024 * MEGABYTE, "nproc": 32, "nofile": 64}
 OUTPUT_MOST = MEGABYTE          # bytes that are kept of a compiler's output
 CHUNK = 64 << 10
 
-# What must be kept from others -> the layers of which any one does that.
+# What must be kept from others -> the layers that do so; one of them is enough.
 NEEDS = {
     "files": ("bubblewrap", "landlock"),
     "network": ("bubblewrap", "seccomp"),

@@ -448,7 +448,8 @@ def random_actions(rng, profile, length, wave=None):
 def without(operations, number):
     """The sequence without one operation; pointers to its result go elsewhere or go too.
 
-    Where the operation was a realloc, its pointer takes over; else whoever used the result goes.
+    Where the operation was a realloc, its pointer takes over; otherwise operations on its result
+    are dropped.
     """
     heir = operations[number][1] if operations[number][0] == "r" else None
     kept, renamed = [], {}

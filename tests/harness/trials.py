@@ -265,7 +265,7 @@ def fault_trials():
 
 
 def short(name, operations, refused):
-    """The operations, one of which is refused first; None if the refusal could go unnoticed."""
+    """The operations, one refused first; None if the refusal could go unnoticed."""
     playing, names = Playing(), {}
     for number, operation in enumerate(operations):
         if number == refused:
