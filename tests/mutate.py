@@ -317,8 +317,8 @@ All were run against random sequences of calls that are compared with the model 
 the first that differs, shortened, in the notation of `tests/fuzz.py --replay`), and against the
 traced programs (the first that fails, and how many more do). Those that neither notices went to the
 pytest tests of misuse, of refused system calls, of threads, of forks, and of other users of the
-break, until one failed. The mistakes are in `tests/mutants.txt`; `make mutants` tries all of them again and
-writes this table.
+break, until one failed. The mistakes are in `tests/mutants.txt`; `make mutants` tries all of them
+again and writes this table.
 
 | Mistake | Rules | The library ... | Random sequence | Traced programs | Other tests |
 |---|---|---|---|---|---|
