@@ -211,6 +211,9 @@ def grade_submission(path, name, course, box, jobs=1):
                 workspace.build(taken.compiled)
             finally:
                 made.log = workspace.log
+            if workspace.absent:
+                made.remarks.append(f"It does not define {', '.join(workspace.absent)}: every test "
+                                    "that calls what is missing fails.")
             judge(made, Grading(course, workspace, jobs))
     except intake.Refused as reason:
         refuse(made, str(reason), course)

@@ -36,6 +36,7 @@ class Workspace:
         self.readable = []      # folders that compilers and linters may read
         self.folders = []       # those in which headers are looked for, in this order
         self.printed = ""       # what the last tool printed
+        self.absent = []        # functions of the API that the library does not have
         self.log = ""           # what the compiler and the linker printed, bounded
 
     def prepare(self, taken):
@@ -100,14 +101,14 @@ class Workspace:
         self.take_library(objects / "libosmem.so")
 
     def take_library(self, made):
-        """Look whether the library has the four functions and keep a copy of it."""
+        """Look which of the four functions the library has, and keep a copy of it."""
         if made.is_symlink() or not made.is_file():
             raise intake.Refused("it does not compile: no library was made")
         output, _ = self.tool(["nm", "-D", "--defined-only", made], self.place / "objects")
         names = {line.split()[-1].split("@")[0] for line in output.splitlines() if line.split()}
-        absent = [name for name in build.API if name not in names]
-        if absent:
-            raise intake.Refused(f"it does not define {', '.join(absent)}; "
+        self.absent = [name for name in build.API if name not in names]
+        if self.absent == list(build.API):
+            raise intake.Refused(f"it defines none of {', '.join(build.API)}; "
                                  "define what is missing, not static and not hidden")
         shutil.copyfile(made, self.place / "library/libosmem.so", follow_symlinks=False)
 

@@ -392,9 +392,9 @@ def test_refusals_say_cause_and_remedy(tmp_path, monkeypatch):
     assert "broken.c does not build" in refusal(build.build_program, broken, tmp_path, tmp_path)
     assert "no libosmem.so" in refusal(build.check_library, tmp_path)
     assert "there is no directory" in refusal(build.build_library, tmp_path / "none")
-    half = compiled("libosmem.so", "void os_malloc(void) {}", "-shared", "-fPIC")
-    assert "does not export os_calloc, os_realloc, os_free" in refusal(
-        build.check_library, os.path.dirname(half))
+    none = compiled("libosmem.so", "static void os_malloc(void) {}", "-shared", "-fPIC")
+    assert "does not export os_malloc, os_calloc, os_realloc, os_free" in refusal(
+        build.check_library, os.path.dirname(none))
     path, lib = program("return 0;"), library()
     monkeypatch.setenv("PATH", str(tmp_path))
     assert "apt-get install ltrace" in refusal(runner.run_traced, path, lib)

@@ -23,6 +23,7 @@ CONFINE = HERE / "confine.c"
 GUARD = (HERE / "guard.c", CONFINE)
 CONFINER = (HERE / "confine_main.c", CONFINE)
 RERUN = (HERE / "rerun.c",)
+NAMES = (HERE / "names.c",)
 
 API = ("os_malloc", "os_calloc", "os_realloc", "os_free")
 PROGRAM_FLAGS = ("-std=gnu11", "-O1", "-g", "-Wall")
@@ -151,7 +152,20 @@ def build_library(src_dir=SOURCES, kind=OSMEM):
 
 
 def check_library(lib_dir, kind=OSMEM):
-    """`lib_dir` if its library exports the whole API. HarnessError if not."""
+    """`lib_dir` if its library can be tested. HarnessError if not.
+
+    A libosmem may lack functions, but not all of them: programs that call none of those run.
+    """
+    missing = absent(lib_dir, kind)
+    if missing and (kind is not OSMEM or len(missing) == len(kind.api)):
+        raise HarnessError(f"{os.path.join(lib_dir, kind.file)} does not export "
+                           f"{', '.join(missing)}; define what is missing, not static and not "
+                           "hidden")
+    return str(lib_dir)
+
+
+def absent(lib_dir, kind=OSMEM):
+    """The functions of the API that the library in `lib_dir` does not export, in order."""
     path = os.path.join(lib_dir, kind.file)
     if not os.path.isfile(path):
         raise HarnessError(f"there is no {kind.file} in {lib_dir}; build it there with make")
@@ -160,11 +174,16 @@ def check_library(lib_dir, kind=OSMEM):
                           capture_output=True, check=False)
     names = {line.split()[-1].split(b"@")[0].decode("ascii", "replace")
              for line in done.stdout.splitlines() if line.split()}
-    missing = [name for name in kind.api if name not in names]
-    if missing:
-        raise HarnessError(f"{path} does not export {', '.join(missing)}; define what is missing, "
-                           "not static and not hidden")
-    return str(lib_dir)
+    return [name for name in kind.api if name not in names]
+
+
+def complete_library(lib_dir):
+    """A directory whose libosmem.so has all four functions, for programs to be linked with:
+    `lib_dir`, or that of NAMES if the library there lacks one."""
+    if not absent(lib_dir):
+        return lib_dir
+    return os.path.dirname(build_tool("names/libosmem.so", NAMES, (*GUARD_FLAGS, f"-I{UTILS}"),
+                                      "the library of names"))
 
 
 def build_program(c_file, lib_dir, out_dir=BUILD, headers=None, kind=OSMEM):

@@ -6,6 +6,7 @@ points), 2 the harness could not run (one line on stderr), 130 interrupted, 143 
 """
 
 import argparse
+import collections
 import os
 import shlex
 import signal
@@ -213,11 +214,14 @@ def trace_text(outcome):
 def explain_failures(args, outcomes):
     """Print why tests failed: in full for the first few, or for all that were asked for by name."""
     failed = [outcome for outcome in outcomes if not outcome.passed]
+    wrong = without_absent(failed)
+    failed = failed if args.names else wrong
     if not failed:
         return
     from . import causes, explain
-    found = causes.find(outcomes)
-    print("\n" + found.text())
+    found = causes.find([outcome for outcome in outcomes if outcome.passed or outcome in wrong])
+    if wrong:
+        print("\n" + found.text())
     passed = [outcome for outcome in outcomes if outcome.passed]
     full = len(failed) if args.names else FULL_EXPLANATIONS
     for number, outcome in enumerate(failed[:full]):
@@ -231,6 +235,18 @@ def explain_failures(args, outcomes):
         print(f"{len(failed) - full} more failed; to have one explained, run it by name:")
     for outcome in failed[full:]:
         print(f"  {outcome.test.name}: {outcome.reason}\n    {again(args, outcome.test.name)}")
+
+
+def without_absent(failed):
+    """The failures whose reason is not a function that the library lacks. For each such function,
+    print how many tests it fails."""
+    from .runner import NOT_DEFINED
+    absent = collections.Counter(outcome.reason for outcome in failed
+                                 if outcome.reason.endswith(NOT_DEFINED))
+    for reason, count in absent.items():
+        tests = "1 test fails" if count == 1 else f"{count} tests fail"
+        print(f"\n{reason}: {tests} for that reason.")
+    return [outcome for outcome in failed if outcome.reason not in absent]
 
 
 def again(args, name):

@@ -12,6 +12,7 @@ from .hints import MOST, as_hints, hints
 from .history import make, model_after, step_at
 from .model import FREE, MAP_STRIDE
 from .report import first_lines, indented, printable
+from .runner import NOT_DEFINED
 from .stats import follow, heap_state, parse_address
 
 WIDTH = 96              # characters of a line of explanation
@@ -37,10 +38,12 @@ def explain(outcome, again, passed=(), seen=None, found=None):
     parts = [f"{outcome.test.name}: {outcome.reason}"]
     if not own_check(outcome.run):
         parts.append("\n".join(map(printable, rerun.where(seen, outcome.setup))))
-    if outcome.difference is not None:
+    begun = outcome.run.trace is not None and outcome.run.trace.main_seen
+    if outcome.difference is not None and begun:
         parts += about_difference(outcome, passed, found)
         parts.append(other_headers(outcome, seen))
-    parts.append(said(outcome.run.stderr))
+    if not outcome.reason.endswith(NOT_DEFINED):
+        parts.append(said(outcome.run.stderr))
     parts.append(f"Run it again:\n  {again}")
     return "\n\n".join(part for part in parts if part) + "\n"
 

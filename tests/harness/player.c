@@ -23,6 +23,12 @@
 #define MOST_BLOCKS	4096
 #include "snippet.h"
 
+/* A library may lack some of them; sequences that do not call those are played all the same. */
+#pragma weak os_malloc
+#pragma weak os_calloc
+#pragma weak os_realloc
+#pragma weak os_free
+
 #define MAX_OPS		MOST_BLOCKS
 #define INPUT_BYTES	(1 << 18)
 #define STACK_BYTES	(1 << 17)	/* what library code may use while memory cannot grow */
@@ -192,10 +198,19 @@ static void release(const struct operation *operation)
 	forget(results[operation->first]);
 }
 
+static void check_defined(int letter)
+{
+	CHECK(letter != 'm' || os_malloc, "os_malloc is not defined in the submission");
+	CHECK(letter != 'c' || os_calloc, "os_calloc is not defined in the submission");
+	CHECK(letter != 'r' || os_realloc, "os_realloc is not defined in the submission");
+	CHECK(letter != 'f' || os_free, "os_free is not defined in the submission");
+}
+
 static void play(const struct operation *operation)
 {
 	size_t first = operation->first;
 
+	check_defined(operation->letter);
 	errno = 0;
 	if (operation->letter == 'm')
 		take_new(operation, os_malloc(first), first);

@@ -89,7 +89,9 @@ def look(outcome, call):
     None where it cannot be run again, or came to something else than in the traced run.
     """
     setup, trace = outcome.setup, outcome.run.trace
-    if setup is None or trace is None or trace.started or trace.replaced or trace.problem:
+    if setup is None or trace is None or not trace.main_seen:
+        return None
+    if trace.started or trace.replaced or trace.problem:
         return None
     try:
         output = run_again(setup, call)

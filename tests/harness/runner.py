@@ -53,6 +53,7 @@ class Subject:
 TRACER_SAYS = re.compile(rb"^(?:callstack_push_\w+: Error: call nesting too deep!|"
                          rb"(?:en|dis)able_breakpoint pid=\d+, .*)$\n?", re.MULTILINE)
 NO_SUCH_NAME = 127                      # the loader's exit status
+NOT_DEFINED = "is not defined in the submission"
 UNDEFINED = re.compile(rb"symbol lookup error: .*: undefined symbol: (\w+)")
 SUITE = Subject(build.OSMEM, FUNCTIONS, tracing.parse)
 NO_EXIT = ("DIE() and exit() end the whole program; where a system call fails, return NULL with "
@@ -383,7 +384,10 @@ def undefined(trace, stderr):
     found = UNDEFINED.search(stderr) if trace.exit_status == NO_SUCH_NAME else None
     if not found:
         return ""
-    return (f"wants {found[1].decode()}{inside(trace)}, which is defined nowhere: is its name "
+    name = found[1].decode()
+    if name in tracing.API:
+        return f"{name} {NOT_DEFINED}"
+    return (f"wants {name}{inside(trace)}, which is defined nowhere: is its name "
             "misspelt, or its file not linked?")
 
 

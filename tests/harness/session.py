@@ -48,7 +48,8 @@ def run_all(tests, args, took):
     expected = suite.read_references(tests)
     library = library_directory(args.library)
     root = args.suite or suite.DEFAULT_ROOT
-    programs = build.build_programs([test.c_file for test in tests], library,
+    programs = build.build_programs([test.c_file for test in tests],
+                                    build.complete_library(library),
                                     build_directory(root), args.jobs)
     build.build_guard()
     hung = []
