@@ -104,12 +104,10 @@ static inline void *hand_out(void *ptr, size_t asked)
 {
 	const struct slab *slab = HARDENED && ptr ? pagemap_get(ptr) : NULL;
 
-	if (!slab)
-		return ptr;
-	if (slab->owner)
+	if (HARDENED && slab && slab->owner)
 		harden_verify("malloc", ptr, slab->size);
 	/* Some byte is there, of malloc(0) as well. */
-	return harden_take(ptr, slab->size, asked + !asked);
+	return HARDENED && slab ? harden_take(ptr, slab->size, asked + !asked) : ptr;
 }
 
 static inline __attribute__((always_inline)) void *take(size_t size)
@@ -186,10 +184,11 @@ static bool fits_well(struct slab *slab, size_t before, size_t size)
 /* A block stays where it is. In the hardened build its end is elsewhere then. */
 static void *stay(const struct slab *slab, void *ptr, size_t before, size_t size)
 {
-	if (!HARDENED)
-		return ptr;
-	harden_open(ptr, room(slab), before);
-	return harden_take(ptr, slab->size, size);
+	if (HARDENED) {
+		harden_open(ptr, room(slab), before);
+		ptr = harden_take(ptr, slab->size, size);
+	}
+	return ptr;
 }
 
 OSMALLOC_API void *realloc(void *ptr, size_t size)
