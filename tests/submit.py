@@ -2,6 +2,7 @@
 """What the tests of the grader share: submissions made from text, graded with a small suite."""
 
 import json
+import shutil
 import subprocess
 import sys
 from functools import lru_cache
@@ -14,6 +15,7 @@ import trial
 ROOT = trial.ROOT
 sys.path.insert(0, str(ROOT / "checker"))
 import grader  # noqa: E402
+import tree  # noqa: E402
 from course import Course, Settings  # noqa: E402
 from harness import sandbox  # noqa: E402
 
@@ -43,6 +45,15 @@ void os_free(void *ptr)
     (void)ptr;
 }
 """.replace("    ", "\t")
+
+
+def copy_tree(place):
+    """Copy this repository, without anything that a build makes, to the new directory `place`."""
+    for path in tree.files("*"):
+        copy = Path(place) / path.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, copy)
+    return Path(place)
 
 
 def naive(mistake="NONE", extra=""):

@@ -3,14 +3,12 @@
 
 import os
 import shlex
-import shutil
 import subprocess
 import sys
 
 import pytest
 
 import submit
-import tree
 import trial
 from harness import build
 from trial import ROOT, library, part_suite
@@ -112,10 +110,7 @@ def test_any_checkout_path(tmp_path, name):
     """The loader and ltrace split paths at spaces and colons; $ and % mean something to others."""
     tmp_path.chmod(0o755)
     place = tmp_path / name
-    for path in tree.files("*"):
-        copy = place / path.relative_to(ROOT)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(path, copy)
+    submit.copy_tree(place)
     trial.make_suite(place / "few", {"test-free-unmaps": 1, "test-free-null": 1})
     done = shell(["python3", "tests/run_tests.py", "--suite", "few"],
                  f"cd -- {shlex.quote(str(place))} && make -s -C src && {{}}")
