@@ -5,13 +5,16 @@ PYTHON = $$(checker/python.sh || echo python3)
 SECONDS ?= 60
 STRESS ?= 20
 
-.PHONY: build install help deps demo check lint test tests stress fuzz model preload-check distros mutants bench bench-family marks growth clean
+.PHONY: build install skeleton help deps demo check lint test tests stress fuzz model preload-check distros mutants bench bench-family marks growth clean
 
 build: ## build the libraries in src/ (the default)
 	$(MAKE) -C src
 
 install: ## copy libraries and headers below PREFIX=/usr/local; DESTDIR= for packages
 	$(MAKE) -C src install
+
+skeleton: ## the folder that a student starts from: DIR=path
+	@python3 handout/copy.py "$$DIR"
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile

@@ -233,8 +233,8 @@ def explain_failures(args, outcomes):
         print(explain.explain(outcome, again(args, outcome.test.name), passed, seen, found))
     if failed[full:]:
         print(f"{len(failed) - full} more failed; to have one explained, run it by name:")
-    for outcome in failed[full:]:
-        print(f"  {outcome.test.name}: {outcome.reason}\n    {again(args, outcome.test.name)}")
+        print("".join(f"  {outcome.test.name}: {outcome.reason}\n" for outcome in failed[full:])
+              + f"    {again(args, 'NAME')}")
 
 
 def without_absent(failed):
