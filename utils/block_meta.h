@@ -18,14 +18,14 @@
 #ifndef BLOCK_META_H
 #define BLOCK_META_H
 
+#ifndef __cplusplus
+#include "printf.h"
+#endif
+
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#ifndef __cplusplus
-#include "printf.h"
-#endif
 
 #define STATUS_FREE	0	/* on the heap, nobody's */
 #define STATUS_ALLOC	1	/* on the heap, the program's */

@@ -21,12 +21,12 @@
 #ifndef OSMEM_H
 #define OSMEM_H
 
-#include <stddef.h>
-
 /* Debugging output from inside an allocator must not touch a heap: printf() is printf.h's in C. */
 #ifndef __cplusplus
 #include "printf.h"
 #endif
+
+#include <stddef.h>
 
 #ifdef __cplusplus
 extern "C" {

@@ -19,6 +19,14 @@
 #define OSMEM_PRINTF_NO_MACROS
 #include "printf.h"
 
+/* A library that has functions of its own with these names is linked with those. */
+#pragma weak printf_
+#pragma weak vprintf_
+#pragma weak dprintf_
+#pragma weak vdprintf_
+#pragma weak snprintf_
+#pragma weak vsnprintf_
+
 /* An octal digit holds 3 bits, and no base prints more digits than octal. */
 #define DIGITS_MAX ((sizeof(uintmax_t) * CHAR_BIT + 2) / 3)
 #define PRECISION_NONE SIZE_MAX

@@ -38,6 +38,17 @@
 #ifndef OSMEM_PRINTF_H
 #define OSMEM_PRINTF_H
 
+/*
+ * The system headers decide once, when the first of them is included, what they declare. So that a
+ * file which defines _GNU_SOURCE below this line gets what it asks for (MREMAP_MAYMOVE, say), that
+ * is decided here.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#include <features.h>
+#undef _GNU_SOURCE
+#endif
+
 #include <stdarg.h>
 #include <stddef.h>
 #include <sys/cdefs.h>

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What students put beside osmem.c builds in each of the three ways in which a library is built: by
+src/Makefile of this repository, by the handout's, by the grader."""
+
+import shutil
+import subprocess
+
+import pytest
+
+import submit
+import trial
+
+ROOT = trial.ROOT
+WAYS = ["src/Makefile", "handout/src/Makefile", "checker/grade"]
+HELPER = """\
+static size_t aligned(size_t size)
+{
+    return (size + 7) / 8 * 8;
+}
+""".replace("    ", "\t")
+# A header of the student's own, as a course may give it out: nothing in it says what is exported.
+OWN_HEADER = """\
+#ifndef OSMEM_H
+#define OSMEM_H
+#include <stddef.h>
+#include "printf.h"
+void *os_malloc(size_t size);
+void *os_calloc(size_t nmemb, size_t size);
+void *os_realloc(void *ptr, size_t size);
+void os_free(void *ptr);
+#endif
+"""
+# Formatted output of the student's own, with a name that utils/printf.c has as well.
+OWN_PRINTF = """\
+#include <stdarg.h>
+int printf_(const char *format, ...)
+{
+    return format[0];
+}
+"""
+
+
+def earned(way, place, files):
+    """Points that a library of these files, naive_library.c among them or not, has of 20."""
+    for name, text in files.items():
+        target = place / "it/src" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+    if way == "checker/grade":
+        made = submit.graded(place / "it")
+        return made.reason or round(made.score * 20 / made.max_score, 2)
+    shutil.copytree(ROOT / "utils", place / "it/utils", ignore=shutil.ignore_patterns("*.o"))
+    shutil.copy(ROOT / way, place / "it/src/Makefile")
+    done = subprocess.run(["make", "-s", "-C", place / "it/src"], text=True, capture_output=True,
+                          check=False)
+    if done.returncode:
+        return done.stderr
+    done = trial.run("--suite", trial.part_suite(), "--library", place / "it/src")
+    return int(done.stdout.partition("Total: ")[2].partition("/")[0])
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("name", ["heap.c", "stats.c", "list.c", "printf.c", "main.c", "malloc.c"])
+def test_a_neighbour_may_have_any_name(way, name, tmp_path):
+    """It defines what osmem.c calls, and prints; main.c has a main() to try it with."""
+    source = submit.naive()
+    assert HELPER in source
+    helper = '#include "osmem.h"\nsize_t aligned(size_t size);\n' + HELPER.removeprefix("static ")
+    more = "int main(void)\n{\n\treturn printf(\"%d\\n\", 5);\n}\n" if name == "main.c" else \
+        "void show(void);\nvoid show(void)\n{\n\tprintf(\"%d\\n\", 5);\n}\n"
+    files = {"osmem.c": source.replace(HELPER, "size_t aligned(size_t size);\n"),
+             name: helper + more}
+    assert earned(way, tmp_path, files) == 20
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_own_header_need_not_say_what_is_exported(way, tmp_path):
+    assert earned(way, tmp_path, {"osmem.c": submit.naive(), "osmem.h": OWN_HEADER}) == 20
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_without_any_header(way, tmp_path):
+    """osmem.c declares what it needs by itself."""
+    source = submit.naive().replace('#include "osmem.h"\n', "void os_free(void *ptr);\n")
+    assert '"osmem.h"' not in source
+    assert earned(way, tmp_path, {"osmem.c": source}) == 20
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_own_printf_takes_the_place_of_ours(way, tmp_path):
+    """Its printf_() is called; what it does not define, snprintf_(), is that of utils/."""
+    called = """
+__attribute__((constructor)) static void both(void)
+{
+    char text[8];
+
+    if (printf("%d") != '%' || snprintf(text, sizeof(text), "%d", 42) != 2 || text[1] != '2')
+        __builtin_trap();
+}
+"""
+    source = submit.naive(extra=called).replace('printf("%d")', 'printf_("%s")')
+    assert earned(way, tmp_path, {"osmem.c": source, "printf.c": OWN_PRINTF}) == 20
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_gnu_source_may_be_defined_late(way, tmp_path):
+    """osmem.h includes system headers; what they declare must not depend on who comes first."""
+    source = submit.naive().replace("#define _GNU_SOURCE\n", "")
+    assert "_GNU_SOURCE" not in source
+    late = '#include "osmem.h"\n#include "block_meta.h"\n#define _GNU_SOURCE\n' \
+        "#include <sys/mman.h>\nint moves = MREMAP_MAYMOVE;\n"
+    assert earned(way, tmp_path, {"osmem.c": late + source}) == 20
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_name_that_is_defined_nowhere_is_named(way, tmp_path):
+    source = submit.naive(extra="void grow_lst(void);\n").replace(
+        "void os_free(void *ptr)\n{\n", "void os_free(void *ptr)\n{\n\tgrow_lst();\n")
+    files = {"osmem.c": source, "heap.c": "void grow_list(void);\nvoid grow_list(void)\n{\n}\n"}
+    found = earned(way, tmp_path, files)
+    assert "grow_lst" in found if way != "checker/grade" else found < 10
