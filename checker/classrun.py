@@ -16,23 +16,24 @@ from pathlib import Path
 
 import intake
 import result
+import scratch
+import worker
 import writers
 import tree
+from course import CannotGrade
 from result import BROKEN, Result, write_text
 
 tree.add_harness()
 from harness.export import write_text as write_through  # noqa: E402
 
 MAIN = Path(__file__).resolve().parent / "main.py"
-LONGEST = 3600          # seconds after which the grading of one submission is given up
+STOPPED = 75            # exit status of a process of ours: the disk is full, nobody can be graded
+PATIENCE = 60           # seconds for which a process may go on after its submission's budget
+ENDING = 10             # seconds in which processes end that are asked to
 
 
-def identity(path):
-    """What a submission is: its sources' digest, or why there are none."""
-    try:
-        return intake.take(path).digest()
-    except intake.Refused as reason:
-        return f"refused: {reason}"
+class Stopped(CannotGrade):
+    """The machine cannot go on: no submission is to blame."""
 
 
 def finished(path, folder, fingerprint):
@@ -40,7 +41,7 @@ def finished(path, folder, fingerprint):
     done = result.read(Path(folder) / "result.json")
     if done is None or done.status == BROKEN or done.fingerprint != fingerprint:
         return None
-    return done if (done.digest or f"refused: {done.reason}") == identity(path) else None
+    return done if done.identity == intake.identity(path) else None
 
 
 def write(done, folder):
@@ -54,7 +55,9 @@ def command(path, name, options, course):
     made = course.settings
     words = [sys.executable, str(MAIN), os.path.abspath(path), f"--name={name}",
              f"--out={options.out}", "--quiet", "-j", "1",
-             "--build-seconds", str(made.build_seconds)]
+             "--build-seconds", str(made.build_seconds), "--worker", str(os.getpid())]
+    words += ["--wall-seconds", str(made.wall_seconds)] if made.wall_seconds else []
+    words += ["--cpu-seconds", str(made.cpu_seconds)] if made.cpu_seconds else []
     words += ["--suite", made.suite] * bool(made.suite)
     words += ["--seeds", str(made.seeds), "--seed", str(made.seed)] if made.seeds else []
     words += ["--faults"] * made.faults + ["--no-style"] * (not made.style)
@@ -75,7 +78,7 @@ class Children:
         with self.lock:
             self.running.add(process)
             if self.stopped:
-                process.kill()
+                process.terminate()
 
     def discard(self, process):
         """One has ended."""
@@ -83,10 +86,17 @@ class Children:
             self.running.discard(process)
 
     def stop(self):
-        """The run is broken off."""
+        """The run is broken off: all end, and remove what they have written for a moment."""
         with self.lock:
             self.stopped = True
-            for process in self.running:
+            running = list(self.running)
+        for process in running:
+            process.terminate()
+        deadline = time.monotonic() + ENDING
+        for process in running:
+            try:
+                process.wait(max(0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
                 process.kill()
 
 
@@ -164,7 +174,8 @@ def run_all(waiting, options, course, rows, progress):
             progress.add(rows[jobs[job]], True)
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
-        children.stop()
+        with scratch.undisturbed():
+            children.stop()
         raise
     finally:
         progress.end()
@@ -179,19 +190,25 @@ def one(path, name, options, course, children):
                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     children.add(process)
     try:
-        _, said = process.communicate(timeout=LONGEST)
+        _, said = process.communicate(timeout=worker.budget(course).wall + PATIENCE)
     except subprocess.TimeoutExpired:
         process.kill()
         _, said = process.communicate()
     finally:
         children.discard(process)
+    if process.returncode == STOPPED:
+        raise Stopped(last_line(said).removeprefix("grade: "))
     done = result.read(folder / "result.json")
     if done is None or (process.returncode and done.status != BROKEN):
-        lines = said.decode("utf-8", "replace").strip().splitlines() or ["it gave no reason"]
-        done = Result(name, BROKEN, f"{lines[-1]} (exit status {process.returncode})")
+        done = Result(name, BROKEN, f"{last_line(said)} (exit status {process.returncode})")
         if not children.stopped:
             write(done, folder)
     return writers.row(done)
+
+
+def last_line(said):
+    """The last line that a process printed on stderr."""
+    return (said.decode("utf-8", "replace").strip().splitlines() or ["it gave no reason"])[-1]
 
 
 def conclude(rows, options):

@@ -37,6 +37,8 @@ class Settings:
     faults: bool = False
     style: bool = True
     build_seconds: int = BUILD_SECONDS
+    wall_seconds: int = 0       # for all of a submission; 0: by the number of runs (worker.py)
+    cpu_seconds: int = 0
 
 
 @contextlib.contextmanager
@@ -89,7 +91,7 @@ class Course:
 
     def fingerprint(self):
         """A number that changes when the settings or the suite do: marks could change as well."""
-        names = ("course", "workspace", "grader", "marks", "intake", "style", "lint")
+        names = ("course", "workspace", "worker", "grader", "marks", "intake", "style", "lint")
         sources = [ROOT / f"checker/{name}.py" for name in names]
         sources += sorted((ROOT / "tests/harness").glob("*.[cph]*")) + [ROOT / ".checkpatch.conf"]
         sources += [path for test in self.tests for path in (test.c_file, test.ref_file)]

@@ -24,7 +24,8 @@ from harness.build import HarnessError  # noqa: E402
 from harness.report import printable  # noqa: E402
 
 RUN_SECONDS = 20.0              # wall time of one program; the processor time has its own limit
-TRACE_MOST = 2 << 20            # bytes of one program's trace; those of the suite have a tenth
+TRACE_MOST = 256 << 10          # bytes of one program's trace; those of the suite have a tenth
+TRACE_FACTOR = 20               # times its reference's length, if that is more
 MOST_HUNG = 8                   # programs that may hang before the rest is not run
 FINDINGS_SHOWN = 20             # of each kind
 STYLE_LEFT_OUT = "style left out: --no-style"
@@ -115,14 +116,16 @@ class Grading:
             test = self.by_name[name]
             outcome = grade.grade(test, self.course.references[name], self.course.programs[name],
                                   self.workspace.library, RUN_SECONDS, self.workspace.place / "src",
-                                  box=self.workspace.box, trace_most=TRACE_MOST)
+                                  box=self.workspace.box,
+                                  trace_most=trace_most(self.course.references[name]))
         return outcome, share_of(outcome, self.course.scheme.partial)
 
     def play(self, trial):
         """The Outcome of a sequence."""
         test = suite.Test(trial.name, trials.PLAYER, trials.PLAYER, 0, trial.kind)
         return grade.grade(test, trial.events, self.course.player, self.workspace.library,
-                           RUN_SECONDS, box=self.workspace.box, trace_most=TRACE_MOST,
+                           RUN_SECONDS, box=self.workspace.box,
+                           trace_most=trace_most(trial.events),
                            stdin=trial.text.encode())
 
     def try_twin(self, made, name):
@@ -177,6 +180,11 @@ class Grading:
         return made, ""
 
 
+def trace_most(expected):
+    """Bytes that the trace of a program with these reference events may have."""
+    return max(TRACE_MOST, TRACE_FACTOR * sum(len(line) for event in expected for line in event))
+
+
 def control(course, box, jobs):
     """Trace this repository's library as submissions are, and CannotGrade if it falls short: then
     no mark given here would mean anything. Once for each suite, tracer and start of the machine."""
@@ -197,14 +205,19 @@ def control(course, box, jobs):
         done.touch()
 
 
+def blank(name, course, box):
+    """The Result of a submission of which nothing is known yet."""
+    return Result(name, settings=asdict(course.settings), protection=box.report())
+
+
 def grade_submission(path, name, course, box, jobs=1):
     """The Result of one submission. CannotGrade or HarnessError if it cannot be had."""
     begin = time.monotonic()
-    made = Result(name, settings=asdict(course.settings), protection=box.report())
+    made = blank(name, course, box)
     try:
         taken = intake.take(path)
         made.digest = taken.digest()
-        with tempfile.TemporaryDirectory(prefix="osmem-grade-") as place:
+        with tempfile.TemporaryDirectory(prefix="osmem-work-") as place:
             workspace = Workspace(box, place, course.settings.build_seconds)
             workspace.prepare(taken)
             try:

@@ -34,6 +34,7 @@ MAX_MEMBERS = 20000             # of an archive, or files of a folder, sources o
 MAX_ARCHIVE = 32 << 20          # bytes of an archive
 MAX_UNPACKED = 128 << 20        # bytes of a packed tar archive when it is unpacked
 MAX_DEPTH = 12                  # folders inside folders
+MAX_NAME = 200                  # bytes of a file's or a folder's name
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 SAFE_NAME = re.compile(r"[^\x00-\x1f\x7f\udc80-\udcff]+")
 PACKERS = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open, b"\xfd7": lzma.open}
@@ -84,6 +85,33 @@ def take(path):
     except OSError as error:
         raise Refused(f"{path.name} cannot be read: {error.strerror}") from None
     return Sources(found, compiled(found))
+
+
+def identity(path):
+    """A number that changes when what was handed in does: names and bytes, of which nothing is
+    looked into."""
+    sha = hashlib.sha256()
+    try:
+        if os.path.isdir(path):
+            hash_folder(FolderMembers(path), sha)
+        else:
+            parent, name = os.path.split(os.path.realpath(path))
+            sha.update(FolderMembers(parent).read(name, MAX_ARCHIVE))
+            sha.update(b"%d" % os.stat(path).st_size)
+    except (OSError, Refused) as reason:
+        sha.update(str(reason).encode("utf-8", "backslashreplace"))
+    return sha.hexdigest()
+
+
+def hash_folder(members, sha):
+    """Add the names and the bytes of a folder's members that may be taken."""
+    left = MAX_ARCHIVE
+    for name, kind in members.names():
+        if kind == "file" and not name.endswith((".c", ".h", *MAKEFILES)):
+            continue
+        data = members.read(name, left) if kind == "file" else b""
+        left -= min(len(data), left)
+        sha.update(f"{name}\0{kind} {len(data)}\0".encode("utf-8", "surrogateescape") + data)
 
 
 def submission_name(path):
@@ -239,6 +267,7 @@ def choose(members):
     for name, kind in wanted:
         taken.add(name, kind, name[len(folder):])
     take_beside(taken, names, folder)
+    taken.check_folders()
     return taken.files
 
 
@@ -253,6 +282,8 @@ class Taken:
     def add(self, name, kind, path):
         """Take the member `name` as `path`."""
         shown = ascii(path)[1:-1]
+        if any(len(os.fsencode(part)) > MAX_NAME for part in path.split("/")):
+            raise Refused(f"{shown[:40]}... is a name of more than {MAX_NAME} bytes")
         if len(self.files) == MAX_FILES:
             raise Refused(f"there are more than {MAX_FILES} source files")
         if kind != "file":
@@ -265,6 +296,15 @@ class Taken:
         if self.budget < 0:
             raise Refused(f"the sources are larger than {MAX_BYTES} bytes")
         self.files[path] = data
+
+    def check_folders(self):
+        """Refused if a file that was taken lies below another that was."""
+        for path in self.files:
+            above = posixpath.dirname(path)
+            while above:
+                if above in self.files:
+                    raise Refused(f"{ascii(above)[1:-1]} is a file and a folder")
+                above = posixpath.dirname(above)
 
 
 def take_beside(taken, names, folder):

@@ -5,17 +5,22 @@ Exit status: 0 every submission was graded (a refused one is: it has a mark and 
 could not be graded or the command line makes no sense, 130 interrupted.
 """
 
+import argparse
+import hashlib
 import json
 import os
 import random
 import signal
 import sys
+import tempfile
 from pathlib import Path
 
 import classrun
 import grader
 import intake
 import result
+import scratch
+import worker
 import writers
 import tree
 from course import BUILD_SECONDS, CannotGrade, Course, Settings
@@ -61,6 +66,12 @@ def arguments(argv):
     add("--no-style", action="store_true", help="leave style out: it counts nothing then")
     add("--build-seconds", type=whole(1, MOST_SECONDS), default=BUILD_SECONDS, metavar="S",
         help="how long one compiler may run (default: %(default)s)")
+    add("--wall-seconds", type=whole(1, MOST_SECONDS), default=0, metavar="S",
+        help="how long the grading of one submission may take in all (default: 600, more with "
+        "many sequences); one that needs longer is refused")
+    add("--cpu-seconds", type=whole(1, MOST_SECONDS), default=0, metavar="S",
+        help="how much processor time it may use (default: half as much)")
+    add("--worker", type=int, help=argparse.SUPPRESS)   # by classrun.py: its process
     add("--probe", action="store_true", help="say which layers of the sandbox work here")
     add("--without", action="append", default=[], choices=sandbox.LAYERS, metavar="LAYER",
         help=f"do not use a layer of the sandbox: {', '.join(sandbox.LAYERS)}")
@@ -126,6 +137,8 @@ def printable_name(name):
     name = "".join(c if c.isprintable() and c not in "/\\" else "_" for c in name)
     if not name.strip("."):
         return "_"
+    if len(name.encode("utf-8", "replace")) > intake.MAX_NAME:
+        name = f"{name[:40]}-{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}"
     return f"_{name}" if name in TAKEN or name.startswith("-") else name
 
 
@@ -136,7 +149,7 @@ def settings(options):
     if options.seeds and seed is None:
         seed = remembered_seed(options)
     return Settings(suite, options.seeds, seed or 0, options.faults, not options.no_style,
-                    options.build_seconds)
+                    options.build_seconds, options.wall_seconds, options.cpu_seconds)
 
 
 def remembered_seed(options):
@@ -181,16 +194,22 @@ def protected(options):
 
 
 def graded(path, name, options, course, box):
-    """The Result of one submission; of a failure of ours too, so that there always is one."""
+    """The Result of one submission; of a failure of ours too, so that there always is one. Full if
+    the disk is."""
+    def work():
+        scratch.check_space(tempfile.gettempdir())
+        made = grader.grade_submission(path, name, course, box, options.jobs)
+        scratch.check_space(tempfile.gettempdir())
+        return made
+
     try:
-        return grader.grade_submission(path, name, course, box, options.jobs)
-    except (CannotGrade, HarnessError) as reason:
-        return result.Result(name, result.BROKEN, str(reason))
-    except OSError as error:
-        return result.Result(name, result.BROKEN, entry.about(error))
-    except Exception as error:      # a mistake of the grader's, on input that nobody thought of
-        return result.Result(name, result.BROKEN, f"the grader stumbled over it: {error!r}; "
-                             "grade it by hand and report this")
+        return worker.supervised(work, name, worker.budget(course))
+    except worker.Spent as reason:
+        made = grader.blank(name, course, box)
+        grader.refuse(made, f"building, linting, running and analysing it took {reason}; look for "
+                      "loops without end, sleeping, and calls that make thousands of system calls",
+                      course)
+        return made
 
 
 def grade_one(path, name, options, course, box):
@@ -199,8 +218,9 @@ def grade_one(path, name, options, course, box):
     done = None if options.fresh or options.no_files else \
         classrun.finished(path, folder, course.fingerprint())
     if done is None:
+        identity = intake.identity(path)
         done = graded(path, name, options, course, box)
-        done.fingerprint = course.fingerprint()
+        done.fingerprint, done.identity = course.fingerprint(), identity
         if box.missing():
             done.remarks.append(f"graded without protection of: {', '.join(box.missing())}")
         if not options.no_files:
@@ -213,6 +233,8 @@ def grade_one(path, name, options, course, box):
 
 def run(options):
     """Do what the options ask for; the exit status."""
+    if options.worker:
+        worker.die_with(options.worker, signal.SIGTERM)
     if options.probe:
         box = sandbox.Sandbox(options.without)
         print("\n".join(box.report()))
@@ -241,9 +263,17 @@ def run(options):
 def main(argv):
     """Run the command line `argv`; the exit status."""
     sys.stdout.reconfigure(errors="backslashreplace")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    options = None
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:      # as nohup has it
+            signal.signal(number, lambda number, _: sys.exit(128 + number))
     try:
-        return run(arguments(argv))
+        options = arguments(argv)
+        with scratch.full_is_said(), scratch.directory():
+            return run(options)
+    except scratch.Full as reason:
+        print(f"grade: {reason}", file=sys.stderr)
+        return classrun.STOPPED if options.worker else CANNOT
     except (CannotGrade, HarnessError) as reason:
         print(f"grade: {reason}", file=sys.stderr)
         return CANNOT

@@ -5,6 +5,7 @@ docs/grading.md describes the JSON document. SCHEMA changes when a member change
 goes away; new members may come without that.
 """
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -54,6 +55,7 @@ class Result:
     remarks: list = dataclasses.field(default_factory=list)
     log: str = ""               # what compiler and linker printed, bounded; "" for nothing
     digest: str = ""            # of the sources
+    identity: str = ""          # of what was handed in (intake.identity())
     fingerprint: str = ""       # of the settings, the suite and the grader
     seconds: float = 0.0
     schema: int = SCHEMA
@@ -153,6 +155,11 @@ def read(path):
 def write_text(path, text):
     """Write a file in one step, so that nobody ever reads half of it."""
     part = f"{path}.{os.getpid()}"
-    with open(part, "w", encoding="utf-8", errors="backslashreplace") as file:
-        file.write(text)
-    os.replace(part, path)
+    try:
+        with open(part, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+        os.replace(part, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(part)
+        raise

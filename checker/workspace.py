@@ -5,12 +5,15 @@ A submission is C that somebody else wrote. Only what intake.py takes of it is c
 directory; sandbox.py is where compilers, linters and programs run.
 """
 
+import errno
 import os
+import re
 import shutil
 from pathlib import Path
 
 import intake
 import lint
+import scratch
 import tree
 from course import ROOT, CannotGrade
 
@@ -18,6 +21,10 @@ tree.add_harness()
 from harness import build, diagnostics, sandbox  # noqa: E402
 
 # Older compilers than ours let several files define the same variable.
+QUOTA = 128 << 20       # bytes of all files that a compiler or linter makes, about
+LEAST_FILE = 2 << 20    # bytes that each of them may have, however many there are
+SAYS_FULL = re.compile("No space left on device|[Qq]uota exceeded|File too large")
+BAD_NAME = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG)
 BUILD_FLAGS = ["-std=gnu11", "-O2", "-g", "-fPIC", "-pthread", "-fcommon"]
 
 
@@ -50,9 +57,7 @@ class Workspace:
         for copy in (self.handout, self.utils):
             shutil.copytree(ROOT / "utils", copy, ignore=shutil.ignore_patterns("*.o", "*.d"))
         for path, data in taken.files.items():
-            target = self.place / "src" / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(data)
+            self.put(path, data)
         for name in ("objects", "library"):
             (self.place / name).mkdir()
         if self.box.has("user"):
@@ -64,21 +69,38 @@ class Workspace:
         self.folders = [path for path in (self.place / "src", self.utils, self.place / "include")
                         if path.is_dir()]
 
+    def put(self, path, data):
+        """Copy a source. Refused if its name does not go with those of others, or with ours."""
+        target = self.place / "src" / path
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(data)
+        except OSError as error:
+            if error.errno not in BAD_NAME:
+                raise
+            raise intake.Refused(f"{ascii(path)[1:-1][:200]} cannot be copied: "
+                                 f"{error.strerror}") from None
+
     def is_own(self, file):
         """Whether a file is of the source folder, not a header beside it or of ours."""
         return os.path.normpath(file).startswith(f"{self.place / 'src'}/")
 
     def tool(self, command, cwd):
-        """Run a compiler or linter in the sandbox: (output, exit status), as lint.run_tool."""
-        done = self.box.run(command, cwd, self.readable, self.user, self.seconds)
+        """Run a compiler or linter in the sandbox: (output, exit status), as lint.run_tool. Full
+        if the disk is; that a source speaks of a full disk means nothing where there is space."""
+        most = {"fsize": max(LEAST_FILE, QUOTA // (len(self.sources) + 1))}
+        done = self.box.run(command, cwd, self.readable, self.user, self.seconds, most)
+        if SAYS_FULL.search(done.output):
+            scratch.check_space(cwd, QUOTA)
+            done = self.box.run(command, cwd, self.readable, self.user, self.seconds, most)
         self.printed = done.output
         if done.output.startswith(("bwrap: ", "confined: ")):
             raise CannotGrade(f"the sandbox failed: {done.output.splitlines()[0]}; "
                               "see checker/grade --probe")
-        if done.stopped == "time" or done.status < 0 or done.status in (128 + 9, 128 + 24):
-            raise lint.NotMeasured(f"{command[0]} used up its time or memory")
-        if done.stopped:
+        if done.stopped == "output":
             raise lint.NotMeasured(f"{command[0]} printed more than a megabyte")
+        if done.stopped or done.status < 0 or done.status in (128 + 9, 128 + 24):
+            raise lint.NotMeasured(f"{command[0]} used up its time or memory")
         return done.output, done.status
 
     def build(self, compiled):
@@ -103,7 +125,11 @@ class Workspace:
         """Look which of the four functions the library has, and keep a copy of it."""
         if made.is_symlink() or not made.is_file():
             raise intake.Refused("it does not compile: no library was made")
-        output, _ = self.tool(["nm", "-D", "--defined-only", made], self.place / "objects")
+        try:
+            output, _ = self.tool(["nm", "-D", "--defined-only", made], self.place / "objects")
+        except lint.NotMeasured as reason:
+            raise intake.Refused(f"the names that its library exports cannot be listed: {reason}; "
+                                 "make static what others do not call") from None
         names = {line.split()[-1].split("@")[0] for line in output.splitlines() if line.split()}
         self.absent = [name for name in build.API if name not in names]
         if self.absent == list(build.API):

@@ -158,10 +158,32 @@ def vandals(victim):
     }
 
 
+# What would keep a worker busy or stop it: {files of a zip archive}, what the reason says.
+UNGRADABLE = {
+    "30,000 symbols": (
+        {"src/osmem.c": STUB + "".join(f"int global_{number:012};\n" for number in range(30000))},
+        "names that its library exports cannot be listed: nm printed more than a megabyte"),
+    "a file below a file": (
+        {"src/osmem.c": STUB, "src/a.c": "int a;\n", "src/a.c/b.c": "int b;\n"},
+        "a.c is a file and a folder"),
+    "a file below one of the grader's": (
+        {"src/osmem.c": '#include "../utils/printf.h/x.h"\n' + STUB, "utils/printf.h/x.h": "\n"},
+        "../utils/printf.h/x.h cannot be copied"),
+    "a name of 300 characters": (
+        {"src/osmem.c": STUB, f"src/{'x' * 300}.c": "int a;\n"}, "a name of more than 200 bytes"),
+    "destructors that sleep": (
+        {"src/osmem.c": honest_that("") + "__attribute__((destructor)) static void fall_asleep(void)\n"
+         "{\n\tsleep(19);\n}\n"}, "took more than 3 s;"),
+    "work before every program": (
+        {"src/osmem.c": honest_that("\tfor (long n = 0; n < 1000000000; n++)\n"
+                                    '\t\t__asm__ volatile("" : "+r"(n));')},
+        "took more than 1 s of processor time;"),
+}
+
 # What the compiler meets, and a part of the reason that is given.
 BUILD_ATTACKS = {
     "endless build": (STUB + "#if __INCLUDE_LEVEL__ < 60\n" + "#include __FILE__\n" * 2
-                      + "#endif\n", "used up its time or memory"),
+                      + "#endif\n", "gcc printed more than a megabyte"),
     "a build without end in memory": (STUB + "#define A(x) x x x x x x x x x x\n" + "".join(
         f"#define {chr(66 + n)}(x) {chr(65 + n)}({chr(65 + n)}(x))\n" for n in range(6))
         + "int G(;) end;\n", "memory"),

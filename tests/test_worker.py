@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The process that grades one submission: its budget, a full disk, and what is left of it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import hostile_submissions as corpus
+import submit
+import trial
+import classrun
+import intake
+import main
+import scratch
+from test_class import group_of
+
+FEW = ["--no-style", "--suite", trial.part_suite()]
+BUDGETS = {"destructors that sleep": ["--wall-seconds", "3"],
+           "work before every program": ["--cpu-seconds", "1"]}
+ENDS = {"SIGINT": 130, "SIGTERM": 128 + 15, "SIGHUP": 128 + 1}
+
+
+@pytest.fixture(name="place", autouse=True)
+def place_fixture(tmp_path, monkeypatch):
+    """A place to grade in, with a directory for temporary files of its own."""
+    submit.want_protection()
+    tmp_path.chmod(0o755)
+    (tmp_path / "tmp").mkdir()
+    (tmp_path / "tmp").chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    monkeypatch.setattr(main.tempfile, "tempdir", None)
+    return tmp_path
+
+
+def archive(path, files):
+    """A zip archive."""
+    with zipfile.ZipFile(path, "w") as made:
+        for name, text in files.items():
+            made.writestr(name, text)
+    return path
+
+
+def command(*words):
+    """A started grading in a session of its own, as a shell in the foreground starts it."""
+    return subprocess.Popen([sys.executable, str(submit.ROOT / "checker/main.py"), *words],
+                            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                            start_new_session=True, preexec_fn=lambda: signal.signal(
+                                signal.SIGINT, signal.SIG_DFL))
+
+
+def hanging(place):
+    """A class of two whose programs wait."""
+    waits = submit.STUB.replace("\treturn size ?", "\tfor (;;)\n\t\t;\n\treturn size ?")
+    for name in ("anna", "ben"):
+        submit.submission(place / "class" / name, waits)
+    return [*FEW, "--class", "class", "-j", "2"]
+
+
+def wait_for(condition):
+    """Wait until it holds; False if that takes too long."""
+    end = time.monotonic() + 60
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.02)
+    return bool(condition())
+
+
+def running_a_program(place):
+    """Whether both workers have staged a program."""
+    return len(list((place / "tmp").glob("*/*/osmem-run-*"))) >= 2
+
+
+@pytest.mark.parametrize("name", corpus.UNGRADABLE)
+def test_what_cannot_be_graded_is_refused_once_and_for_all(place, name):
+    files, why = corpus.UNGRADABLE[name]
+    words = [*FEW, *BUDGETS.get(name, []), str(archive(place / "anna.zip", files))]
+    assert main.main(words) == 0
+    made = submit.document("grades", "anna")
+    assert (made["status"], made["score"], made["max_score"]) == ("refused", 0, 90)
+    assert why in made["reason"] and made["reason"].count("\n") == 0
+    assert {test["status"] for test in made["tests"]} == {"skipped"}
+    assert why in Path("grades/anna/report.html").read_text() or "&#" in why
+    first = os.stat("grades/anna/result.json").st_mtime_ns
+    assert main.main(words) == 0
+    assert os.stat("grades/anna/result.json").st_mtime_ns == first
+    assert os.listdir("tmp") == []
+
+
+def test_the_names_of_results_are_short_enough_for_a_folder():
+    long, other = main.names(["x" * 250, "x" * 251])
+    assert long != other and max(len(long), len(other)) <= intake.MAX_NAME
+
+
+def test_the_parent_looks_into_no_submission(place, monkeypatch):
+    """Sources, Makefiles and archives are read in the child, whose budget is the submission's."""
+    take, parent = intake.take, os.getpid()
+
+    def in_the_child(path):
+        assert os.getpid() != parent
+        return take(path)
+
+    monkeypatch.setattr(intake, "take", in_the_child)
+    path = archive(place / "anna.zip", {"src/osmem.c": submit.naive()})
+    for _ in range(2):
+        assert main.main([*FEW, str(path)]) == 0
+    assert submit.document("grades", "anna")["score"] == 90
+
+
+def test_the_identity_follows_what_was_handed_in(place):
+    one = submit.submission(place / "one")
+    seen = [intake.identity(one)]
+    (one / "src/a.o").write_text("an object")
+    assert intake.identity(one) == seen[0]
+    for path, text in (("src/osmem.c", "other"), ("src/b.h", ""), ("Makefile", "A=b")):
+        (one / path).write_text(text)
+        seen.append(intake.identity(one))
+    (one / "src/link.c").symlink_to("osmem.c")
+    seen += [intake.identity(one), intake.identity(place / "missing")]
+    path = archive(place / "x.zip", {"src/osmem.c": ""})
+    seen.append(intake.identity(path))
+    (place / "link.zip").symlink_to(path)
+    assert intake.identity(place / "link.zip") == seen[-1]
+    path.write_bytes(path.read_bytes() + b"1")
+    seen += [intake.identity(path), intake.identity("/dev/zero")]
+    assert len(set(seen)) == len(seen)
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_an_interrupted_run_leaves_nothing(place, name):
+    with command(*hanging(place)) as process:
+        assert wait_for(lambda: running_a_program(place))
+        process.send_signal(getattr(signal, name))
+        said = process.communicate(timeout=60)[1]
+    assert process.returncode == ENDS[name] and "Traceback" not in said
+    assert os.listdir(place / "tmp") == []
+    assert wait_for(lambda: group_of(process.pid) == [])
+    assert list(Path("grades").glob("*/result.json")) == []
+
+
+def test_a_killed_run_leaves_no_process_and_the_next_one_tidies_up(place):
+    with command(*hanging(place)) as process:
+        assert wait_for(lambda: running_a_program(place))
+        process.kill()
+        process.wait()
+        assert wait_for(lambda: group_of(process.pid) == [])
+    left = os.listdir("tmp")
+    assert len(left) == 1 and left[0].startswith(scratch.PREFIX)
+    with scratch.directory() as live:
+        scratch.remove_leftovers(place / "tmp")
+        assert os.listdir("tmp") == [os.path.basename(live)]
+    assert os.listdir("tmp") == []
+
+
+def test_only_directories_of_ones_own_are_taken_for_leftovers(place):
+    (place / "kept").mkdir()
+    (place / "tmp" / f"{scratch.PREFIX}link").symlink_to(place / "kept")
+    (place / "tmp" / f"{scratch.PREFIX}file").touch()
+    (place / "tmp" / "another").mkdir()
+    (place / "tmp" / f"{scratch.PREFIX}dead/inside").mkdir(parents=True)
+    scratch.remove_leftovers(place / "tmp")
+    assert sorted(os.listdir("tmp")) == ["another", f"{scratch.PREFIX}file",
+                                         f"{scratch.PREFIX}link"]
+    assert (place / "kept").is_dir()
+
+
+# ---- a full disk --------------------------------------------------------------------------------
+
+@pytest.fixture(name="small_disk")
+def small_disk_fixture(place):
+    """A file system of 24 MiB for temporary files."""
+    target = place / "tmp"
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m,mode=755", "tmpfs", target],
+                          capture_output=True, check=False, text=True)
+    if done.returncode:
+        pytest.skip(f"no file system can be mounted here: {done.stderr.strip()}")
+    yield target
+    subprocess.run(["umount", "-l", target], check=True)
+
+
+def test_a_full_disk_stops_the_class_and_the_same_command_goes_on(place, small_disk):
+    for name in ("anna", "ben"):
+        submit.submission(place / "class" / name, submit.naive())
+    words = [*FEW, "--class", "class", "-j", "1"]
+    (small_disk / "big").write_bytes(bytes(20 << 20))
+    done = submit.grade(*words)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("grade: ") and "No space left" in done.stderr
+    assert done.stderr.splitlines()[-1].endswith("the same command goes on from here")
+    assert list(Path("grades").glob("*/result.json")) == []
+    (small_disk / "big").unlink()
+    assert submit.grade(*words).returncode == 0
+    assert [submit.document("grades", name)["score"] for name in ("anna", "ben")] == [90, 90]
+
+
+def test_a_disk_that_fills_up_meanwhile_stops_the_class_where_it_is(place, small_disk):
+    """The second submission meets it: the compiler's own message is believed after a look."""
+    submit.submission(place / "class/anna", submit.naive())
+    big = "static const char big[30 << 20] = { 1 };\n"
+    submit.submission(place / "class/ben", submit.naive(extra=big + "const char *b = big;\n"))
+    done = submit.grade(*FEW, "--class", "class", "-j", "1")
+    assert (done.returncode, "No space left" in done.stderr) == (2, True), done.stderr
+    assert submit.document("grades", "anna")["score"] == 90
+    assert not Path("grades/ben/result.json").exists()
+
+
+def test_any_write_that_fails_for_want_of_space_stops_the_run(place, monkeypatch, capsys):
+    path = submit.submission(place / "anna", submit.naive())
+    full = OSError(28, "No space left on device", "/x")
+
+    def fails(*_, **__):
+        raise full
+
+    with monkeypatch.context() as patch:
+        patch.setattr(main.grader.grade, "grade", fails)
+        assert main.main([*FEW, str(path)]) == 2
+    with monkeypatch.context() as patch:
+        patch.setattr(classrun, "write_text", fails)
+        assert main.main([*FEW, str(path)]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 2 and set(said) == {
+        "grade: /x: No space left on device; free some space there, or set TMPDIR to a directory "
+        "on another disk; the same command goes on from here"}
+    assert not Path("grades/anna/result.json").exists()
+
+
+def test_a_source_that_speaks_of_a_full_disk_is_a_compile_error(place):
+    path = submit.submission(place / "anna", "#error No space left on device\n")
+    assert main.main([*FEW, str(path)]) == 0
+    made = submit.document("grades", "anna")
+    assert (made["status"], "it does not compile" in made["reason"]) == ("refused", True)
+
+
+def test_a_build_has_a_quota(place):
+    big = "".join(f"static const char b{n}[1 << 20] = {{ 1 }};\nconst char *p{n} = b{n};\n"
+                  for n in range(70))
+    path = submit.submission(place / "anna", submit.naive(extra=big))
+    assert main.main([*FEW, str(path)]) == 0
+    made = submit.document("grades", "anna")
+    assert made["status"] == "refused" and made["reason"].startswith("it does not compile")
