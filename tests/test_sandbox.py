@@ -39,9 +39,43 @@ ATTEMPTS = {
     "raise a limit": "raised_limit()",
     "make a namespace": "syscall(SYS_unshare, 0x10000000) == 0",
     "mount": 'syscall(SYS_mount, "x", "/tmp", "tmpfs", 0, 0) == 0',
+    "change its own code": "mprotect((void *)((long)main & -4096), 4096, 7) == 0",
+    "change its own code by another call":
+        "syscall(SYS_pkey_mprotect, (long)main & -4096, 4096, 7, -1) == 0",
+    "change its own code as a file": 'open("/proc/self/mem", O_RDWR) >= 0',
+    "run what it can read": "syscall(SYS_personality, 0x400000) >= 0",
+    "run a handler at a time of its choice": "syscall(SYS_timer_create, 0, 0, HELD) == 0",
+    "run a handler in place of system calls": "prctl(59, 1, 0, 1L << 46, HELD) == 0",
+    "make new code": "mmap(0, 4096, 7, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED",
+    "move memory over other memory": "moved_over()",
+    "be told when a file is used": 'fcntl(open("/usr/lib", O_RDONLY), F_NOTIFY, 1L) == 0',
+    "watch files": "syscall(SYS_inotify_init1, 0) >= 0",
+    "set an alarm": "syscall(SYS_setitimer, 0, (long[4]){ 0, 0, 9, 0 }, 0) == 0",
+    "run a handler when memory is used": "syscall(SYS_userfaultfd, 1) >= 0",
+    "have the kernel work for it": "syscall(SYS_io_uring_setup, 1, (long[32]){ 0 }) >= 0",
+    "read memory as another process": "read_by_number()",
+    "know whose locks are held": "syscall(SYS_get_robust_list, 0, HELD, HELD) == 0",
+    "hold memory that is a file": 'syscall(SYS_memfd_create, "x", 0) >= 0',
     "see its name": "strstr(program_invocation_name, \"secret-name\") != NULL",
 }
 HELPERS = """
+static char HELD[16];
+
+static int moved_over(void)
+{
+    char *pages = mmap(0, 8192, 3, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    return mremap(pages, 4096, 4096, MREMAP_MAYMOVE | MREMAP_FIXED, pages + 4096) != MAP_FAILED;
+}
+
+static int read_by_number(void)
+{
+    char copy[4] = "";
+    struct { void *base; size_t length; } to = { copy, 4 }, from = { HELD, 4 };
+
+    return syscall(SYS_process_vm_readv, getpid(), &to, 1L, &from, 1L, 0L) == 4;
+}
+
 static const char *parent_file(const char *name)
 {
     static char path[64];

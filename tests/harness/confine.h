@@ -46,4 +46,10 @@ void confine_files(const char *readable, const char *writable);
  */
 void confine_system_calls(void);
 
+/*
+ * Refuses, with EPERM, every system call but those that a test program, its library and the loader
+ * have a use for. Files can be opened for reading only.
+ */
+void confine_to_program_calls(void);
+
 #endif

@@ -14,7 +14,8 @@
  *    environment is left;
  *  - with GUARD_FIXED_ADDRESSES, the kernel lays its memory out as in every other such run;
  *  - system calls that no allocator has a use for are refused (confine_system_calls()); so are all
- *    files outside GUARD_READABLE, if that is set (confine_files()).
+ *    files outside GUARD_READABLE, if that is set (confine_files()), and with GUARD_STRICT all
+ *    system calls that the program and its library need not make (confine_to_program_calls()).
  *
  * A step that fails ends ltrace with status 125 and one line on stderr.
  */
@@ -74,7 +75,7 @@
 static pid_t tracer;
 
 /* From the environment, before it is cleared; NULL for what is not asked for. */
-static const char *limits, *readable, *user, *fixed;
+static const char *limits, *readable, *user, *fixed, *strict;
 
 /* Should memory run out all the same, the program goes first, not the harness. */
 static void go_first(void)
@@ -174,6 +175,7 @@ static void set_program_environment(void)
 	readable = kept("GUARD_READABLE");
 	user = kept("GUARD_USER");
 	fixed = kept("GUARD_FIXED_ADDRESSES");
+	strict = kept("GUARD_STRICT");
 	snprintf(path, sizeof(path), "%s", given ? given : "");
 	clearenv();
 	if (setenv("LD_LIBRARY_PATH", path, 1) != 0 || setenv("LANG", "C", 1) != 0)
@@ -210,6 +212,8 @@ static void guard_program(void)
 		confine_files(readable, "/dev/null");
 	confine_system_calls();
 	restrict_system_calls((unsigned int)getpid());
+	if (strict)
+		confine_to_program_calls();
 }
 
 /*

@@ -222,6 +222,8 @@ class Sandbox:
         """
         if self.has("limits"):
             environment["GUARD_LIMITS"] = self._limits(PROGRAM_LIMITS)
+        if self.has("seccomp"):
+            environment["GUARD_STRICT"] = "1"
         if self.has("landlock"):
             environment["GUARD_READABLE"] = ":".join([*SYSTEM, *LINKS, *SETTINGS, place])
         if not self.has("bubblewrap"):

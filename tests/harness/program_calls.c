@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * The system calls of a traced program that is graded; see confine.h. A library under test needs
+ * brk, mmap and munmap. The others on the list are the loader's, the C library's, the test
+ * programs', and those that a trace reports as a fault by name (clone, execve).
+ */
+#define _GNU_SOURCE
+#include "confine.h"
+
+#include <asm/ioctls.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+#define LOAD(part) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, part))
+#define IF_EQUAL(value, yes, no) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (value), (yes), (no))
+#define IF_ABOVE(value, yes, no) BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, (value), (yes), (no))
+#define IF_ANY_BIT(value, yes, no) BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, (value), (yes), (no))
+#define ANSWER(action) BPF_STMT(BPF_RET | BPF_K, (action))
+#define ALLOW ANSWER(SECCOMP_RET_ALLOW)
+#define REFUSE ANSWER(SECCOMP_RET_ERRNO | EPERM)
+
+static const unsigned int allowed[] = {
+	/* memory */
+	SYS_brk, SYS_munmap, SYS_madvise, SYS_mincore, SYS_msync,
+	SYS_mlock, SYS_munlock, SYS_membarrier,
+	/* files, for reading, and the standard streams */
+	SYS_read, SYS_readv, SYS_pread64, SYS_write, SYS_writev, SYS_lseek, SYS_close, SYS_fstat,
+	SYS_newfstatat, SYS_statx, SYS_statfs, SYS_faccessat, SYS_readlinkat, SYS_getcwd,
+	SYS_getdents64, SYS_dup,
+#ifdef SYS_access
+	SYS_access, SYS_stat, SYS_lstat, SYS_readlink, SYS_poll,
+#endif
+	/* processes: starting one is seen in the trace */
+	SYS_execve, SYS_clone, SYS_exit, SYS_exit_group, SYS_wait4, SYS_futex, SYS_sched_yield,
+	SYS_set_tid_address, SYS_set_robust_list, SYS_prlimit64, SYS_getrusage,
+#ifdef SYS_fork
+	SYS_fork, SYS_vfork, SYS_arch_prctl, SYS_getrlimit, SYS_setrlimit,
+#endif
+	/* signals to itself; the trace shows who else is signalled */
+	SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_kill, SYS_tkill, SYS_tgkill,
+	SYS_restart_syscall,
+	/* what is harmless to know */
+	SYS_getpid, SYS_getppid, SYS_gettid, SYS_getuid, SYS_geteuid, SYS_getgid, SYS_getegid,
+	SYS_uname, SYS_sysinfo, SYS_getrandom, SYS_getcpu, SYS_sched_getaffinity,
+	SYS_clock_gettime, SYS_clock_getres, SYS_clock_nanosleep, SYS_nanosleep, SYS_gettimeofday,
+#ifdef SYS_pause
+	SYS_time, SYS_pause,
+#endif
+};
+
+/*
+ * Calls that are allowed with some arguments only. Files are opened for reading, and nothing asks
+ * for a signal when one changes (fcntl). Memory does not become executable, and no code moves over
+ * other code: all code is what the loader maps, and a later mmap() of a file is in the trace.
+ * prctl() refuses further system calls. ptrace() asks for a tracer, which ltrace's child does after
+ * this. ioctl() asks whether a stream is a terminal.
+ */
+static const struct sock_filter by_argument[] = {
+#ifdef SYS_open
+	IF_EQUAL(SYS_open, 0, 4),
+	LOAD(args[1]),
+	IF_ANY_BIT(O_ACCMODE | O_CREAT | O_TRUNC, 0, 1),
+	REFUSE,
+	ALLOW,
+#endif
+	IF_EQUAL(SYS_openat, 0, 4),
+	LOAD(args[2]),
+	IF_ANY_BIT(O_ACCMODE | O_CREAT | O_TRUNC, 0, 1),
+	REFUSE,
+	ALLOW,
+	IF_EQUAL(SYS_mmap, 0, 6),
+	LOAD(args[2]),
+	IF_ANY_BIT(PROT_EXEC, 0, 3),
+	LOAD(args[3]),
+	IF_ANY_BIT(MAP_ANONYMOUS | MAP_SHARED, 0, 1),
+	REFUSE,
+	ALLOW,
+	IF_EQUAL(SYS_mremap, 0, 4),
+	LOAD(args[3]),
+	IF_ANY_BIT(~(unsigned int)MREMAP_MAYMOVE, 0, 1),
+	REFUSE,
+	ALLOW,
+	IF_EQUAL(SYS_fcntl, 0, 5),
+	LOAD(args[1]),
+	IF_EQUAL(F_DUPFD_CLOEXEC, 1, 0),
+	IF_ABOVE(F_SETFL, 0, 1),
+	REFUSE,
+	ALLOW,
+	IF_EQUAL(SYS_ioctl, 0, 4),
+	LOAD(args[1]),
+	IF_EQUAL(TCGETS, 1, 0),
+	REFUSE,
+	ALLOW,
+	IF_EQUAL(SYS_mprotect, 0, 4),
+	LOAD(args[2]),
+	IF_ANY_BIT(PROT_EXEC, 0, 1),
+	REFUSE,
+	ALLOW,
+	IF_EQUAL(SYS_prctl, 0, 4),
+	LOAD(args[0]),
+	IF_EQUAL(PR_SET_SECCOMP, 1, 0),
+	REFUSE,
+	ALLOW,
+	IF_EQUAL(SYS_ptrace, 0, 4),
+	LOAD(args[0]),
+	IF_EQUAL(PTRACE_TRACEME, 1, 0),
+	REFUSE,
+	ALLOW,
+};
+
+void confine_to_program_calls(void)
+{
+	struct sock_filter rules[1 + 2 * COUNT(allowed) + COUNT(by_argument) + 1];
+	struct sock_fprog program = { .len = COUNT(rules), .filter = rules };
+	struct sock_filter *next = rules;
+
+	*next++ = (struct sock_filter)LOAD(nr);
+	for (size_t i = 0; i < COUNT(allowed); i++) {
+		*next++ = (struct sock_filter)IF_EQUAL(allowed[i], 0, 1);
+		*next++ = (struct sock_filter)ALLOW;
+	}
+	for (size_t i = 0; i < COUNT(by_argument); i++)
+		*next++ = by_argument[i];
+	*next = (struct sock_filter)REFUSE;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+		confine_give_up("seccomp");
+}
