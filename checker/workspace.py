@@ -60,6 +60,8 @@ class Workspace:
             self.put(path, data)
         for name in ("objects", "library"):
             (self.place / name).mkdir()
+        for path in self.place.rglob("*"):      # whatever the umask is, and that of the clone was
+            path.chmod(0o755 if path.is_dir() else 0o644)
         if self.box.has("user"):
             os.chown(self.place / "objects", self.user, self.user)
         self.sources = [self.place / "src" / path for path in sorted(taken.files)

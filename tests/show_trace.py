@@ -8,12 +8,17 @@ Exit status: 0, or 1 if the trace is not what the contract says or the program d
 exit status 0, or 2 if it could not be traced.
 """
 
+from harness import entry
+
+if __name__ == "__main__":      # before anything else is imported, which can fail
+    entry.start("show_trace", "show_trace")
+
 import argparse
 import json
 import os
 import sys
 
-from harness import entry, heapmap, stats
+from harness import heapmap, stats
 from harness.build import SOURCES, HarnessError, build_library
 from harness.cli import Parser, seconds, whole
 from harness.report import printable
@@ -211,7 +216,3 @@ def main(argv):
     except HarnessError as error:
         print(f"show_trace: {error}", file=sys.stderr)
         return 2
-
-
-if __name__ == "__main__":
-    entry.start("show_trace", "show_trace")

@@ -309,7 +309,7 @@ def test_the_environment_is_fixed(monkeypatch):
     result = run("for (char **one = environ; *one; one++)\nputs(*one);",
                  "#define _GNU_SOURCE\n#include <stdio.h>\n#include <unistd.h>\n")
     names = [line.split(b"=")[0] for line in result.stdout.splitlines()]
-    assert sorted(names) == [b"LANG", b"LD_LIBRARY_PATH"]
+    assert sorted(names) == [b"HOME", b"LANG", b"LD_LIBRARY_PATH"]
 
 
 def test_limits_and_working_directory():

@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Commands in surroundings that they cannot work in: one line on stderr, exit status 2."""
+"""Commands in odd surroundings: they work as ever, or end with one line and exit status 2."""
 
 import os
+import re
 import shlex
 import subprocess
 import sys
+from functools import lru_cache
 
 import pytest
 
 import submit
 import trial
-from harness import build
+from harness import build, entry
 from trial import ROOT, library, part_suite
 
 PART = ["--suite", part_suite(), "--library", library()]
@@ -72,12 +74,128 @@ def test_limits(commands, name, limit):
     one_line(shell(commands[name], f"ulimit {limit}; {{}}"), "ulimit")
 
 
+# What a user's environment may hold, or where and how a command is started: several at once.
+HARMLESS = {
+    "loader": "LD_PRELOAD=libm.so.6 LD_LIBRARY_PATH=$ODD LD_BIND_NOW=1 MALLOC_PERTURB_=165 "
+              "MALLOC_ARENA_MAX=1 GLIBC_TUNABLES=glibc.malloc.check=3:glibc.pthread.rseq=1 {}",
+    "python": "PYTHONPATH=$ODD/modules PYTHONOPTIMIZE=2 PYTHONWARNINGS=error "
+              "PYTHONIOENCODING=latin-1 HOME=$ODD/home COLUMNS=5 TERM= CDPATH=/tmp {}",
+    "make": "MAKEFLAGS=-n CFLAGS=-O0 CC=clang LC_ALL=tr_TR.UTF-8 {}",
+    "open": "umask 000; ulimit -n 64; ulimit -s 256; MAKEFLAGS=kB LC_ALL=ja_JP.eucJP {}",
+    "closed": "umask 077; TMPDIR=$RELATIVE {} <&-",
+    "path": "env -u HOME TMPDIR=\"$ODD/a b:c;\" {} 2>&-",
+    "plain": "LC_ALL=C PYTHONUTF8=0 PYTHONCOERCECLOCALE=0 HOME=/no/such TMPDIR= {}",
+}
+
+
+@pytest.fixture(scope="module", name="odd")
+def fixture_odd(tmp_path_factory):
+    """The directory $ODD: a home with prototypes for ltrace, modules of Python's names, ..."""
+    place = tmp_path_factory.mktemp("odd")
+    for name in ("home", "modules", "a b:c;"):
+        (place / name).mkdir()
+    (place / "home/.ltrace.conf").write_text("void os_malloc(string);\nint main(string);\n")
+    for name in ("json", "random", "re", "enum", "suite", "tree", "tempfile"):
+        (place / f"modules/{name}.py").write_text("raise ImportError('not this one')\n")
+    return place
+
+
+@pytest.mark.parametrize("around", HARMLESS)
+@pytest.mark.parametrize("name", ["run_tests", "show_trace", "grade"])
+def test_other_surroundings_change_nothing(commands, odd, name, around):
+    done = shell(commands[name], HARMLESS[around], ODD=str(odd),
+                 RELATIVE=os.path.relpath("/tmp", ROOT))
+    assert (done.returncode, done.stderr) == (0, ""), around
+    assert done.stdout == usual(tuple(commands[name])), around
+
+
+@lru_cache(maxsize=None)
+def usual(words):
+    """What a command prints in plain surroundings."""
+    return shell(words, "{}").stdout
+
+
+def test_from_another_directory(commands):
+    for name in ("run_tests", "show_trace"):
+        words = [commands[name][0], ROOT / commands[name][1], *commands[name][2:]]
+        done = shell(["env", "-C", "/", *words], "{}")
+        assert (done.returncode, done.stdout) == (0, usual(tuple(commands[name]))), done.stderr
+
+
+# ---- what makes it impossible ----------------------------------------------------------------
+
+@pytest.mark.parametrize("name", ["run_tests", "show_trace", "grade"])
+def test_missing_temporary_directory(commands, name):
+    one_line(shell(commands[name], "TMPDIR=/no/such {}"), "/no/such: No such file or directory",
+             "set TMPDIR")
+
+
+def test_demo_without_temporary_directory():
+    done = shell(["make", "-s", "-C", "examples", "demo"], "TMPDIR=/no/such {}")
+    assert done.returncode == 2
+    assert re.match("show_trace: cannot write temporary .*; set TMPDIR", done.stderr), done.stderr
+
+
+@pytest.mark.parametrize("name", ["run_tests", "show_trace", "grade"])
+@pytest.mark.parametrize("kilobytes", [25_000, 60_000, 160_000])
+def test_little_memory(commands, name, kilobytes):
+    """What is enough depends on the Python: then the result is the usual one."""
+    done = shell(commands[name], f"ulimit -v {kilobytes}; {{}}")
+    if done.returncode == 0:
+        assert (done.stdout, done.stderr) == (usual(tuple(commands[name])), "")
+    else:
+        one_line(done, "ulimit -v")
+
+
+def mounted(words, mounts, **environment):
+    """Run a command where other file systems are mounted than outside; skip if that cannot be."""
+    inside = f"set -e; {mounts}; set +e; {shlex.join(map(str, words))}"
+    probe = shell(["unshare", "-m", "bash", "-c", f"set -e; {mounts}"], "{}", **environment)
+    if probe.returncode:
+        pytest.skip(f"nothing can be mounted here: {probe.stderr.strip()}")
+    return shell(["unshare", "-m", "bash", "-c", inside], "{}", **environment)
+
+
+@pytest.mark.parametrize("name", ["run_tests", "show_trace", "grade"])
+def test_without_proc(commands, name):
+    one_line(mounted(commands[name], "mount -t tmpfs none /proc"), "/proc", "mount -t proc")
+
+
 @pytest.mark.parametrize("name", ["run_tests", "show_trace"])
-def test_other_surroundings_change_nothing(commands, name):
-    for around in ("env -u HOME {}", "LC_ALL=C PYTHONUTF8=0 PYTHONCOERCECLOCALE=0 {}", "{} <&-",
-                   "{} 2>&-"):
-        done = shell(commands[name], around)
-        assert (done.returncode, done.stderr) == (0, ""), around
+def test_read_only_tree(commands, name, tmp_path):
+    tree = shlex.quote(str(ROOT))
+    done = mounted(commands[name],
+                   f"mount --bind {tree} {tree}; mount -o remount,bind,ro {tree}; cd {tree}")
+    assert (done.returncode, done.stdout) == (0, usual(tuple(commands[name]))), done.stderr
+
+
+def test_grading_in_a_read_only_tree(commands):
+    tree = shlex.quote(str(ROOT))
+    one_line(mounted(commands["grade"], f"mount --bind {tree} {tree}; "
+                     f"mount -o remount,bind,ro {tree}; cd {tree}"), "Read-only file system")
+
+
+@pytest.mark.parametrize("name", ["run_tests", "show_trace", "grade"])
+@pytest.mark.parametrize("size", ["4k", "64k"])
+def test_full_temporary_directory(commands, name, size, tmp_path):
+    one_line(mounted(commands[name], f"mount -t tmpfs -o size={size} none {tmp_path}",
+                     TMPDIR=str(tmp_path)), f"{tmp_path}", "No space left on device",
+             "set TMPDIR")
+
+
+def test_the_homes_prototypes_are_not_read(commands, odd):
+    """Also not where ltrace looks up its user's home by itself."""
+    home = shlex.quote(os.path.expanduser("~"))
+    done = mounted(commands["run_tests"], f"mount --bind $ODD/home {home}", ODD=str(odd))
+    if done.returncode and "python" in done.stderr:
+        pytest.skip(f"Python is in {home}")
+    assert (done.returncode, done.stdout) == (0, usual(tuple(commands["run_tests"]))), done.stderr
+
+
+def test_an_old_python(monkeypatch):
+    monkeypatch.setattr(entry, "OLDEST_PYTHON", (4, 0))
+    with pytest.raises(entry.Unsuitable, match="is Python 3.*; run it with Python 4.0 or later"):
+        entry.check_python()
 
 
 @pytest.mark.parametrize("role, without, missing", [

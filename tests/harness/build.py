@@ -55,6 +55,9 @@ OSMALLOC = Library("libosmalloc.so", ("malloc", "calloc", "realloc", "free", "po
 FORKING = threading.Lock()
 
 
+COPY = "run from a copy of the tree that you may write to"
+
+
 class HarnessError(Exception):
     """The harness itself cannot run: str(e) is one line: cause; remedy."""
 
@@ -75,10 +78,15 @@ def compiler():
 
 
 def run_tool(command, what, remedy):
-    """Run a build command. HarnessError saying what failed, why, and the remedy."""
+    """Run a build command. HarnessError saying what failed, why, and the remedy.
+
+    What MAKEFLAGS says is meant for another make: with -n this one would build nothing.
+    """
+    environment = {name: value for name, value in os.environ.items()
+                   if name not in ("MAKEFLAGS", "MFLAGS", "GNUMAKEFLAGS", "MAKEFILES")}
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, check=False,
-                          env={**os.environ, "LC_ALL": "C"})
+                          env={**environment, "LC_ALL": "C"})
     if done.returncode != 0:
         why = diagnostics.first_error(done.stdout.decode("utf-8", "replace"))
         raise HarnessError(f"{what} does not build: {why}; {remedy}")
@@ -99,7 +107,7 @@ def make_directory(path):
         os.makedirs(path, exist_ok=True)
     except OSError as error:
         raise HarnessError(f"cannot make {path}: {error.strerror}; "
-                           "run from a copy of the tree that you may write to") from error
+                           f"{COPY}") from error
 
 
 def compile_to(target, arguments, what, remedy):
@@ -147,7 +155,9 @@ def build_library(src_dir=SOURCES, kind=OSMEM):
     compiler()
     if not os.path.isdir(src_dir):
         raise HarnessError(f"there is no directory {src_dir}; name one that holds the library")
-    run_tool([make, "-s", "-C", str(src_dir)], "the library", f"see make -C {src_dir}")
+    writable = os.access(src_dir, os.W_OK)
+    run_tool([make, "-s", "-C", str(src_dir)], "the library",
+             f"see make -C {src_dir}" if writable else COPY)
     return check_library(src_dir, kind)
 
 

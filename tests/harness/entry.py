@@ -2,16 +2,17 @@
 """How a command of this repository begins and ends, whatever surrounds it.
 
 No surroundings end in a traceback: a closed or full standard output, a limit, a full disk, a
-missing temporary directory are one line on stderr, cause and remedy, and exit status 2.
+missing temporary directory are one line on stderr, cause and remedy, and exit status 2. A command
+calls start() before it imports anything else, as an import can fail as well.
 """
 
 import errno
-import importlib
 import io
 import os
-import sys
-import traceback
+import sys      # no more here: PYTHONPATH may name modules that take the place of Python's own
 
+OLDEST_PYTHON = (3, 9)
+SPLITTING = frozenset(" \t\n:;$")
 CANNOT, READER_GONE, INTERRUPTED = 2, 1, 130
 REMEDIES = {
     errno.ENOSPC: "free some space there, or set TMPDIR to a directory on another disk",
@@ -19,11 +20,16 @@ REMEDIES = {
     errno.EFBIG: "raise the limit of file sizes: ulimit -f unlimited",
     errno.EMFILE: "raise the limit of open files: ulimit -n 1024",
     errno.ENFILE: "close programs: the whole system has too many open files",
-    errno.EAGAIN: "raise the limit of processes: ulimit -u unlimited",
+    errno.EAGAIN: "raise the limits of processes and of memory: ulimit -u unlimited; "
+                  "ulimit -v unlimited",
     errno.ENOMEM: "raise the limit of memory: ulimit -v unlimited",
     errno.EROFS: "use a copy in a directory that can be written",
     errno.EACCES: "use a copy in a directory that you may write to",
 }
+
+
+class Unsuitable(Exception):
+    """A command cannot work in these surroundings: str(e) is cause and remedy in one line."""
 
 
 class LostOutput(OSError):
@@ -55,13 +61,13 @@ def guarded(name, module):
     try:
         if not open_streams():
             return say(name, "standard output is closed; send it to a file or to /dev/null")
-        status = importlib.import_module(module).main(sys.argv[1:])
+        check_python()
+        choose_temporary_directory()
+        status = status_of(module)
         sys.stdout.flush()
         return status
     except BrokenPipeError:
         return READER_GONE          # as with `| head -n 1`: the reader has what it wanted
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else CANNOT * bool(end.code)
     except LostOutput as error:
         return say(name, f"cannot write standard output: {error.strerror}; send it elsewhere")
     except OSError as error:
@@ -73,6 +79,45 @@ def guarded(name, module):
         return say(name, f"out of memory; {REMEDIES[errno.ENOMEM]}")
     except Exception as error:      # also while modules are read: whatever it is, one line
         return say(name, about_mistake(error))
+
+
+def status_of(module):
+    """The exit status of main(argv) of a module, also if it calls sys.exit(), as --help does."""
+    try:
+        __import__(module)
+        return sys.modules[module].main(sys.argv[1:])
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else CANNOT * bool(end.code)
+
+
+def check_python():
+    """Leave out modules that PYTHONPATH puts before Python's own; Unsuitable if it is too old."""
+    if sys.version_info < OLDEST_PYTHON:
+        raise Unsuitable(f"{sys.executable} is Python {sys.version_info[0]}.{sys.version_info[1]}; "
+                         f"run it with Python {OLDEST_PYTHON[0]}.{OLDEST_PYTHON[1]} or later")
+    foreign = os.environ.pop("PYTHONPATH", "").split(os.pathsep)
+    sys.path[1:] = [place for place in sys.path[1:] if place not in foreign]
+
+
+def choose_temporary_directory():
+    """Make TMPDIR an absolute path; Unsuitable if nothing can be written there.
+
+    Python would silently take another directory, or the current one, where TMPDIR is wrong.
+    Where its path has characters at which the loader or ltrace splits paths, /tmp is taken.
+    """
+    import tempfile
+    place = os.path.abspath(os.environ.get("TMPDIR") or tempfile.gettempdir())
+    if SPLITTING.intersection(place):
+        place = "/tmp"
+    try:
+        with tempfile.TemporaryFile(dir=place) as file:
+            file.write(bytes(1 << 12))
+    except OSError as error:
+        remedy = (REMEDIES[error.errno] if error.errno in (errno.EFBIG, errno.EMFILE) else
+                  "set TMPDIR to a directory in which that is possible")
+        raise Unsuitable(f"cannot write temporary files in {place}: {error.strerror}; "
+                         f"{remedy}") from None
+    tempfile.tempdir = os.environ["TMPDIR"] = place
 
 
 def open_streams():
@@ -94,21 +139,36 @@ def open_streams():
 
 def about(error):
     """Cause and remedy of an OSError in one line."""
+    if isinstance(error.args[0], list):         # shutil.copytree()'s: the first of many
+        first = error.args[0][0][-1]
+        number = first.removeprefix("[Errno ").partition("]")[0]
+        return f"{first}; {remedy_of(int(number) if number.isdigit() else None)}"
     if "temporary directory" in str(error):
         return ("no directory for temporary files can be written; set TMPDIR to one that can, "
                 "and look at ulimit -f")
-    where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, (str, bytes)) else ""
-    remedy = REMEDIES.get(error.errno, "python3 tests/run_tests.py --doctor looks for the cause")
-    return f"{where}{error.strerror or error}; {remedy}"
+    file = error.filename2 or error.filename        # of a copy, the one that was written
+    where = f"{os.fsdecode(file)}: " if isinstance(file, (str, bytes)) else ""
+    return f"{where}{error.strerror or error}; {remedy_of(error.errno)}"
+
+
+def remedy_of(number):
+    """What to do about an error of the system, by its number."""
+    return REMEDIES.get(number, "python3 tests/run_tests.py --doctor looks for the cause")
 
 
 def about_mistake(error):
-    """An exception that nobody thought of, in one line."""
+    """An exception that is no OSError, in one line; most are ones that nobody thought of."""
+    if isinstance(error, Unsuitable):
+        return str(error)
+    if isinstance(error, ImportError) and "failed to map" in str(error):
+        return f"{error}; {REMEDIES[errno.ENOMEM]}"
     if "start new thread" in str(error):
         return f"{error}; {REMEDIES[errno.EAGAIN]}"
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return (f"unexpected {error!r} in {os.path.basename(frame.filename)}:{frame.lineno}; "
-            "please report this line")
+    place = error.__traceback__
+    while place.tb_next:
+        place = place.tb_next
+    file = os.path.basename(place.tb_frame.f_code.co_filename)
+    return f"unexpected {error!r} in {file}:{place.tb_lineno}; please report this line"
 
 
 def say(name, text):

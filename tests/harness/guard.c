@@ -166,6 +166,7 @@ static const char *kept(const char *name)
 	return value ? strdup(value) : NULL;
 }
 
+/* HOME: else ltrace 0.7.91 reads the .ltrace.conf of its user's home. */
 static void set_program_environment(void)
 {
 	char path[4096];
@@ -178,7 +179,8 @@ static void set_program_environment(void)
 	strict = kept("GUARD_STRICT");
 	snprintf(path, sizeof(path), "%s", given ? given : "");
 	clearenv();
-	if (setenv("LD_LIBRARY_PATH", path, 1) != 0 || setenv("LANG", "C", 1) != 0)
+	if (setenv("LD_LIBRARY_PATH", path, 1) != 0 || setenv("LANG", "C", 1) != 0 ||
+	    setenv("HOME", "/nonexistent", 1) != 0)
 		confine_give_up("setenv");
 }
 

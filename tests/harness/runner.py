@@ -130,6 +130,8 @@ def run_traced(program, lib, args=(), timeout=5.0, stdin=None, trace_most=TRACE_
     first steps, before any code of the library, are in every trace.
     """
     hide_from_programs()
+    if not os.path.exists("/proc/self/fd"):
+        raise build.HarnessError("/proc is not mounted; mount it: mount -t proc proc /proc")
     name = "program" if box else os.path.basename(program)
     with build.stage(lib, {name: program}, subject.library) as place, open_input(stdin) as given:
         reader, writer = os.pipe()

@@ -107,9 +107,9 @@ def abandon(pool):
 
 def kill_children():
     """Send SIGKILL to every child of this process, whichever thread started it."""
-    for task in os.listdir("/proc/self/task"):
+    for file in Path("/proc/self/task").glob("*/children"):     # none where /proc is missing
         try:
-            text = Path(f"/proc/self/task/{task}/children").read_text(encoding="ascii")
+            text = file.read_text(encoding="ascii")
         except OSError:
             continue
         for pid in text.split():
