@@ -4,6 +4,7 @@
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from functools import lru_cache
@@ -190,6 +191,13 @@ def test_the_homes_prototypes_are_not_read(commands, odd):
     if done.returncode and "python" in done.stderr:
         pytest.skip(f"Python is in {home}")
     assert (done.returncode, done.stdout) == (0, usual(tuple(commands["run_tests"]))), done.stderr
+
+
+@pytest.mark.parametrize("name", ["run_tests", "show_trace", "grade"])
+def test_under_a_tracer(commands, name):
+    if not shutil.which("strace"):
+        pytest.skip("strace is not installed: apt-get install strace")
+    one_line(shell(commands[name], "strace -f -o /dev/null {}"), "without strace or gdb")
 
 
 def test_an_old_python(monkeypatch):

@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import threading
 
-from . import diagnostics
+from . import diagnostics, machine
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -73,7 +73,7 @@ def find_tool(name, remedy):
 def compiler():
     """The C compiler as an argument list: $CC if set, else cc."""
     words = shlex.split(os.environ.get("CC", "")) or ["cc"]
-    find_tool(words[0], "apt-get install gcc libc6-dev (or set CC)")
+    find_tool(words[0], machine.install("gcc", "libc6-dev") + " (or set CC)")
     return words
 
 
@@ -145,13 +145,13 @@ def build_tool(name, sources, flags, what):
     target = BUILD / name
     if outdated(target, (*sources, HERE / "confine.h")):
         compile_to(str(target), [*flags, *map(str, sources)], what,
-                   "apt-get install gcc libc6-dev linux-libc-dev")
+                   machine.install("gcc", "libc6-dev", "linux-libc-dev"))
     return str(target)
 
 
 def build_library(src_dir=SOURCES, kind=OSMEM):
     """Bring the library up to date with make; return the directory that holds it, checked."""
-    make = find_tool("make", "apt-get install make")
+    make = find_tool("make", machine.install("make"))
     compiler()
     if not os.path.isdir(src_dir):
         raise HarnessError(f"there is no directory {src_dir}; name one that holds the library")
@@ -179,7 +179,7 @@ def absent(lib_dir, kind=OSMEM):
     path = os.path.join(lib_dir, kind.file)
     if not os.path.isfile(path):
         raise HarnessError(f"there is no {kind.file} in {lib_dir}; build it there with make")
-    tool = find_tool("nm", "apt-get install binutils")
+    tool = find_tool("nm", machine.install("binutils"))
     done = subprocess.run([tool, "-D", "--defined-only", path], stdin=subprocess.DEVNULL,
                           capture_output=True, check=False)
     names = {line.split()[-1].split(b"@")[0].decode("ascii", "replace")

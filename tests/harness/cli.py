@@ -171,7 +171,9 @@ def prepare(args):
     if args.memory:
         from . import memcheck
         if not memcheck.available():
-            print("memory: valgrind is missing, so only leaks are found; apt-get install valgrind")
+            from . import machine
+            print("memory: valgrind is missing, so only leaks are found; " +
+                  machine.install("valgrind"))
 
 
 def run_budgets(args):

@@ -5,25 +5,25 @@ import functools
 import os
 import pathlib
 import platform
+import re
 import subprocess
 import sys
 import tempfile
 
-from . import build, runner, trace
+from . import build, entry, machine, runner, trace
 
-OLDEST_PYTHON = (3, 9)
-PTRACE_SCOPE = pathlib.Path("/proc/sys/kernel/yama/ptrace_scope")
+KNOWN_LTRACE = re.compile(r"0\.7\.(3|91)\b")
 # Bits of the probe's exit status (probe.c).
 OPEN_WAYS = {1: "a descriptor", 2: "files of the tracer in /proc", 4: "signals to the tracer",
              8: "the rights of root"}
 EXPECTED_EVENTS = ["os_malloc(1)", "os_free(HeapStart + 0x20)"]
-CONTAINER = "in a container: docker run --cap-add SYS_PTRACE --security-opt seccomp=unconfined"
 
 
 def doctor():
     """[(what was looked at, whether it is good, what was found, the remedy or '')] in order."""
     checks = [
-        ("python", python_version), ("compiler", compiler), ("make", make), ("nm", binutils),
+        ("machine", kind), ("checkout", checkout), ("python", python_version),
+        ("compiler", compiler), ("make", make), ("nm", binutils),
         ("ltrace", ltrace), ("/proc", proc), ("unprivileged user", user),
         ("temporary directory", temporary), ("ptrace", tracing), ("trace channel", channel),
         ("valgrind (optional)", valgrind),
@@ -49,15 +49,33 @@ def version_of(words):
 
 def tool(name, package):
     """The outcome for a command that must be there."""
-    path = build.find_tool(name, f"apt-get install {package}")
+    path = build.find_tool(name, machine.install(package))
     return True, f"{path}: {version_of([path, '--version'])}", ""
+
+
+def kind():
+    """The processor is one that the trace guard knows, the C library is glibc."""
+    name, library = platform.machine(), platform.libc_ver()
+    found = f"{name}, {' '.join(library).strip() or 'an unknown C library'}"
+    if name == "aarch64":
+        return True, f"{found}: {machine.ARM}", ""
+    good = name == "x86_64" and library[0] == "glibc"
+    return good, found, "" if good else "use an x86-64 machine with glibc, Debian's for instance"
+
+
+def checkout(path=build.ROOT, proc=machine.PROC):
+    """Where this repository is."""
+    if machine.on_windows_drive(path, proc):
+        return True, (f"{path} is on a drive of Windows: everything is slow there; clone it into "
+                      "your home directory of WSL"), ""
+    return True, str(path), ""
 
 
 def python_version():
     """This interpreter is recent enough."""
     found = f"{sys.executable}: {platform.python_version()}"
-    wanted = ".".join(map(str, OLDEST_PYTHON))
-    good = sys.version_info >= OLDEST_PYTHON
+    wanted = ".".join(map(str, entry.OLDEST_PYTHON))
+    good = sys.version_info >= entry.OLDEST_PYTHON
     return good, found, "" if good else f"run it with python {wanted} or later"
 
 
@@ -69,7 +87,7 @@ def compiler():
         with open(source, "w", encoding="ascii") as file:
             file.write("#include <stdlib.h>\nint main(void) { return EXIT_SUCCESS; }\n")
         build.run_tool([*words, "-o", os.path.join(place, "empty"), source], "an empty program",
-                       "apt-get install gcc libc6-dev")
+                       machine.install("gcc", "libc6-dev"))
     return True, f"{words[0]}: {version_of([*words, '--version'])}", ""
 
 
@@ -84,11 +102,10 @@ def binutils():
 
 
 def ltrace():
-    """ltrace is there, in the version whose output is known."""
-    good, found, _ = tool("ltrace", "ltrace")
-    if " 0.7.3" not in found:
-        good = False
-    return good, found, "" if good else "apt-get install ltrace: only version 0.7.3 is known"
+    """ltrace is there, in a version whose output is known."""
+    _, found, _ = tool("ltrace", "ltrace")
+    good = bool(KNOWN_LTRACE.search(found))
+    return good, found, "" if good else "install ltrace 0.7.3 or 0.7.91: others print otherwise"
 
 
 def proc():
@@ -124,7 +141,8 @@ def valgrind():
     try:
         return tool("valgrind", "valgrind")
     except build.HarnessError:
-        return True, "missing: run_tests.py -m finds leaks only (apt-get install valgrind)", ""
+        return True, ("missing: run_tests.py -m finds leaks only "
+                      f"({machine.install('valgrind')})"), ""
 
 
 def probe_run():
@@ -137,7 +155,7 @@ def probe_run():
         source = build.HERE / name
         if build.outdated(target, (source,)):
             build.compile_to(str(target), [*build.PROGRAM_FLAGS, include, str(source), *flags],
-                             name, "apt-get install gcc libc6-dev")
+                             name, machine.install("gcc", "libc6-dev"))
     return runner.run_traced(str(place / "probe"), str(library), timeout=20.0)
 
 
@@ -147,9 +165,9 @@ def tracing():
         run = probe_run()
     except build.HarnessError as error:
         cause = str(error).rpartition("; ")[0] or str(error)
-        return False, cause, ptrace_remedy()
+        return False, cause, machine.ptrace_remedy(cause)
     if not run.comparable:
-        return False, run.reason, ptrace_remedy()
+        return False, run.reason, machine.ptrace_remedy(run.reason)
     calls = [event[0] for event in trace.events_text(run.trace)[:-1]]
     good = calls == EXPECTED_EVENTS
     return good, "a program was traced" if good else f"its calls were misread: {calls}", (
@@ -162,16 +180,6 @@ def require_tracing():
     good, detail, remedy = tracing()
     if not good:
         raise build.HarnessError(f"traces cannot be read here: {detail}; {remedy}")
-
-
-def ptrace_remedy():
-    """What to do when the kernel does not let ltrace trace."""
-    scope = PTRACE_SCOPE.read_text("ascii").strip() if PTRACE_SCOPE.exists() else "0"
-    if scope == "3":
-        return "kernel.yama.ptrace_scope is 3 (nobody may trace): set it to 1 at boot and restart"
-    if scope == "2" and os.geteuid() != 0:
-        return "kernel.yama.ptrace_scope is 2 (only root may trace): sysctl it to 1, or be root"
-    return CONTAINER
 
 
 def channel():

@@ -15,7 +15,7 @@ import tempfile
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
-from . import build, symbols
+from . import build, machine, symbols
 from .build import HarnessError
 from .model import FREE, HEADER, MAP_STRIDE, Model
 from .session import build_directory
@@ -155,12 +155,12 @@ def build_stand_in(directory):
     build.compile_to(str(directory / "libosmem.so"),
                      ["-std=gnu11", "-O1", "-g", "-Wall", "-shared", "-fPIC", f"-I{build.UTILS}",
                       str(HARNESS / "oracle.c")],
-                     "the oracle's stand-in library", "apt-get install gcc libc6-dev")
+                     "the oracle's stand-in library", machine.install("gcc", "libc6-dev"))
 
 
 def foreign_imports(program):
     """Names that a program imports although the model could not know what they do."""
-    nm = build.find_tool("nm", "apt-get install binutils")
+    nm = build.find_tool("nm", machine.install("binutils"))
     done = subprocess.run([nm, "-D", "--undefined-only", str(program)],
                           capture_output=True, text=True, check=True)
     names = [line.split()[-1].split("@")[0] for line in done.stdout.splitlines()]

@@ -14,7 +14,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import build, sandbox
+from . import build, machine, sandbox
 from .model import HEADER
 from .stats import parse_call
 
@@ -201,7 +201,7 @@ def with_lines(frames, setup):
 
 def addresses(file, offsets, box):
     """{offset: [(function, path, line), the innermost inlined one first]} by addr2line."""
-    tool = build.find_tool("addr2line", "apt-get install binutils")
+    tool = build.find_tool("addr2line", machine.install("binutils"))
     with tempfile.TemporaryDirectory(prefix="osmem-lines-") as work, \
             open(os.devnull, "rb") as nothing:
         os.chmod(work, 0o755)

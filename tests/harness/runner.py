@@ -20,7 +20,7 @@ import subprocess
 import tempfile
 import time
 
-from . import build, entry, trace as tracing
+from . import build, entry, machine, trace as tracing
 
 OUTPUT_KEPT = 64 << 10       # bytes of stdout and of stderr
 TRACE_MOST = 8 << 20         # bytes of trace, about 130,000 lines
@@ -91,7 +91,7 @@ def hide_from_programs():
 
 def command(program, args, channel, configuration=CONFIGURATION, functions=FUNCTIONS):
     """The argument list of one traced run that writes its trace to descriptor `channel`."""
-    ltrace = build.find_tool("ltrace", "apt-get install ltrace")
+    ltrace = build.find_tool("ltrace", machine.install("ltrace"))
     return [ltrace, "-f", "-L", "-S", "-F", configuration, "-x", functions,
             "-o", f"/dev/fd/{channel}", program, *args]
 
@@ -324,8 +324,9 @@ def without_trace(stdout, stderr, stopped):
     if stopped == "timeout":
         return Run(None, stdout, stderr, "timeout", 0, "ltrace did not start in time", False)
     lines = stderr.decode("utf-8", "replace").splitlines() or ["no message"]
-    raise build.HarnessError(f"ltrace cannot trace here: {lines[0]}; "
-                             "python3 tests/run_tests.py --doctor says what is missing")
+    remedy = (machine.ptrace_remedy(lines[0]) if "ptrace" in lines[0].lower() else
+              "python3 tests/run_tests.py --doctor says what is missing")
+    raise build.HarnessError(f"ltrace cannot trace here: {lines[0]}; {remedy}")
 
 
 def ended(trace, stopped):

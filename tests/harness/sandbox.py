@@ -21,7 +21,7 @@ import signal
 import subprocess
 import time
 
-from . import build
+from . import build, machine
 
 FIRST_USER, USERS = 61184, 4096     # as in confine.h
 SYSTEM = [f"/usr/{name}" for name in ("bin", "lib", "lib32", "lib64", "libx32", "libexec",
@@ -115,7 +115,7 @@ class Sandbox:
 
     def _try_bubblewrap(self):
         if not shutil.which("bwrap"):
-            return Layer("bubblewrap", False, "not installed; apt-get install bubblewrap")
+            return Layer("bubblewrap", False, "not installed; " + machine.install("bubblewrap"))
         try:
             done = subprocess.run([*self._bubble((), ()), "/usr/bin/true"], capture_output=True,
                                   stdin=subprocess.DEVNULL, check=False, timeout=20)
