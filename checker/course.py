@@ -91,7 +91,8 @@ class Course:
 
     def fingerprint(self):
         """A number that changes when the settings or the suite do: marks could change as well."""
-        names = ("course", "workspace", "worker", "grader", "marks", "intake", "style", "lint")
+        names = ("course", "workspace", "worker", "grader", "feedback", "marks", "intake", "style",
+                 "lint")
         sources = [ROOT / f"checker/{name}.py" for name in names]
         sources += sorted((ROOT / "tests/harness").glob("*.[cph]*")) + [ROOT / ".checkpatch.conf"]
         sources += [path for test in self.tests for path in (test.c_file, test.ref_file)]

@@ -13,13 +13,14 @@ import lint
 import style
 import tree
 from course import CannotGrade
-from marks import about_trial, ended_early, hung, rules_of, shadow_text, share_of, status_of
-from result import (FAILED, PARTIAL, PASSED, REFUSED, SKIPPED, TOTAL, Result, Verdict,
-                    share_out)
+from feedback import Feedback
+from marks import hung, rules_of, share_of, status_of
+from result import (CAUSE, FAILED, PARTIAL, PASSED, PROGRAM, REFUSED, SKIPPED, TOTAL, Result,
+                    Verdict, share_out)
 from workspace import Workspace
 
 tree.add_harness()
-from harness import build, explain, grade, suite, trials  # noqa: E402
+from harness import build, grade, suite, trials  # noqa: E402
 from harness.build import HarnessError  # noqa: E402
 from harness.report import printable  # noqa: E402
 
@@ -41,6 +42,7 @@ class Grading:
         self.hung = {}          # place of a test in the plan -> whether it hung
         self.trials = {trial.name: trial for trial in (*course.seeds, *course.faults)}
         self.by_name = {test.name: test for test in course.tests}
+        self.feedback = Feedback(course)
 
     def run_tests(self):
         """All tests but style: [(Verdict, weight)] in the order of the plan."""
@@ -74,7 +76,8 @@ class Grading:
             return self.untraceable(entry, reason)
         self.hung[number] = hung(outcome.run)
         made = Verdict(name, group, status_of(share), share, 0.0, hidden, outcome.reason,
-                       self.explained(outcome, share), rules_of(outcome, group))
+                       rules=rules_of(outcome, group))
+        self.feedback.add(name, outcome, self.trials.get(name))
         if share == 1 and name in self.course.twins:
             self.try_twin(made, name)
         made.seconds = round(time.monotonic() - begin, 3)
@@ -140,24 +143,7 @@ class Grading:
         made.status = status_of(made.share)
         made.rules = rules_of(outcome, "twin")
         made.reason = "the same calls with other sizes: " + outcome.reason
-        made.output = self.explained(outcome, made.share)
-
-    def explained(self, outcome, share):
-        """The whole explanation of a test that did not pass, "" for one that did."""
-        if outcome.passed:
-            return ""
-        parts = [shadow_text(outcome)]
-        if share:
-            parts.append("Each call was an allocator's, so that the test gives "
-                         f"{share:.0%} of its points.")
-        trial = self.trials.get(outcome.test.name) or self.course.twins.get(outcome.test.name)
-        if outcome.test.group in ("seed", "twin", "fault"):
-            text = about_trial(outcome, trial)
-        else:
-            seen = explain.second_look(outcome) if ended_early(outcome) else None
-            text = explain.explain(outcome, f"python3 tests/run_tests.py {outcome.test.name}",
-                                   seen=seen)
-        return "\n\n".join(filter(None, [printable(text).rstrip("\n"), *parts])) + "\n"
+        self.feedback.add(name, outcome, self.course.twins[name])
 
     def judge_style(self, correctness):
         """(Verdict of style, why it was not measured or "")."""
@@ -207,7 +193,8 @@ def control(course, box, jobs):
 
 def blank(name, course, box):
     """The Result of a submission of which nothing is known yet."""
-    return Result(name, settings=asdict(course.settings), protection=box.report())
+    return Result(name, settings=asdict(course.settings), protection=box.report(),
+                  marks_by=CAUSE if course.scheme.by_cause else PROGRAM)
 
 
 def grade_submission(path, name, course, box, jobs=1):
@@ -238,8 +225,9 @@ def judge(made, grading):
     """Fill in the tests of a submission that was built."""
     course = grading.course
     results = grading.run_tests()
-    share_out(results, TOTAL - course.scheme.style)
+    made.cause_points = share_out(results, TOTAL - course.scheme.style, course.scheme.cause_points)
     made.tests = [test for test, _ in results]
+    explain(made, grading)
     if course.settings.style:
         correctness = made.points(False)[0]
         test, made.style_note = grading.judge_style(correctness)
@@ -247,6 +235,17 @@ def judge(made, grading):
         made.tests.append(test)
     else:
         made.style_note = STYLE_LEFT_OUT
+
+
+def explain(made, grading):
+    """Look for the causes of what failed, and explain it."""
+    feedback = grading.feedback
+    refuted = feedback.find([test.name for test in made.tests], grading.play)
+    feedback.explain(made.tests, grading.jobs)
+    made.causes = feedback.records()
+    if refuted:
+        made.remarks.append(f"The causes explain {refuted} more failed programs, but not the same "
+                            "calls with other sizes: these count as failed.")
 
 
 def refuse(made, reason, course):

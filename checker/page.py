@@ -6,7 +6,11 @@ Everything from outside is escaped; of hidden tests only their sum is shown.
 
 import html as markup
 
-from result import GRADED, PASSED, by_group, number
+import tree
+from result import CAUSE, GRADED, PASSED, by_group, number
+
+tree.add_harness()
+from harness.causetext import counted  # noqa: E402
 
 STYLE = """
 body { font: 16px/1.5 sans-serif; margin: 2em auto; max-width: 62em; padding: 0 1em;
@@ -19,8 +23,13 @@ details.passed { border-color: #2a7d3f; } details.partial { border-color: #c08a0
 details.failed { border-color: #b3261e; }
 summary { cursor: pointer; } summary b { font-weight: 600; } summary span { color: #666; }
 pre { overflow-x: auto; background: #f5f5f2; padding: .8em; font-size: 13px; line-height: 1.35; }
+.cause { border: 1px solid #ccc; border-radius: .5em; margin: 1em 0; padding: .2em 1em .6em; }
+.cause h3 { font-size: 1em; margin: .8em 0 .4em; } .cause p { margin: .4em 0; }
+.cause pre { margin: .4em 0; } .cause ul { margin: .3em 0; columns: 18em; padding-left: 1.2em; }
+.sides { display: flex; flex-wrap: wrap; gap: 0 1em; } .sides div { flex: 1 1 18em; min-width: 0; }
 @media (prefers-color-scheme: dark) { body { color: #ddd; background: #1c1c1c; }
-  pre { background: #292929; } tr + tr td { border-color: #444; } summary span { color: #aaa; } }
+  pre { background: #292929; } tr + tr td { border-color: #444; } summary span { color: #aaa; }
+  .cause { border-color: #555; } }
 """
 
 
@@ -31,13 +40,14 @@ def text(value):
 
 def html(result):
     """The whole page."""
-    points = f"{number(result.score)} of {number(result.max_score)} points"
-    body = [f"<h1>{text(result.name)}: {points}</h1>"]
+    points = f"{number(result.mark)} of {number(result.max_score)} points"
+    body = [f"<h1>{text(result.name)}: {points}</h1>", f"<p>{text(other_figure(result))}</p>"]
     if result.status != GRADED:
         body.append(f"<p><b>Not run:</b> {text(result.reason)}</p>")
     body += [f"<p>{text(remark)}</p>" for remark in (*result.remarks, result.style_note) if remark]
     body.append(sums(result))
     if result.status == GRADED:
+        body += causes(result)
         body += sections(result)
     if result.log:
         body.append(f"<details{' open' * (result.status != GRADED)}><summary>What compiler and "
@@ -57,6 +67,50 @@ def sums(result):
                     f"<td>{number(sum(t.points for t in tests))}</td>"
                     f"<td>{passed}/{len(tests)}</td></tr>")
     return "<table>\n" + "\n".join(rows) + "\n</table>"
+
+
+def other_figure(result):
+    """The figure that is not the mark, in a sentence."""
+    if result.marks_by == CAUSE:
+        return f"With every failed test counted it would be {number(result.score)}: " \
+            "explained failures have their points back, and each mistake costs some."
+    return f"With every mistake counted once it would be {number(result.score_by_cause)}."
+
+
+def causes(result):
+    """The section of what explains the failures, [] if nothing failed or nothing is known."""
+    shown = result.shown_causes()
+    head = result.headline(shown)
+    if not head:
+        return []
+    return [f"<h2>{text(head)}</h2>",
+            *(cause_entry(count, cause, cost) for count, (cause, cost) in
+              enumerate(result.with_costs(shown), 1))]
+
+
+def cause_entry(count, cause, cost):
+    """One cause: the mistake, its rule, an example with pictures, the failures it explains."""
+    names = [f"<li>{text(name)}</li>" for name in cause["tests"]]
+    parts = [f"<h3>{count}. <b>{text(cause['rule'])}</b> {text(cause['sentence'])}</h3>"]
+    rules = [f"<p><b>{text(rule)}</b> {text(words)}</p>" for rule, words in cause["rules"]]
+    parts += rules[:1]
+    if cause["where"]:
+        parts.append(f"<p>For example {text(cause['example'])}, {text(cause['where'])}:</p>")
+        sides = [(name, cause[key]) for name, key in (("Expected", "expected"), ("Found", "found"))]
+        parts += ['<div class="sides">', *(side(*pair) for pair in sides if pair[1]), "</div>"]
+    if cause["picture"]:
+        parts.append(f"<pre>{text(cause['picture'])}</pre>")
+    if rules[1:]:
+        parts.append("<details><summary>Other rules that decide this call</summary>"
+                     f"{''.join(rules[1:])}</details>")
+    parts.append(f"<details><summary>{counted(len(names), 'failure')}; by cause it costs "
+                 f"{number(cost)}</summary><ul>{''.join(names)}</ul></details>")
+    return '<section class="cause">' + "\n".join(parts) + "</section>"
+
+
+def side(name, lines):
+    """What was expected, or found, under its name."""
+    return f"<div><b>{name}</b><pre>{text(chr(10).join(lines))}</pre></div>"
 
 
 def sections(result):

@@ -11,9 +11,16 @@ import json
 import os
 from fractions import Fraction
 
+import tree
+
+tree.add_harness()
+from harness import causetext  # noqa: E402
+from harness.causes import costs as cause_costs, given_back  # noqa: E402
+
 SCHEMA = 1
 TOTAL = 100
 PASSED, PARTIAL, FAILED, SKIPPED = "passed", "partial", "failed", "skipped"
+PROGRAM, CAUSE = "program", "cause"         # what the mark counts
 GRADED, REFUSED, BROKEN = "graded", "refused", "broken"
 
 
@@ -53,6 +60,9 @@ class Result:
     settings: dict = dataclasses.field(default_factory=dict)
     protection: list = dataclasses.field(default_factory=list)      # the sandbox's own report
     remarks: list = dataclasses.field(default_factory=list)
+    causes: list = dataclasses.field(default_factory=list)  # harness/causetext.py's records
+    marks_by: str = PROGRAM     # whether the mark counts failed programs or CAUSE
+    cause_points: float = 0.0   # what one cause costs at most, of TOTAL
     log: str = ""               # what compiler and linker printed, bounded; "" for nothing
     digest: str = ""            # of the sources
     identity: str = ""          # of what was handed in (intake.identity())
@@ -72,8 +82,47 @@ class Result:
 
     @property
     def scaled(self):
-        """The score for readers whose maximum is always TOTAL: as a share of what was possible."""
-        return round(self.score * TOTAL / self.max_score, 2)
+        """The mark for readers whose maximum is always TOTAL: as a share of what was possible."""
+        return round(self.mark * TOTAL / self.max_score, 2)
+
+    @property
+    def lost(self):
+        """{name: points that a test lost}."""
+        return {test.name: test.points - test.score for test in self.tests}
+
+    @property
+    def score_by_cause(self):
+        """The score if causes are counted: explained failures get their points back, and each
+        cause costs cause_points, at most what it explains has lost."""
+        back = given_back([cause["tests"] for cause in self.causes], self.lost, self.cause_points)
+        return round(sum(test.score for test in self.tests) + back, 2)
+
+    def with_costs(self, causes):
+        """[(cause, points that it costs where causes are counted)]."""
+        return list(zip(causes, cause_costs([cause["tests"] for cause in causes], self.lost,
+                                            self.cause_points)))
+
+    @property
+    def mark(self):
+        """The score that counts: by program, or by cause."""
+        return self.score_by_cause if self.marks_by == CAUSE else self.score
+
+    def shown_causes(self):
+        """The causes as students may see them: of hidden tests nothing."""
+        hidden = {test.name for test in self.tests if test.hidden}
+        shown = [{**cause, "tests": [name for name in cause["tests"] if name not in hidden]}
+                 for cause in self.causes]
+        return [without_example(cause) if cause["example"] in hidden else cause
+                for cause in shown if cause["tests"]]
+
+    def headline(self, causes):
+        """How many of the failures some of the causes explain; those of hidden tests count if the
+        causes name one."""
+        explained = set().union(*(cause["tests"] for cause in causes))
+        failed = [test for test in self.tests if test.group != "style"
+                  and test.status in (PARTIAL, FAILED)
+                  and (causes is self.causes or not test.hidden)]
+        return causetext.headline(len(causes), len(explained), len(failed))
 
     def points(self, style):
         """(points given, points possible) of style, or of all the rest."""
@@ -98,6 +147,12 @@ class Result:
         return "; ".join(filter(None, [", ".join(counts), self.style_note]))
 
 
+def without_example(cause):
+    """A cause without the example that shows it."""
+    return {**cause, "example": "", "rules": cause["rules"][:1], "where": "", "expected": [],
+            "found": [], "picture": ""}
+
+
 def number(value):
     """Points as people read them."""
     return f"{round(value, 2):g}"
@@ -111,12 +166,17 @@ def by_group(tests):
     return found
 
 
-def share_out(tests, total):
+def share_out(tests, total, cause=0):
     """Give tests, (Verdict, weight) each, points in proportion to their weights that sum to
-    `total`."""
+    `total`. Returns the points of one cause whose weight is `cause`."""
     whole = sum(Fraction(str(weight)) for _, weight in tests)
+
+    def scaled(weight):
+        return float(Fraction(str(weight)) * total / whole) if whole else 0.0
+
     for test, weight in tests:
-        test.points = float(Fraction(str(weight)) * total / whole) if whole else 0.0
+        test.points = scaled(weight)
+    return scaled(cause)
 
 
 def document(result):
@@ -126,7 +186,10 @@ def document(result):
         record["score"] = round(test.score, 4)
         record["points"] = round(test.points, 4)
     correctness, style = result.points(False), result.points(True)
-    made.update(score=result.score, max_score=result.max_score,
+    for record, (_, cost) in zip(made["causes"], result.with_costs(result.causes)):
+        record["cost"] = round(cost, 4)
+    made.update(score=result.score, score_by_cause=result.score_by_cause, mark=result.mark,
+                max_score=result.max_score,
                 correctness={"score": correctness[0], "max_score": correctness[1]},
                 style={"score": style[0], "max_score": style[1]})
     return made

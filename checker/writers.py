@@ -11,19 +11,20 @@ import io
 import json
 
 import page
-from result import (FAILED, GRADED, PARTIAL, PASSED, REFUSED, SKIPPED, TOTAL, by_group, document,
-                    number)
+from result import (CAUSE, FAILED, GRADED, PARTIAL, PASSED, REFUSED, SKIPPED, TOTAL, by_group,
+                    document, number)
 import tree
 
 tree.add_harness()
+from harness import causetext  # noqa: E402
 from harness.export import xml_text  # noqa: E402
 from harness.report import printable  # noqa: E402
 
 MESSAGE_MOST = 3000             # characters of a message in the Classroom payload
 LOG_HEAD = "What compiler and linker printed"
 OUTPUT_MOST = 20000             # characters of one test's explanation for Gradescope
-TABLE = ["submission", "status", "score", "max_score", "correctness", "style", "passed", "partial",
-         "failed", "skipped", "seconds", "note"]
+TABLE = ["submission", "status", "score", "max_score", "correctness", "style", "score_by_cause",
+         "mark", "passed", "partial", "failed", "skipped", "seconds", "note"]
 FORMULA = ("=", "+", "-", "@", "\t", "\r")      # how a spreadsheet's formula may begin
 
 
@@ -39,6 +40,7 @@ def hidden_sums(result):
 def terminal(result, verbose=False):
     """What course staff read: what cost points, and the three sums."""
     lines = [f"Not run: {result.reason}"] if result.status != GRADED else []
+    lines += causes_of(result, result.causes, verbose).splitlines()
     if result.status == GRADED:
         lost = [test for test in result.tests if test.share < 1 and test.group != "style"]
         lines += ["Lost in correctness:"] * bool(lost)
@@ -52,13 +54,31 @@ def terminal(result, verbose=False):
     if verbose and result.log:
         lines += [LOG_HEAD + ":", *("  " + line for line in result.log.splitlines())]
     lines += [f"Note: {remark}" for remark in result.remarks]
+    lines.append(f"By cause: {number(result.score_by_cause)}/{number(result.max_score)}")
     correctness, style = result.points(False), result.points(True)
     lines.append(f"Correctness: {number(correctness[0])}/{number(correctness[1])}")
     note = result.style_note.removeprefix("style ")
     lines.append("Style: " + (note or f"{number(style[0])}/{number(style[1])}"))
     without = " (without style)" if result.style_note else ""
     lines.append(f"Total: {number(result.score)}/{number(result.max_score)}{without}")
+    if result.marks_by == CAUSE:
+        lines.append(f"Mark, by cause: {number(result.mark)}/{number(result.max_score)}")
     return printable("\n".join(lines)) + "\n"
+
+
+def causes_of(result, causes, verbose):
+    """What explains the failures of a result, as text: a line for each of some causes, or all that
+    is to be said about them."""
+    if not any(test.output for test in result.tests if test.group != "style"):
+        return ""
+    lines = [result.headline(causes)]
+    for count, (cause, cost) in enumerate(result.with_costs(causes), 1):
+        if verbose:
+            lines += ["", causetext.one(count, cause, f"; by cause they cost {number(cost)}")]
+        else:
+            lines.append(f"  {count}. {cause['rule']}: {cause['sentence']} "
+                         f"({causetext.counted(len(cause['tests']), 'failure')})")
+    return "\n".join(lines + [""] * verbose)
 
 
 def row(result):
@@ -66,16 +86,18 @@ def row(result):
     counts = result.counts()
     style = "" if result.style_note else number(result.points(True)[0])
     return [result.name, result.status, number(result.score), number(result.max_score),
-            number(result.points(False)[0]), style, *map(str, counts.values()),
+            number(result.points(False)[0]), style, number(result.score_by_cause),
+            number(result.mark), *map(str, counts.values()),
             f"{result.seconds:.1f}", printable(result.note()).replace("\n", " ")]
 
 
 def table(rows):
     """The class's table as text: what people look at first."""
-    lines = [f"{'submission':<24} {'correct':>8} {'style':>6} {'total':>6} {'of':>4}  note"]
-    for name, _, score, most, correct, style, *_, note in rows:
-        lines.append(f"{printable(name):<24} {correct:>8} {style or '-':>6} {score:>6} {most:>4}  "
-                     f"{note}")
+    lines = [f"{'submission':<24} {'correct':>8} {'style':>6} {'total':>6} {'by cause':>8} "
+             f"{'mark':>6} {'of':>4}  note"]
+    for name, _, score, most, correct, style, by_cause, mark, *_, note in rows:
+        lines.append(f"{printable(name):<24} {correct:>8} {style or '-':>6} {score:>6} "
+                     f"{by_cause:>8} {mark:>6} {most:>4}  {note}")
     return "\n".join(lines) + "\n"
 
 
@@ -107,6 +129,9 @@ def junit(result):
     if result.status != GRADED:
         cases += ('  <testcase classname="submission" name="submission">\n    <error message="'
                   f'{xml_text(result.note())}"/>\n  </testcase>\n')
+    said = causes_of(result, result.causes, True)
+    if said:
+        cases += f"  <system-out>{xml_text(said)}</system-out>\n"
     return f'<?xml version="1.0" encoding="UTF-8"?>\n<testsuite {head}>\n{cases}</testsuite>\n'
 
 
@@ -131,14 +156,16 @@ def gradescope(result):
     made = {
         "score": result.scaled,
         "execution_time": round(result.seconds),
-        "output": summary(result) + scaling(result) + log_of_refused(result),
+        "output": summary(result) + scaling(result) + causes_for_students(result)[:OUTPUT_MOST]
+        + log_of_refused(result),
         "output_format": "text",
         "visibility": "visible",
         "stdout_visibility": "hidden",
         "tests": [gradescope_test(count, test) for count, test in enumerate(result.tests, 1)],
         "leaderboard": [{"name": "Score", "value": result.scaled},
                         {"name": "Tests passed", "value": counts[PASSED]}],
-        "extra_data": {"schema": result.schema, "digest": result.digest,
+        "extra_data": {"schema": result.schema, "digest": result.digest, "score": result.score,
+                       "score_by_cause": result.score_by_cause,
                        "settings": result.settings},
     }
     return json.dumps(made, indent=1) + "\n"
@@ -162,7 +189,8 @@ def gradescope_test(count, test):
 
 def summary(result):
     """A few lines for students: sums, and why there are none."""
-    lines = [f"{number(result.score)} of {number(result.max_score)} points"]
+    lines = [f"{number(result.mark)} of {number(result.max_score)} points",
+             page.other_figure(result)]
     lines += [result.style_note] * bool(result.style_note)
     if result.status == REFUSED:
         lines.append(f"Not run: {result.reason}")
@@ -172,6 +200,12 @@ def summary(result):
     if count:
         lines.append(f"{number(score)} of {number(points)} of them from {count} hidden tests")
     return printable("\n".join(lines + result.remarks))
+
+
+def causes_for_students(result):
+    """What explains the failures, but for hidden ones; "" for nothing."""
+    said = printable(causes_of(result, result.shown_causes(), True)).rstrip()
+    return f"\n\n{said}" if said else ""
 
 
 def log_of_refused(result):
@@ -194,10 +228,19 @@ def classroom(result):
     one environment variable, which cannot hold every explanation."""
     counted = [test for test in result.tests if test.points or test.group != "style"]
     tests = [classroom_test(group, tests) for group, tests in by_group(counted).items()]
+    tests += [by_cause_test(result)] * (result.marks_by == CAUSE)
     failed = any(test["status"] != "pass" for test in tests)
     status = "error" if result.status != GRADED else "fail" if failed else "pass"
     made = {"version": 1, "status": status, "max_score": result.max_score, "tests": tests}
     return base64.b64encode(json.dumps(made).encode()).decode("ascii") + "\n"
+
+
+def by_cause_test(result):
+    """The member of the payload that makes its sum the mark by cause."""
+    back = round(result.mark - result.score, 2)
+    return {"name": "by cause", "status": "pass", "score": back, "max_score": 0,
+            "message": printable(causes_of(result, result.shown_causes(), False))[:MESSAGE_MOST],
+            "test_code": "checker/grade", "filename": "src/osmem.c", "line_no": 0, "duration": 0}
 
 
 def classroom_test(group, tests):
@@ -219,7 +262,8 @@ def classroom_test(group, tests):
 def vpl(result):
     """What Moodle's Virtual Programming Lab reads from standard output. Every line is a comment
     of ours: none that a submission wrote can pass for a grade."""
-    lines = [*(summary(result) + scaling(result) + log_of_refused(result)).splitlines(), ""]
+    lines = [*(summary(result) + scaling(result) + causes_for_students(result)
+               + log_of_refused(result)).splitlines(), ""]
     for group, tests in by_group(result.tests).items():
         points = f"{number(sum(test.score for test in tests))}/" \
             f"{number(sum(test.points for test in tests))}"

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What one mistake costs: which programs of the suite fail on a wrong allocator, by prediction.
 
-    python3 tests/fairness.py            a line for each mistake: points, rule, failed programs
+    python3 tests/fairness.py            a line for each mistake: points by program and by cause,
+                                         rule, failed programs
+    python3 tests/fairness.py --write    the same as the table in docs/grading.md
 
 A program fails if its trace differs from its reference, or if one of its own checks fails. The
 first is known without a run; for the second the program runs on the oracle with the mistake in it.
@@ -9,19 +11,23 @@ Without -v only the first programs are named. Exit status: 0.
 """
 
 import argparse
+import re
 import sys
 import tempfile
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
+from types import SimpleNamespace
 
-from harness import build, hints, oracle, suite, suspects
+from harness import build, causes, causetext, grade, hints, oracle, suite, suspects
 from harness.mistakes import MISTAKES
 
 NAMED = 6       # failed programs in a line without -v
+DOCS = build.ROOT / "docs/grading.md"
+BEGIN, END = "<!-- begin: written by tests/fairness.py -->", "<!-- end -->"
 
 
-def failures(tests, references, mistakes=(*MISTAKES, *suspects.CONTENTS)):
-    """{mistake: names of the programs that fail on a library with it}, in the suite's order.
+def predicted(tests, references, mistakes):
+    """{mistake: Outcomes of all programs on a library with it}, in the suite's order.
 
     `references` is {name: events}.
     """
@@ -30,42 +36,76 @@ def failures(tests, references, mistakes=(*MISTAKES, *suspects.CONTENTS)):
         programs = dict(zip(references, build.build_programs([test.c_file for test in tests],
                                                              place)))
         with ThreadPool() as pool:
-            pairs = [(mistake, test.name) for mistake in mistakes for test in tests]
-            failed = pool.starmap(
-                lambda mistake, name: fails(mistake, references[name], programs[name], place),
-                pairs)
-    return {mistake: [name for (one, name), bad in zip(pairs, failed) if bad and one is mistake]
+            pairs = [(mistake, test) for mistake in mistakes for test in tests]
+            shown = pool.starmap(
+                lambda mistake, test: outcome(mistake, test, references[test.name],
+                                              programs[test.name], place), pairs)
+    return {mistake: [made for (one, _), made in zip(pairs, shown) if one is mistake]
             for mistake in mistakes}
 
 
-def fails(mistake, events, program, place):
-    """Whether a built program fails on an allocator with this mistake."""
-    if mistake in MISTAKES:
-        if not hints.reproduces(mistake, events, events):
-            return True
-        if not suspects.looks_the_same(mistake, events[:-1]):
-            return False
-        mistake = suspects.with_model(mistake)
-    return suspects.stops(program, Path(place), mistake) is not None
+def outcome(mistake, test, events, program, place):
+    """The Outcome of a built program on an allocator with this mistake."""
+    actual, check = events, ""
+    if mistake in MISTAKES and not hints.reproduces(mistake, events, events):
+        actual = causes.trace_of({mistake}, events)
+    elif mistake not in MISTAKES or suspects.looks_the_same(mistake, events[:-1]):
+        session = suspects.with_model(mistake) if mistake in MISTAKES else mistake
+        stopped = suspects.stops(program, Path(place), session)
+        if stopped:
+            actual, check = [*stopped[0], ("killed(SIGILL)",)], stopped[1]
+    difference = grade.first_difference(events, actual)
+    trace = SimpleNamespace(signal="SIGILL" if check else None, open_call=None)
+    run = SimpleNamespace(comparable=True, stderr=check.encode() + b"\n", trace=trace)
+    reason = check or difference and difference.sentence() or ""
+    return grade.Outcome(test, events, actual, run, 0.0, difference, reason)
 
 
 def costs(mistakes=(*MISTAKES, *suspects.CONTENTS)):
-    """{mistake: (points that it costs, names of the programs that fail)} for this tree's suite."""
+    """{mistake: (points that it costs by program, by cause, names of the programs that fail)} for
+    this tree's suite, without partial credit."""
     tests = suite.load_suite()
-    points = {test.name: test.points for test in tests}
-    found = failures(tests, suite.read_references(tests), mistakes)
-    return {mistake: (sum(points[name] for name in names), names)
-            for mistake, names in found.items()}
+    most, whole = suite.load_scheme().cause_points, sum(test.points for test in tests)
+    made = {}
+    for mistake, outcomes in predicted(tests, suite.read_references(tests), mistakes).items():
+        earned = causetext.earned_by_cause(causes.find(outcomes), outcomes, most)
+        made[mistake] = (whole - sum(one.earned for one in outcomes), whole - earned,
+                         [one.test.name for one in outcomes if not one.passed])
+    return made
+
+
+def table(found):
+    """The table of docs/grading.md, from what costs() gave."""
+    rows = [f"| {mistake.rule} | {mistake.__doc__} | {len(names)} | {by_program} | {by_cause} |"
+            for mistake, (by_program, by_cause, names) in dearest_first(found)]
+    return "\n".join(["| rule | the library | failed programs | by program | by cause |",
+                      "| --- | --- | ---: | ---: | ---: |", *rows])
+
+
+def dearest_first(found):
+    """The entries of costs(), those that cost most first."""
+    return sorted(found.items(), key=lambda item: (-item[1][0], item[0].rule, item[0].__name__))
+
+
+def with_table(text, found):
+    """The text of docs/grading.md with the table in its place."""
+    return re.sub(f"(?<={BEGIN}\n\n).*?(?=\n\n{END})", lambda _: table(found), text,
+                  flags=re.DOTALL)
 
 
 def main(argv):
     """Print what each mistake costs, the dearest first."""
     parser = argparse.ArgumentParser(prog="fairness.py", description=__doc__.split("\n")[0])
     parser.add_argument("-v", "--verbose", action="store_true", help="name every failed program")
-    most = None if parser.parse_args(argv).verbose else NAMED
-    for mistake, (points, names) in sorted(costs().items(), key=lambda item: -item[1][0]):
+    parser.add_argument("--write", action="store_true", help="write the table in docs/grading.md")
+    options = parser.parse_args(argv)
+    most = None if options.verbose else NAMED
+    found = costs()
+    if options.write:
+        DOCS.write_text(with_table(DOCS.read_text(encoding="utf-8"), found), encoding="utf-8")
+    for mistake, (points, by_cause, names) in dearest_first(found):
         shown = " ".join(name.removeprefix("test-") for name in names[:most])
-        print(f"{points:3} {mistake.rule:3} {mistake.__name__:30} {shown}"
+        print(f"{points:3} {by_cause:3} {mistake.rule:3} {mistake.__name__:30} {shown}"
               + " ..." * (len(names) > len(names[:most])))
     return 0
 

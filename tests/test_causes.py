@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from trial import library, run
-from harness import causes, grade, rules, suite
+from harness import causes, causetext, grade, rules, suite
 from harness.composed import compose
 from harness.mistakes import (ALL, Mistake, NeverMerges, ThresholdNotStrict,
                               ThresholdWithoutHeader)
@@ -33,7 +33,8 @@ def outcome_of(name, mistakes):
     difference = grade.first_difference(expected, actual)
     run = SimpleNamespace(comparable=True, stderr=says,
                           trace=SimpleNamespace(signal=signal, open_call=None))
-    return grade.Outcome(SimpleNamespace(name=name), expected, actual, run, 0.0, difference,
+    test = SimpleNamespace(name=name, hidden=False, group="free")
+    return grade.Outcome(test, expected, actual, run, 0.0, difference,
                          f"it differs ({', '.join(sorted(told))})" if difference else "")
 
 
@@ -80,7 +81,7 @@ def test_pairs_of_mistakes_are_named(capsys):
 
 def test_nothing_is_named_where_nothing_failed():
     found, failed = found_for(frozenset())
-    assert (found.causes, found.headline(), failed) == ([], "", [])
+    assert (found.causes, causetext.text(found), failed) == ([], "", [])
 
 
 def test_a_mistake_that_a_passed_program_refutes_is_not_named():
@@ -109,6 +110,6 @@ def test_mistakes_that_undo_each_other_are_not_composed():
 
 def test_the_run_of_a_wrong_library_begins_with_its_cause():
     output = run("--library", library("NO_PREALLOCATION")).stdout
-    assert re.search(r"^1 mistake explains (\d+) of \1 failures\.\n\nF1: the library grows the "
-                     r"heap only by what the first request needs", output, re.MULTILINE)
+    assert re.search(r"^1 mistake explains (\d+) of \1 failures\.\n\n1\. F1: the library grows "
+                     r"the heap only by what the first request needs", output, re.MULTILINE)
     assert output.index("1 mistake explains") < output.index("First call that differs")

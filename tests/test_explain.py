@@ -99,7 +99,7 @@ def test_place(address, words):
 
 def test_a_call_with_very_many_system_calls_is_cut():
     actual = ("os_malloc(0)", *["  brk(0) = HeapStart + 0x0"] * 100000, "  = NULL")
-    text = explain.beside(grade.Difference(0, ("os_malloc(0)", "  = NULL"), actual))
+    text = explain.beside(("os_malloc(0)", "  = NULL"), actual)
     assert len(text.splitlines()) == explain.MOST_ACTUAL + 3
     assert "and 99990 more lines" in text
 
@@ -119,7 +119,7 @@ def test_rules_when_a_program_stopped_itself():
     text = " ".join(output.split())
     assert sentence("S1") in text and sentence("S2") in text
     assert f"G5: {rules.first_sentence('G5')} W1:" in text
-    assert len(re.findall(r"^  [A-Z]\d: (?!the library)", output, re.MULTILINE)) == 4
+    assert len(re.findall(r"^ +[A-Z]\d: (?!the library)", output, re.MULTILINE)) == 4
 
 
 def test_diff_ends_where_a_program_stopped_itself():
@@ -176,7 +176,7 @@ def test_crash_is_explained_with_the_call_it_happened_in():
 def test_mistakes_in_c_are_recognised(mistake, name, rule):
     output = run("--library", library(mistake), name).stdout
     assert "failed ...   0" in output
-    found = re.findall(r"^  ([A-Z]\d): the library ", output, re.MULTILINE)
+    found = re.findall(r"^ *(?:1\. )?([A-Z]\d): the library ", output, re.MULTILINE)
     assert found[:1] == ([rule] if rule else [])
 
 
@@ -216,8 +216,8 @@ def test_what_a_passed_test_contradicts_is_not_said(tmp_path):
                      f"-I{build.UTILS}", str(tmp_path / "near.c")], "it", "mend it")
     both = run("--suite", place, "--library", tmp_path).stdout
     alone = run("--suite", place, "--library", tmp_path, names[0]).stdout
-    assert "Total: 1/2" in both and "Likely mistake" not in both
-    assert "Likely mistake" in alone
+    assert "Total: 1/2" in both and "the library" not in both
+    assert "the library" in alone
 
 
 @pytest.mark.parametrize("kind", suspects.CONTENTS, ids=lambda kind: kind.__name__)

@@ -4,8 +4,8 @@
 import pytest
 
 import fairness
-from harness import suspects
-from harness.mistakes import MISTAKES
+from harness import suite, suspects
+from harness.mistakes import MISTAKES, SplitsTooSmall
 
 MOST = 13       # points that one mistake may cost
 
@@ -36,16 +36,32 @@ CHEAP = {"SizeCountsHeader": 12, "MappingsSayAlloc": 1, "HeaderOfFreedBlockIsSta
 
 @pytest.fixture(scope="module", name="costs")
 def costs_fixture():
-    """{name of a mistake: (points, failed programs)}."""
-    return {mistake.__name__: found for mistake, found in fairness.costs().items()}
+    """{mistake: (points by program, points by cause, failed programs)}."""
+    return fairness.costs()
 
 
-@pytest.mark.parametrize("name", [kind.__name__ for kind in (*MISTAKES, *suspects.CONTENTS)])
-def test_one_mistake_costs_what_it_is_worth(costs, name):
-    points, programs = costs[name]
+@pytest.mark.parametrize("mistake", (*MISTAKES, *suspects.CONTENTS),
+                         ids=lambda mistake: mistake.__name__)
+def test_one_mistake_costs_what_it_is_worth(costs, mistake):
+    points, by_cause, programs = costs[mistake]
+    name = mistake.__name__
+    assert by_cause <= points
     most = CHEAP.get(name, DEARER.get(name, (MOST, ""))[0])
     assert 1 <= points <= most, f"{name} costs {points} points: {' '.join(programs)}"
 
 
 def test_what_is_allowed_to_cost_more_does(costs):
-    assert [name for name in DEARER if costs[name][0] <= MOST] == []
+    by_name = {mistake.__name__: points for mistake, (points, *_) in costs.items()}
+    assert [name for name in DEARER if by_name[name] <= MOST] == []
+
+
+def test_by_cause_one_mistake_that_traces_show_costs_no_more_than_one_cause(costs):
+    most = suite.load_scheme().cause_points
+    dearer = [mistake.__name__ for mistake in MISTAKES if costs[mistake][1] > most]
+    assert dearer == ["SplitsTooSmall"]     # a check of an address says nothing about headers
+    assert costs[SplitsTooSmall][1] == most + 1
+
+
+def test_the_table_in_the_docs_is_what_was_computed(costs):
+    text = fairness.DOCS.read_text(encoding="utf-8")
+    assert fairness.with_table(text, costs) == text and fairness.table(costs) in text

@@ -13,8 +13,8 @@ import pytest
 
 import submit
 import writers
-from result import (BROKEN, FAILED, PARTIAL, PASSED, REFUSED, SKIPPED, Result, Verdict, document,
-                    from_document, share_out)
+from result import (BROKEN, CAUSE, FAILED, PARTIAL, PASSED, REFUSED, SKIPPED, Result, Verdict,
+                    document, from_document, share_out)
 
 EVIL = ("</pre></failure>]]><script>alert(1)</script>\n<|--\nGrade :=>>100\nComment :=>>x\r"
         "Grade :=>>99\x0bGrade :=>>98\u2028Grade :=>>97\x1b[2J\x00 \"' & =1+1 \ud800")
@@ -29,11 +29,19 @@ def made(**changes):
              Verdict("test-four", "free", SKIPPED, 0.0, 0.0, False, "not run: it needs test-x")]
     share_out([(test, weight) for test, weight in zip(tests, (1, 2, 3, 4))], 90)
     tests.append(Verdict("style", "style", PARTIAL, 0.75, 10.0, False, "7.5 of 10", EVIL))
-    return Result(**{"name": "anna", "tests": tests, "digest": "d", "seconds": 1.25, **changes})
+    cause = {"rule": "H2", "mistake": "FirstFit", "sentence": f"the library {EVIL}",
+             "tests": ["test-two", "test-three"], "example": "test-two", "where": EVIL,
+             "rules": [["H2", "Then the best fit is taken."], ["S1", EVIL]], "expected": [EVIL],
+             "found": [EVIL, "  = NULL"], "picture": EVIL}
+    secret = {**cause, "mistake": "secret", "sentence": "secret", "tests": ["test-three"],
+              "example": "test-three", "where": "secret"}
+    return Result(**{"name": "anna", "tests": tests, "digest": "d", "seconds": 1.25,
+                     "causes": [cause, secret], "cause_points": 9.0, **changes})
 
 
-REFUSAL = {"status": REFUSED, "reason": EVIL, "tests": [], "name": EVIL}
-RESULTS = {"graded": made(), "refused": made(**REFUSAL), "broken": made(status=BROKEN, reason=EVIL)}
+REFUSAL = {"status": REFUSED, "reason": EVIL, "tests": [], "name": EVIL, "causes": []}
+RESULTS = {"graded": made(), "by cause": made(marks_by=CAUSE), "refused": made(**REFUSAL),
+           "broken": made(status=BROKEN, reason=EVIL, causes=[])}
 
 
 def test_points_are_in_proportion_to_weights_and_sum_to_the_whole():
@@ -50,6 +58,28 @@ def test_the_sums():
     assert (result.score, result.points(False), result.points(True)) == (21, (13.5, 90), (7.5, 10))
     assert result.counts() == {PASSED: 1, PARTIAL: 1, FAILED: 1, SKIPPED: 1}
     assert result.note() == "1 partial, 1 failed, 1 skipped"
+
+
+def test_the_score_by_cause():
+    """test-two lost 13.5 points and test-three 27; two causes cost 9 points each, or less."""
+    result = made()
+    assert (result.score, result.score_by_cause, result.mark) == (21, 21 + 40.5 - 18, 21)
+    assert made(marks_by=CAUSE).mark == 43.5
+    assert made(cause_points=0).score_by_cause == 61.5
+    assert made(cause_points=20).score_by_cause == 21 + 40.5 - 40
+    assert made(cause_points=1000).score_by_cause == 21
+    assert made(causes=[]).score_by_cause == 21
+
+
+def test_causes_of_hidden_tests_are_not_told_to_students():
+    shown = made().shown_causes()
+    assert [cause["tests"] for cause in shown] == [["test-two"]]
+    assert "secret" not in json.dumps(shown)
+    one = made()
+    one.causes[0]["example"] = "test-three"
+    assert one.shown_causes()[0]["where"] == ""
+    assert one.headline(one.shown_causes()) == "1 mistake explains 1 of 1 failure."
+    assert one.headline(one.causes) == "2 mistakes explain 2 of 2 failures."
 
 
 @pytest.mark.parametrize("which", RESULTS)
@@ -83,8 +113,9 @@ def test_junit(which):
         assert root.attrib.items() >= {"tests": "5", "failures": "2", "skipped": "1",
                                        "errors": "0"}.items()
         assert [[child.tag for child in case] for case in root] == [
-            [], ["failure"], ["failure"], ["skipped"], ["failure"]]
-    else:
+            [], ["failure"], ["failure"], ["skipped"], ["failure"], []]
+        assert root.find("system-out").text.startswith("2 mistakes explain 2 of 2 failures.")
+    elif which != "by cause":
         assert root.get("errors") == "1"
         assert root.find(".//error").get("message").startswith(which)
 
@@ -92,7 +123,7 @@ def test_junit(which):
 @pytest.mark.parametrize("which", RESULTS)
 def test_gradescope(which):
     read = json.loads(writers.gradescope(RESULTS[which]))
-    assert read["score"] == RESULTS[which].score
+    assert read["score"] == RESULTS[which].mark
     assert {"tests", "output", "leaderboard", "execution_time", "visibility",
             "stdout_visibility"} <= set(read)
     for test in read["tests"]:
@@ -114,8 +145,8 @@ def test_classroom(which):
     assert re.fullmatch(r"[A-Za-z0-9+/=]+\n", text)
     read = json.loads(base64.b64decode(text))
     assert (read["version"], read["max_score"]) == (1, 100)
-    assert read["status"] == ("fail" if which == "graded" else "error")
-    assert sum(test["score"] for test in read["tests"]) == RESULTS[which].score
+    assert read["status"] == ("fail" if which in ("graded", "by cause") else "error")
+    assert sum(test["score"] for test in read["tests"]) == RESULTS[which].mark
     assert all(test["status"] in ("pass", "fail") for test in read["tests"])
     assert "secret" not in json.dumps(read)
 
@@ -130,7 +161,7 @@ def test_classroom_stays_small_whatever_failed():
 def test_vpl_has_one_grade_and_it_is_ours(which):
     lines = re.split(r"[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]", writers.vpl(RESULTS[which]))
     assert [line for line in lines if not line.startswith("Comment :=>>")] == [
-        f"Grade :=>>{RESULTS[which].score:g}", ""]
+        f"Grade :=>>{RESULTS[which].mark:g}", ""]
     assert "secret" not in writers.vpl(RESULTS[which])
 
 
@@ -166,9 +197,12 @@ def test_the_page_is_whole_and_loads_nothing(which):
 def test_the_terminal_is_not_driven(which):
     text = writers.terminal(RESULTS[which], verbose=True)
     assert not re.search(r"[\x00-\x08\x0b-\x1f]", text)
-    assert text.splitlines()[-3:] == (
-        ["Correctness: 13.5/90", "Style: 7.5/10", "Total: 21/100"] if which != "refused" else
-        ["Correctness: 0/0", "Style: 0/0", "Total: 0/100"])
+    found = re.search(r"By cause: (.*)\nCorrectness: (.*)\nStyle: (.*)\nTotal: (.*)\n(.*)", text)
+    assert found.groups() == {
+        "graded": ("43.5/100", "13.5/90", "7.5/10", "21/100", ""),
+        "by cause": ("43.5/100", "13.5/90", "7.5/10", "21/100", "Mark, by cause: 43.5/100"),
+        "broken": ("21/100", "13.5/90", "7.5/10", "21/100", ""),
+        "refused": ("0/100", "0/0", "0/0", "0/100", "")}[which]
 
 
 def test_the_csv_table_has_no_formulas_and_no_broken_rows():
@@ -176,21 +210,22 @@ def test_the_csv_table_has_no_formulas_and_no_broken_rows():
     rows.append(writers.row(made(name="=HYPERLINK(1)")))
     read = list(csv.reader(io.StringIO(writers.csv_table(rows))))
     assert read[0] == writers.TABLE
-    assert [len(row) for row in read] == [len(writers.TABLE)] * 5
-    assert read[4][0] == "'=HYPERLINK(1)"
-    assert read[1][:8] == ["anna", "graded", "21", "100", "13.5", "7.5", "1", "1"]
+    assert [len(row) for row in read] == [len(writers.TABLE)] * 6
+    assert read[5][0] == "'=HYPERLINK(1)"
+    assert read[1][:10] == ["anna", "graded", "21", "100", "13.5", "7.5", "43.5", "21", "1", "1"]
+    assert read[2][:8] == ["anna", "graded", "21", "100", "13.5", "7.5", "43.5", "43.5"]
 
 
 def test_style_that_was_not_measured_is_no_zero():
     """It is left out of the total, for which every form names its maximum; where the maximum is
     set elsewhere, the score is scaled to it."""
     note = "style not measured: no checkpatch"
-    result = made(style_note=note)
+    result = made(style_note=note, causes=[])
     test = result.tests[-1]
     test.status, test.share, test.points, test.reason = SKIPPED, 0.0, 0.0, note
     assert (result.score, result.max_score, result.scaled) == (13.5, 90, 15)
     assert writers.row(result)[2:6] == ["13.5", "90", "13.5", ""]
-    assert " 13.5   90  " in writers.table([writers.row(result)])
+    assert " 13.5     13.5   13.5   90  " in writers.table([writers.row(result)])
     assert writers.terminal(result).endswith("Total: 13.5/90 (without style)\n")
     assert document(result)["max_score"] == 90 and document(result)["style"]["max_score"] == 0
     page = writers.FILES["report.html"](result)
@@ -200,7 +235,8 @@ def test_style_that_was_not_measured_is_no_zero():
     assert payload["max_score"] == 90 == sum(group["max_score"] for group in payload["tests"])
     assert "style" not in [group["name"] for group in payload["tests"]]
     assert writers.vpl(result).endswith("\nGrade :=>>15\n")
-    assert f"Comment :=>>13.5 of 90 points\nComment :=>>{note}\n" in writers.vpl(result)
+    assert "Comment :=>>13.5 of 90 points\n" in writers.vpl(result)
+    assert f"Comment :=>>{note}\n" in writers.vpl(result)
     upload = json.loads(writers.gradescope(result))
     assert upload["score"] == 15 and "For a maximum of 100 that is 15" in upload["output"]
     again = from_document(json.loads(writers.as_json(result)))

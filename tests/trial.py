@@ -60,9 +60,9 @@ def make_suite(place, part):
     return str(place)
 
 
-def write_suite(place, tests):
-    """Write suite.json."""
-    (Path(place) / "suite.json").write_text(json.dumps({"tests": tests}), encoding="utf-8")
+def write_suite(place, tests, **more):
+    """Write suite.json, with `more` members beside the tests."""
+    (Path(place) / "suite.json").write_text(json.dumps({"tests": tests, **more}), encoding="utf-8")
 
 
 def add_program(place, name, body, reference="exit(0)\n", **properties):

@@ -9,8 +9,8 @@ mistake by mistake. A set with which a passed program would fail is refuted and 
 The effort is counted in calls replayed, so that every machine comes to the same causes.
 """
 
+import dataclasses
 import re
-import textwrap
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -19,16 +19,12 @@ from .grade import RESULT, own_check
 from .history import STRAY
 from .mistakes import ALL, Mistake
 from .model import BrokenModel
-from .report import printable
 from .stats import parse_address, parse_call
 from .symbols import step_text
 
 MOST_TOGETHER = 8       # mistakes in one set
 MOST_SEARCHED = 20      # failures that one step of the search looks at, the shortest ones
 MOST_EVENTS = 200       # of a program that the search looks at
-MOST_NAMED = 5          # failures that the text names for one cause
-MOST_LINES = 12         # lines of an event in the text
-COLUMNS = 96
 MOST_CALLS = 30000      # calls replayed for one suite
 READ = re.compile(r"\(found (-?\d+), expected (-?\d+)\)$")
 RULE = re.compile(r"\b[A-Z]\d\b")
@@ -37,18 +33,13 @@ FATAL = (BrokenModel, ArithmeticError, AttributeError, IndexError, TypeError, Va
 
 @dataclass
 class Cause:
-    """One mistake that explains failures.
-
-    example  the explained failure with the shortest trace
-    """
+    """One mistake that explains failures."""
 
     rule: str           # number of the contract's rule that it breaks
     mistake: str        # name of its class in mistakes.py
     sentence: str       # "the library ..."
     programs: list = field(default_factory=list)    # names of the failures it has a part in
-    example: str = ""
-    expected: list = field(default_factory=list)    # lines of the event that differs in example
-    found: list = field(default_factory=list)
+    example: object = None      # Outcome of the explained failure that shows it best
 
 
 @dataclass
@@ -65,20 +56,33 @@ class Found:
     by_program: dict
     first: dict
     failed: int
+    mistakes: frozenset = frozenset()   # all of them together
 
-    def headline(self):
-        """How much is explained, in a line; "" if nothing failed."""
-        if not self.failed:
-            return ""
-        if not self.causes:
-            return f"No mistake that we know explains any of the {counted(self.failed, 'failure')}."
-        verb = "explains" if len(self.causes) == 1 else "explain"
-        return f"{counted(len(self.causes), 'mistake')} {verb} {len(self.by_program)} of " \
-            f"{counted(self.failed, 'failure')}."
+    def predicts(self, outcome):
+        """Whether an allocator with all these mistakes shows the whole trace of an Outcome, one
+        that was no part of the search."""
+        story = story_of(outcome)
+        if story is None:
+            return False
+        return Replays(story.size).explains(self.mistakes, story)
 
-    def text(self):
-        """The causes as plain text, "" if nothing failed."""
-        return "\n\n".join([self.headline(), *map(text_of, self.causes)])
+    def without(self, names):
+        """The same without the explanations of some failures."""
+        by_program = {name: kinds for name, kinds in self.by_program.items() if name not in names}
+        causes = [dataclasses.replace(cause, programs=[name for name in cause.programs
+                                                       if name not in names])
+                  for cause in self.causes]
+        return dataclasses.replace(self, by_program=by_program,
+                                   causes=[cause for cause in causes if cause.programs])
+
+    def of(self, name):
+        """(numbers from 1 of the causes that a failure shows, whether they explain all of it)."""
+        kinds = [*self.by_program.get(name, ())]
+        if not kinds and name in self.first:
+            kinds = [self.first[name]]
+        names = [kind.__name__ for kind in kinds]
+        numbers = [number for number, cause in enumerate(self.causes, 1) if cause.mistake in names]
+        return numbers, name in self.by_program
 
     def hints(self, name):
         """(rule, sentence) of the mistakes behind the failure of that name, the one that its first
@@ -90,37 +94,14 @@ class Found:
         return [(kind.rule, sentence_of(kind)) for kind in kinds]
 
 
-def counted(number, noun):
-    """`1 failure`, `2 failures`."""
-    return f"{number} {noun}" + ("" if number == 1 else "s")
-
-
 def sentence_of(mistake):
     """What an allocator with this mistake does, as a sentence without its full stop."""
     return f"the library {mistake.__doc__}"
 
 
-def text_of(cause):
-    """One cause as lines: the mistake, the failures it explains, one of them as an example."""
-    names = ", ".join(cause.programs[:MOST_NAMED])
-    more = len(cause.programs) - MOST_NAMED
-    names += f" and {more} more" if more > 0 else ""
-    lines = [wrapped(f"{cause.rule}: {cause.sentence}", "    "),
-             wrapped(f"  {len(cause.programs)} of them: {names}", "    ")]
-    if cause.expected:
-        lines += [f"  In {cause.example} it was expected", *("    " + x for x in cause.expected),
-                  "  and found", *("    " + printable(x) for x in cause.found[:MOST_LINES])]
-    return "\n".join(lines)
-
-
-def wrapped(text, indent):
-    """A paragraph whose lines fit the screen, all but the first one further in."""
-    return textwrap.fill(text, COLUMNS, subsequent_indent=indent, break_on_hyphens=False)
-
-
 # ---- what programs showed ----------------------------------------------------------------------
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Story:
     """What a program showed, without its end."""
 
@@ -174,12 +155,12 @@ class Replays:
 
     def __init__(self, most):
         self.left = most
-        self.known = {}         # (mistakes, name of the story) -> events predicted
+        self.known = {}         # (mistakes, story) -> events predicted
 
     def predicted(self, mistakes, story):
         """How many events an allocator with these mistakes predicts before the first that it does
         not; one less than all of them if only memory differs and this allocator's does not."""
-        key = mistakes, story.name
+        key = mistakes, story
         if key not in self.known:
             self.known[key] = self.replay(mistakes, story)
         return self.known[key]
@@ -310,23 +291,30 @@ class Search:
         return None
 
 
-def find(outcomes):
-    """What explains the failures among the Outcomes of one suite on one library: Found."""
-    outcomes = list(outcomes)
+def find(outcomes, more=()):
+    """What explains the failures among the Outcomes of one suite on one library: Found.
+
+    `more` outcomes of the same library, of random sequences say, have no part in the search; those
+    among them that failed are explained as far as the causes found allow.
+    """
+    outcomes, more = list(outcomes), list(more)
     stories = [story for story in map(story_of, outcomes) if story is not None]
     search = Search(stories, Replays(MOST_CALLS))
     mistakes = search.best() if search.failed else frozenset()
     search.replays.left = MOST_CALLS        # one set: that costs little
-    by_program, first = attributed(search, mistakes) if mistakes else ({}, {})
-    failed = sum(not outcome.passed for outcome in outcomes)
-    return Found(causes_of(by_program, first, outcomes), by_program, first, failed)
+    others = [story for story in map(story_of, more) if story is not None and not story.passed]
+    by_program, first = attributed(search, mistakes, [*search.failed, *others]) \
+        if mistakes else ({}, {})
+    failed = sum(not outcome.passed for outcome in (*outcomes, *more))
+    return Found(causes_of(by_program, first, [*outcomes, *more]), by_program, first, failed,
+                 mistakes)
 
 
-def attributed(search, mistakes):
+def attributed(search, mistakes, stories):
     """(Found.by_program, Found.first) of the set that was found, as far as the effort allows."""
     by_program, first = {}, {}
     try:
-        for story in search.failed:
+        for story in stories:
             kinds = search.smallest(mistakes, story)
             if kinds:
                 by_program[story.name] = kinds
@@ -339,10 +327,11 @@ def attributed(search, mistakes):
 
 
 def unclear(outcome, shown):
-    """A key that is least for the best example: its first difference is this mistake's, and it is
-    one of the same call; then the shortest trace."""
-    difference = outcome.difference
-    return not shown, not (difference and difference.same_call()), len(outcome.actual)
+    """A key that is least for the best example: a program that students know, whose first
+    difference is this mistake's, and one of the same call; then the shortest trace."""
+    difference, test = outcome.difference, outcome.test
+    return (test.hidden or test.group in ("seed", "twin"), not shown,
+            not (difference and difference.same_call()), len(outcome.actual))
 
 
 def causes_of(by_program, first, outcomes):
@@ -354,12 +343,26 @@ def causes_of(by_program, first, outcomes):
         if not names:
             continue
         example = min(names, key=lambda name: unclear(by_name[name], first.get(name) is kind))
-        cause = Cause(kind.rule, kind.__name__, sentence_of(kind), names, example)
-        difference = by_name[example].difference
-        if difference is not None:
-            cause.expected, cause.found = list(difference.expected), list(difference.actual)
-        made.append(cause)
+        made.append(Cause(kind.rule, kind.__name__, sentence_of(kind), names, by_name[example]))
     return sorted(made, key=lambda cause: -len(cause.programs))
+
+
+# ---- what causes cost ---------------------------------------------------------------------------
+
+def costs(programs, lost, most):
+    """What each cause costs where causes count instead of programs: its points, at most what the
+    failures that it explains have lost.
+
+    programs  of each cause, the names of the failures that it explains
+    lost      {name: points that a failure lost}
+    """
+    return [min(most, sum(lost[name] for name in names)) for names in programs]
+
+
+def given_back(programs, lost, most):
+    """Points that explained failures get back, less what their causes cost; never below 0."""
+    explained = sum(lost[name] for name in set().union(*programs))
+    return max(explained - sum(costs(programs, lost, most)), 0)
 
 
 # ---- what wrong allocators show ----------------------------------------------------------------

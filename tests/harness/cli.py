@@ -158,8 +158,9 @@ def run(args, tests, chosen):
     if args.memory:
         from . import memcheck
         print(memcheck.summary(outcomes))
-    write_files(args, outcomes, seconds)
-    explain_failures(args, outcomes)
+    found = causes_of(outcomes)
+    write_files(args, outcomes, seconds, found)
+    explain_failures(args, outcomes, found)
     return 0 if all(outcome.clean for outcome in outcomes) else FAILED
 
 
@@ -213,17 +214,34 @@ def trace_text(outcome):
     return "\n".join(printable(line) for event in outcome.actual for line in event)
 
 
-def explain_failures(args, outcomes):
+def causes_of(outcomes):
+    """The causes.Found of a run; None if no test failed for another reason than a missing
+    function."""
+    known = [outcome for outcome in outcomes if outcome.passed or not is_absent(outcome)]
+    if all(outcome.passed for outcome in known):
+        return None
+    from . import causes
+    return causes.find(known)
+
+
+def is_absent(outcome):
+    """Whether a test failed because the library lacks a function."""
+    from .runner import NOT_DEFINED
+    return outcome.reason.endswith(NOT_DEFINED)
+
+
+def explain_failures(args, outcomes, found):
     """Print why tests failed: in full for the first few, or for all that were asked for by name."""
     failed = [outcome for outcome in outcomes if not outcome.passed]
-    wrong = without_absent(failed)
-    failed = failed if args.names else wrong
+    count_absent(failed)
+    if not args.names:
+        failed = [outcome for outcome in failed if not is_absent(outcome)]
     if not failed:
         return
-    from . import causes, explain
-    found = causes.find([outcome for outcome in outcomes if outcome.passed or outcome in wrong])
-    if wrong:
-        print("\n" + found.text())
+    from . import explain
+    if found:
+        show_causes(args, outcomes, found)
+        failed.sort(key=lambda outcome: outcome.test.name in found.by_program)
     passed = [outcome for outcome in outcomes if outcome.passed]
     full = len(failed) if args.names else FULL_EXPLANATIONS
     for number, outcome in enumerate(failed[:full]):
@@ -239,16 +257,24 @@ def explain_failures(args, outcomes):
               + f"    {again(args, 'NAME')}")
 
 
-def without_absent(failed):
-    """The failures whose reason is not a function that the library lacks. For each such function,
-    print how many tests it fails."""
-    from .runner import NOT_DEFINED
-    absent = collections.Counter(outcome.reason for outcome in failed
-                                 if outcome.reason.endswith(NOT_DEFINED))
+def show_causes(args, outcomes, found):
+    """Print the causes of the failures, and what the result is if causes are counted."""
+    from . import causetext
+    print("\n" + causetext.text(found))
+    if found.causes:
+        most = suite.load_scheme(args.suite or suite.DEFAULT_ROOT).cause_points
+        earned = causetext.earned_by_cause(found, outcomes, most)
+        possible = sum(outcome.test.points for outcome in outcomes)
+        print(f"\nTotal by cause: {earned}/{possible}: explained failures cost nothing, and each "
+              f"mistake costs\n{most} points, or what its failures cost if that is less.")
+
+
+def count_absent(failed):
+    """Print for each function that the library lacks how many tests fail for that reason."""
+    absent = collections.Counter(outcome.reason for outcome in failed if is_absent(outcome))
     for reason, count in absent.items():
         tests = "1 test fails" if count == 1 else f"{count} tests fail"
         print(f"\n{reason}: {tests} for that reason.")
-    return [outcome for outcome in failed if outcome.reason not in absent]
 
 
 def again(args, name):
@@ -263,12 +289,13 @@ def again(args, name):
     return shlex.join(words + (["-m"] if args.memory else []))
 
 
-def write_files(args, outcomes, seconds):
+def write_files(args, outcomes, seconds, found):
     """Write what --json and --junit ask for."""
     if not (args.json or args.junit):
         return
     from . import export
     if args.json:
-        export.write_json(args.json, outcomes, seconds)
+        most = suite.load_scheme(args.suite or suite.DEFAULT_ROOT).cause_points
+        export.write_json(args.json, outcomes, seconds, found, most)
     if args.junit:
         export.write_junit(args.junit, outcomes, seconds)

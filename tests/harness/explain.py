@@ -33,7 +33,8 @@ def explain(outcome, again, passed=(), seen=None, found=None):
     """The whole explanation of one failed test as text; `again` is the command to rerun it.
 
     `passed`: outcomes of tests that passed on the same library; what they contradict is not said.
-    `seen`: what second_look() saw, or None. `found`: causes.Found of the whole suite, or None.
+    `seen`: what second_look() saw, or None. `found`: causes.Found of the whole suite, or None; its
+    causes are explained above this (causetext.py), so that they are only named here.
     """
     parts = [f"{outcome.test.name}: {outcome.reason}"]
     if not own_check(outcome.run):
@@ -83,16 +84,34 @@ def comparison(outcome):
 
 def about_difference(outcome, passed, causes=None):
     """Parts of the explanation that a differing event gives rise to."""
-    focus = focus_index(outcome.difference)
+    difference = outcome.difference
+    focus = focus_index(difference)
+    parts = [where(outcome, focus)]
+    if not outcome.stopped_itself:
+        parts.append(beside(difference.expected, difference.actual))
+    known = as_above(causes, outcome.test.name) if causes else ""
+    parts += [known] if known else in_full(outcome, focus, passed, causes)
+    return [*parts, "Difference (- reference, + program):\n" + indented(unified(outcome), "  ")]
+
+
+def as_above(causes, name):
+    """Which of the causes explained above a failure shows, "" for none of them."""
+    numbers, whole = causes.of(name)
+    if not numbers:
+        return ""
+    lines = [hanging(f"{number}. {causes.causes[number - 1].rule}: "
+                     f"{causes.causes[number - 1].sentence}") for number in numbers]
+    head = "As above:" if whole else "The first difference is as above; more differs later, for " \
+        "another reason:"
+    return "\n".join([head, *lines])
+
+
+def in_full(outcome, focus, passed, causes):
+    """Likely mistakes, rules and pictures of a differing event that no cause above explains."""
     step = step_at(outcome.expected, focus)
     found = causes.hints(outcome.test.name)[:MOST] if causes else []
     found = found or mistakes_in(outcome, step.rules if step else [], passed)
-    return [where(outcome, focus),
-            "" if outcome.stopped_itself else beside(outcome.difference),
-            likely(found),
-            rule_part(outcome, found),
-            pictures(outcome, focus) if step else "",
-            "Difference (- reference, + program):\n" + indented(unified(outcome), "  ")]
+    return [likely(found), rule_part(outcome, found), pictures(outcome, focus) if step else ""]
 
 
 def mistakes_in(outcome, numbers, passed):
@@ -133,10 +152,10 @@ def what_came(outcome):
         "memory that it got, or the library did something outside the calls"
 
 
-def beside(difference):
-    """Expected and actual lines, side by side if they fit, else one above the other."""
-    left = list(difference.expected) or ["(nothing: the reference has ended)"]
-    right = first_lines(difference.actual, MOST_ACTUAL) or ["(nothing: the program has ended)"]
+def beside(expected, actual):
+    """Lines of two events side by side if they fit, else one above the other."""
+    left = list(expected) or ["(nothing: the reference has ended)"]
+    right = first_lines(actual, MOST_ACTUAL) or ["(nothing: the program has ended)"]
     room = max(map(len, ["Expected", *left]))
     if room + max(map(len, right)) + 5 > MOST_BESIDE:
         return "\n".join(["Expected:", indented(left, "  "), "Actual:", indented(right, "  ")])
@@ -199,19 +218,23 @@ def rules_at_stake(outcome, found=()):
     return list(dict.fromkeys(numbers))
 
 
-def rule_part(outcome, found):
-    """The sentences of the rules at stake; if the program stopped itself, one sentence each of
-    those that only may have to do with it."""
+def rule_texts(outcome, found):
+    """(number, sentences) of the rules at stake; if the program stopped itself, one sentence each
+    of those that only may have to do with it."""
     numbers = rules_at_stake(outcome, found)
-    if not numbers:
+    full = named(outcome, found) if outcome.stopped_itself else numbers
+    return [(number, rules.text(number) if number in full else rules.first_sentence(number))
+            for number in numbers]
+
+
+def rule_part(outcome, found):
+    """The rules at stake as text, "" for none."""
+    texts = rule_texts(outcome, found)
+    if not texts:
         return ""
-    if outcome.stopped_itself:
-        head, full = "The rules of docs/contract.md to look at:", named(outcome, found)
-    else:
-        head, full = "The rules of docs/contract.md that decide this call:", numbers
-    texts = [rules.text(number) if number in full else rules.first_sentence(number)
-             for number in numbers]
-    return "\n".join([head, *(hanging(": ".join(pair)) for pair in zip(numbers, texts))])
+    what = "to look at" if outcome.stopped_itself else "that decide this call"
+    return "\n".join([f"The rules of docs/contract.md {what}:",
+                      *(hanging(": ".join(pair)) for pair in texts)])
 
 
 def pictures(outcome, focus):

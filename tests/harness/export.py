@@ -4,6 +4,8 @@
 The JSON document:
 
     {"earned": int, "possible": int, "passed": int, "failed": int, "seconds": float,
+     "earned_by_cause": int,               what it would be if causes were counted (docs/grading.md)
+     "causes": [{...}],                    causetext.records(), [] if nothing failed
      "tests": [{"name": str, "group": str, "points": int, "earned": int, "passed": bool,
                 "reason": str,             one sentence, "" if passed
                 "first_difference": null | {
@@ -21,6 +23,7 @@ import json
 import os
 import re
 
+from . import causetext
 from .build import HarnessError
 from .explain import rules_at_stake, unified
 from .report import first_lines, printable
@@ -67,8 +70,11 @@ def test_record(outcome):
     }
 
 
-def write_json(path, outcomes, seconds):
-    """Write the JSON document that this module's docstring describes."""
+def write_json(path, outcomes, seconds, found, most):
+    """Write the JSON document that this module's docstring describes.
+
+    `found`: causes.Found or None; `most`: what one cause costs at most.
+    """
     passed = sum(outcome.passed for outcome in outcomes)
     document = {
         "earned": sum(outcome.earned for outcome in outcomes),
@@ -76,6 +82,8 @@ def write_json(path, outcomes, seconds):
         "passed": passed,
         "failed": len(outcomes) - passed,
         "seconds": round(seconds, 3),
+        "earned_by_cause": causetext.earned_by_cause(found, outcomes, most),
+        "causes": causetext.records(found) if found else [],
         "tests": [test_record(outcome) for outcome in outcomes],
     }
     write_text(path, json.dumps(document, indent=2) + "\n")

@@ -47,6 +47,14 @@ def truth(value):
         raise Wrong(f"is {shown(value)}, not true or false")
 
 
+def one_of(*words):
+    """One of some words."""
+    def check(value):
+        if value not in words:
+            raise Wrong(f"is {shown(value)}, not one of {', '.join(map(shown, words))}")
+    return check
+
+
 def list_of(check):
     """A list in which everything passes another check."""
     def check_all(value):
@@ -108,6 +116,7 @@ def suite_members(data):
         "comment": anything,
         "style": whole(99),
         "partial": members({"results": share, "sound": share}),
+        "marks": members({"by": one_of("program", "cause"), "cause": POINTS}),
         "groups": members({**of_groups, **dict.fromkeys(EXTRA_GROUPS, EXTRA_GROUP)}),
         "tests": members(dict.fromkeys(tests, TEST)),
     }, needed=("tests",))

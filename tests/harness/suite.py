@@ -15,6 +15,7 @@ from . import members
 from .build import HarnessError
 from .symbols import parse_reference
 
+CAUSE_POINTS = 3        # what one cause costs at most, where suite.json does not say
 DEFAULT_ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -39,6 +40,8 @@ class Scheme:
     style: int          # points for style; correctness is the rest of 100
     partial: dict       # "results", "sound" -> the share of a test's points that this is worth
     groups: dict        # of a group: "needs", "hidden"; of seeds and faults: "points"
+    by_cause: bool = False      # whether the mark counts causes (causes.py), not failed programs
+    cause_points: int = CAUSE_POINTS    # what one cause costs at most, as `points` of a test
 
     def needs(self, group):
         """Names of tests that must give something, or all of the group is skipped."""
@@ -82,7 +85,9 @@ def test_from(root, name, entry):
 def load_scheme(root=DEFAULT_ROOT):
     """The Scheme of the suite in directory `root`. HarnessError if it makes no sense."""
     data = members.read(Path(root) / "suite.json")
-    return Scheme(data.get("style", 10), data.get("partial", {}), data.get("groups", {}))
+    marks = data.get("marks", {})
+    return Scheme(data.get("style", 10), data.get("partial", {}), data.get("groups", {}),
+                  marks.get("by") == "cause", marks.get("cause", CAUSE_POINTS))
 
 
 def select(tests, patterns):
