@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Print the path of a checkpatch.pl; it is GPL-2.0, so it is run from elsewhere and not part of
-# this repository. In this order: $CHECKPATCH, PATH, the cache, an installed kernel source, and
-# Debian's source package of openfortivpn (169 KB, carries a copy), fetched into the cache.
+# this repository. In this order: $CHECKPATCH, PATH, the cache, an installed kernel source, and,
+# fetched into the cache: where apt has a Debian mirror, the source package of openfortivpn (169 KB,
+# carries a copy), else a package of kernel headers such as Ubuntu's (linux-headers-6.8.0-31).
 # Exit status 1 with one line on stderr when it cannot be had.
 
 set -euo pipefail
@@ -48,21 +49,50 @@ fetch() {
     (cd "$dir" && "${apt[@]}" update && "${apt[@]}" --download-only source "openfortivpn=$VERSION")
 }
 
+# The newest package of the kernel headers that all flavours share, by Ubuntu's names; nothing if
+# apt knows none. Debian's packages have other names, and no checkpatch.pl.
+headers_package() {
+    apt-cache pkgnames linux-headers- 2>/dev/null | grep -E '^linux-headers-[0-9.]+-[0-9]+$' |
+        sort -V | tail -n 1
+}
+
+# Fetch package $2 into directory $1 with apt, which authenticates it, and take the script and what
+# it reads beside itself out of it, into the cache.
+fetch_headers() {
+    local dir=$1 scripts
+    (cd "$dir" && apt-get -qq -o "APT::Sandbox::User=" -o "Acquire::Retries=2" download "$2") &&
+        dpkg-deb --extract "$dir"/*.deb "$dir/files" || return
+    scripts=$(dirname "$(find "$dir/files" -name checkpatch.pl -path '*/scripts/*' | head -n 1)")
+    [[ -e $scripts/checkpatch.pl ]] || { echo "E: no checkpatch.pl in $2"; return 1; }
+    mkdir -p "$cache/headers.$$" &&
+        cp -L "$scripts"/{checkpatch.pl,spelling.txt,const_structs.checkpatch} "$cache/headers.$$" &&
+        { mv -T "$cache/headers.$$" "$cache/headers" || rm -r "$cache/headers.$$"; }
+}
+
 [[ -z ${CHECKPATCH:-} ]] || { [[ -r $CHECKPATCH ]] && found "$CHECKPATCH"; } ||
     die "\$CHECKPATCH is $CHECKPATCH, which cannot be read"
 ! command -v checkpatch.pl || exit 0
 ! verified "$cache/checkpatch.pl" || found "$cache/checkpatch.pl"
-for script in {/usr/src/linux-*,/lib/modules/*/build,/usr/lib/linux-kbuild-*}/scripts/checkpatch.pl; do
+for script in "$cache/headers/checkpatch.pl" \
+    {/usr/src/linux-*,/lib/modules/*/build,/usr/lib/linux-kbuild-*}/scripts/checkpatch.pl; do
     [[ ! -r $script ]] || found "$script"
 done
 
 command -v apt-get >/dev/null || die "not installed, and there is no apt-get to fetch it with"
 debian=$(mirror || true)
-[[ $debian ]] || die "not installed, and apt's lists name no Debian mirror (apt-get update writes them)"
+headers=$(headers_package || true)
+[[ $debian || $headers ]] || die "not installed, and apt's lists name neither a Debian mirror nor a\
+ package linux-headers-VERSION (apt-get update writes them)"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-fetch "$work" "$debian" >"$work/log" 2>&1 ||
+give_up() {
     die "not installed, and fetching it failed ($(grep -m 1 '^[EW]:' "$work/log" || echo 'no message'))"
+}
+if [[ ! $debian ]]; then
+    fetch_headers "$work" "$headers" >"$work/log" 2>&1 || give_up
+    found "$cache/headers/checkpatch.pl"
+fi
+fetch "$work" "$debian" >"$work/log" 2>&1 || give_up
 tar -xzf "$work/$TARBALL" -C "$work" "$INSIDE"
 verified "$work/$INSIDE/checkpatch.pl" || die "the fetched copy has the wrong checksum and was thrown away"
 mkdir -p "$cache"

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The mark of one submission, style, the linters; the staged `make check`."""
 
+import glob
 import os
+import re
+import shutil
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -119,6 +123,54 @@ def test_ugly_code_loses_style_points_by_name():
 
 def test_style_is_the_same_in_every_sandbox():
     assert style_of(UGLY) == style_of(UGLY, "bubblewrap") == style_of(UGLY, *sandbox.LAYERS)
+
+
+# An apt of Ubuntu's: no Debian mirror, and kernel headers of three kinds.
+FAKE_APT = {
+    "apt-get": """#!/bin/sh
+[ "$1" != indextargets ] || exit 0
+for name; do :; done
+echo "$name" >>%(log)s
+mkdir -p tree/DEBIAN tree/usr/src/$name/scripts
+printf 'Package: %%s\\nVersion: 1\\nArchitecture: all\\nMaintainer: x\\nDescription: x\\n' \\
+    $name >tree/DEBIAN/control
+for file in %(files)s; do echo $name >tree/usr/src/$name/scripts/$file; done
+dpkg-deb --build tree $name.deb
+""",
+    "apt-cache": """#!/bin/sh
+printf '%%s\\n' linux-headers-6.8.0-9 linux-headers-6.8.0-31-generic linux-headers-6.8.0-31
+""",
+}
+
+
+def checkpatch_from_headers(place, files="checkpatch.pl spelling.txt const_structs.checkpatch"):
+    """Run checkpatch.sh with FAKE_APT; the CompletedProcess."""
+    (place / "bin").mkdir(exist_ok=True)
+    for name, text in FAKE_APT.items():
+        (place / "bin" / name).write_text(text % {"log": place / "log", "files": files})
+        (place / "bin" / name).chmod(0o755)
+    return subprocess.run([ROOT / "checker/checkpatch.sh"], capture_output=True, text=True,
+                          check=False, env={"PATH": f"{place}/bin:/usr/bin:/bin",
+                                            "OSMEM_CACHE": f"{place}/c"})
+
+
+def test_checkpatch_from_kernel_headers(tmp_path):
+    if not shutil.which("dpkg-deb") or glob.glob("/usr/src/linux-*/scripts/checkpatch.pl"):
+        pytest.skip("there is no dpkg-deb here, or a checkpatch.pl comes before")
+    for _ in range(2):
+        done = checkpatch_from_headers(tmp_path)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert Path(done.stdout.strip()).read_text() == "linux-headers-6.8.0-31\n"
+    assert (tmp_path / "log").read_text() == "linux-headers-6.8.0-31\n"        # fetched once
+    assert {path.name for path in (tmp_path / "c/headers").iterdir()} == {
+        "checkpatch.pl", "spelling.txt", "const_structs.checkpatch"}
+
+
+def test_kernel_headers_without_checkpatch(tmp_path):
+    done = checkpatch_from_headers(tmp_path, "other")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.fullmatch("checkpatch.pl: .*no checkpatch.pl in linux-headers-6.8.0-31.*; put .*\n",
+                        done.stderr)
 
 
 def test_style_without_checkpatch_is_not_measured(monkeypatch):
