@@ -22,7 +22,7 @@ from workspace import Workspace
 tree.add_harness()
 from harness import build, grade, suite, trials  # noqa: E402
 from harness.build import HarnessError  # noqa: E402
-from harness.report import printable  # noqa: E402
+from harness.report import one_line, printable  # noqa: E402
 
 RUN_SECONDS = 20.0              # wall time of one program; the processor time has its own limit
 TRACE_MOST = 256 << 10          # bytes of one program's trace; those of the suite have a tenth
@@ -250,7 +250,7 @@ def explain(made, grading):
 
 def refuse(made, reason, course):
     """A submission that was not run: every test is skipped for the same reason."""
-    made.status, made.reason = REFUSED, printable(reason).replace("\n", " ")
+    made.status, made.reason = REFUSED, one_line(reason)
     results = [(Verdict(name, group, SKIPPED, 0.0, 0.0, hidden, "not run"), weight)
                for name, group, _, hidden, weight in course.planned()]
     share_out(results, TOTAL - course.scheme.style)

@@ -23,6 +23,7 @@ from scratch import Full, full_is_said
 tree.add_harness()
 from harness import entry, runner  # noqa: E402
 from harness.build import HarnessError  # noqa: E402
+from harness.report import one_line  # noqa: E402
 
 WALL_SECONDS, CPU_SECONDS = 600, 300
 WALL_EACH, CPU_EACH = 5, 2.5    # seconds for each run of a program, where these are more
@@ -124,11 +125,11 @@ def attempt(work, name):
     except Full as error:
         return {"full": error.error}
     except (CannotGrade, HarnessError) as reason:
-        made = Result(name, BROKEN, str(reason))
+        made = Result(name, BROKEN, one_line(str(reason)))
     except OSError as error:
-        made = Result(name, BROKEN, entry.about(error))
+        made = Result(name, BROKEN, one_line(entry.about(error)))
     except Exception as error:      # a mistake of the grader's, on input that nobody thought of
-        made = Result(name, BROKEN, f"the grader stumbled over it: {error!r}; "
+        made = Result(name, BROKEN, f"the grader stumbled over it: {one_line(repr(error))}; "
                       "grade it by hand and report this")
     return result.document(made)
 

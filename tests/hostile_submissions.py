@@ -158,6 +158,17 @@ def vandals(victim):
     }
 
 
+# Lines of 400 kB that a tool or a program prints.
+LONG_LINES = {
+    "a compiler's error": STUB + f"#error {'x' * 400000}\n",
+    "a linker's error": STUB + f"int {'x' * 400000}(void);\nint y(void)\n{{\n"
+                               f"\treturn {'x' * 400000}();\n}}\n",
+    "a linter's finding": STUB + f"int {'x' * 400000}(int);\n",
+    "what a failed program says": stub_that(
+        'write(2, "x.c:1: ", 7);\n\tfor (int i = 0; i < 100000; i++)\n'
+        '\t\twrite(2, "yyyy", 4);\n\t__builtin_trap();'),
+}
+
 # What would keep a worker busy or stop it: {files of a zip archive}, what the reason says.
 UNGRADABLE = {
     "30,000 symbols": (
@@ -172,8 +183,8 @@ UNGRADABLE = {
     "a name of 300 characters": (
         {"src/osmem.c": STUB, f"src/{'x' * 300}.c": "int a;\n"}, "a name of more than 200 bytes"),
     "destructors that sleep": (
-        {"src/osmem.c": honest_that("") + "__attribute__((destructor)) static void fall_asleep(void)\n"
-         "{\n\tsleep(19);\n}\n"}, "took more than 3 s;"),
+        {"src/osmem.c": honest_that("") + "__attribute__((destructor))\n"
+         "static void fall_asleep(void)\n{\n\tsleep(19);\n}\n"}, "took more than 3 s;"),
     "work before every program": (
         {"src/osmem.c": honest_that("\tfor (long n = 0; n < 1000000000; n++)\n"
                                     '\t\t__asm__ volatile("" : "+r"(n));')},

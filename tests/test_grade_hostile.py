@@ -12,6 +12,7 @@ import pytest
 import hostile_submissions as corpus
 import submit
 import trial
+import writers
 from harness import runner, trials
 
 # With bubblewrap where it works, and as on a machine without it.
@@ -121,6 +122,17 @@ def test_an_attack_on_the_compiler_is_a_refusal_that_gives_nothing_away(tmp_path
     assert why in made.reason or "Permission denied" in made.reason
     assert "root:" not in made.reason and "os_free(NULL)" not in made.reason
     assert {test.status for test in made.tests} == {"skipped"}
+
+
+@pytest.mark.parametrize("name", corpus.LONG_LINES)
+def test_a_line_without_end_is_cut_in_every_form(tmp_path, name):
+    made = submit.result_of(tmp_path / "long", corpus.LONG_LINES[name], suite=one_program(),
+                            style=name == "a linter's finding")
+    assert len(made.reason) < 600 and all(len(test.reason) < 600 for test in made.tests)
+    for file, text in writers.FILES.items():
+        text = text(made).replace("\\n", "\n")
+        longest = max(map(len, text.split("\n")))
+        assert longest < 10000 or file == "classroom.txt" and len(text) < 100000, file
 
 
 def sizes_in_references():

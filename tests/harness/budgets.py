@@ -20,7 +20,7 @@ from collections import Counter
 from pathlib import Path
 
 from . import build, members, runner, session, trace
-from .report import Reporter, first_lines, indented, printable
+from .report import Reporter, first_lines, indented, one_line
 
 ALLOWED = ("brk", "futex", "madvise", "mmap", "mremap", "munmap")
 BEFORE, FIRST, AFTER = "before main", "start", "after main"
@@ -192,7 +192,7 @@ def grade(test, program, library, timeout):
     phases = run.trace.phases if run.trace else []
     excesses = [excess for pair in zip(expected_budgets(test), phases)
                 for excess in excesses_of(*pair)]
-    reason = printable(why_failed(test, run, phases, excesses)).replace("\n", " ")
+    reason = one_line(why_failed(test, run, phases, excesses))
     return Outcome(test, run, phases, excesses, reason, seconds)
 
 

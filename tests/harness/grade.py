@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 
 from . import runner, trace
-from .report import printable
+from .report import one_line
 
 RESULT = "  = "
 OWN_CHECK = re.compile(r"^(?:.*/)?([\w-]+\.c:\d+: .*)$", re.MULTILINE)
@@ -126,7 +126,7 @@ def grade(test, expected, program, library, timeout, sources=None, **options):
     seconds = time.monotonic() - begin
     actual = trace.events_text(run.trace) if run.trace else []
     difference = first_difference(expected, actual)
-    reason = printable(why_failed(run, difference)).replace("\n", " ")
+    reason = one_line(why_failed(run, difference))
     setup = Setup(program, library, sources or library, options.get("box"), options.get("stdin"))
     return Outcome(test, expected, actual, run, seconds, difference, reason, setup)
 

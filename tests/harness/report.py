@@ -7,15 +7,30 @@ Colour and the progress line appear only on a terminal; NO_COLOR and TERM=dumb a
 import os
 
 DOTS = "." * 24
+LINE_MOST = 4000        # characters of a line; a sequence of operations has half as many
+REASON_MOST = 500       # characters of a reason
 GREEN, RED, PLAIN = "\x1b[32m", "\x1b[31m", "\x1b[0m"
 ERASE_LINE = "\r\x1b[K"
 
 
 def printable(data):
-    """Text of `data` (bytes or str) that cannot drive a terminal: control characters as \\xNN."""
+    """Text of `data` (bytes or str) that cannot drive a terminal and has no line without end:
+    control characters as \\xNN, lines of at most LINE_MOST characters and how many were left out.
+    """
     if isinstance(data, bytes):
         data = data.decode("utf-8", "backslashreplace")
-    return "".join(map(shown, data))
+    return "\n".join("".join(map(shown, cut(line, LINE_MOST))) for line in data.split("\n"))
+
+
+def one_line(text):
+    """Printable text in one line, short enough for a table."""
+    return cut(printable(text).replace("\n", " "), REASON_MOST)
+
+
+def cut(line, most):
+    """A line without what it has beyond `most` characters."""
+    rest = len(line) - most
+    return f"{line[:most]} [and {rest} more characters]" if rest > 0 else line
 
 
 def shown(character):
