@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The corpus of hostile submissions: none earns, takes or breaks anything, in either sandbox."""
 
+import base64
 import ctypes
 import os
+import shutil
 import subprocess
 import time
 from functools import lru_cache
+from pathlib import Path
 
 import pytest
 
 import hostile_submissions as corpus
 import submit
+import grader
 import trial
 import writers
 from harness import runner, trials
@@ -133,6 +137,43 @@ def test_a_line_without_end_is_cut_in_every_form(tmp_path, name):
         text = text(made).replace("\\n", "\n")
         longest = max(map(len, text.split("\n")))
         assert longest < 10000 or file == "classroom.txt" and len(text) < 100000, file
+
+
+def test_a_hidden_program_tells_students_nothing(tmp_path, without, monkeypatch):
+    """A library in it prints the program's memory, its sources, its reference and submissions."""
+    runs, grade = [], grader.grade.grade
+
+    def watched(*words, **options):
+        outcome = grade(*words, **options)
+        runs.append(outcome.run)
+        return outcome
+
+    monkeypatch.setattr(grader.grade, "grade", watched)
+    suite = Path(trial.make_suite(tmp_path / "suite", {"test-free-null": 1}))
+    hidden = (suite / "snippets/test-free-null.c").read_text(encoding="ascii")
+    other = submit.submission(tmp_path / "other", "/* another one's work */")
+    text = "SECRET_OF_MEMORY"
+    (suite / "snippets/test-hidden.c").write_text(
+        hidden.replace("int main(", f'const char *secret = "{text}";\n\nint main('))
+    shutil.copy(suite / "ref/test-free-null.ref", suite / "ref/test-hidden.ref")
+    (suite / "ref/test-hidden.ref").open("a").write("SECRET_OF_REFERENCE\n")
+    trial.write_suite(suite, {
+        "test-free-null": {"points": 1, "group": "free"},
+        "test-hidden": {"points": 1, "group": "own", "hidden": True}})
+    source = corpus.tells_all([suite / "snippets/test-hidden.c", suite / "ref/test-hidden.ref",
+                               suite / "suite.json", other / "src/osmem.c", "/proc/self/maps",
+                               "/proc/self/environ", "/proc/1/cmdline", "/etc/passwd"])
+    made = grader.grade_submission(submit.submission(tmp_path / "teller", source), "teller",
+                                   submit.course(suite=str(suite)), submit.box(*without), 1)
+    assert made.status == "graded" and made.score == 0
+    for name in ("report.html", "classroom.txt", "vpl.txt"):
+        form = writers.FILES[name](made)
+        if name == "classroom.txt":
+            form = base64.b64decode(form).decode()
+        assert "test-hidden" not in form and "SECRET" not in form and "root:" not in form
+    everything = writers.FILES["result.json"](made)
+    assert "SECRET_OF_REFERENCE" not in everything and "another one" not in everything
+    assert [b"SECRET_OF_MEMORY" in run.stdout for run in runs] == [False, True]
 
 
 def sizes_in_references():
