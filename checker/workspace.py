@@ -110,10 +110,12 @@ class Workspace:
         c_files = [self.place / "src" / path for path in compiled]
         c_files += sorted(self.handout.glob("*.c"))     # its definitions give way to theirs
         objects = self.place / "objects"
+        # __FILE__ is the same wherever a submission is built.
+        flags = [*BUILD_FLAGS, f"-fmacro-prefix-map={self.place}/=",
+                 *(f"-I{folder}" for folder in self.folders)]
         try:
-            output, status = self.tool(
-                ["gcc", *BUILD_FLAGS, *(f"-I{folder}" for folder in self.folders), "-shared", "-o",
-                 objects / "libosmem.so", *c_files], objects)
+            output, status = self.tool(["gcc", *flags, "-shared", "-o", objects / "libosmem.so",
+                                        *c_files], objects)
         except lint.NotMeasured as reason:
             raise intake.Refused(f"it does not compile: {reason}") from None
         finally:

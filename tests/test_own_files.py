@@ -2,6 +2,7 @@
 """What students put beside osmem.c builds in each of the three ways in which a library is built: by
 src/Makefile of this repository, by the handout's, by the grader."""
 
+import re
 import shutil
 import subprocess
 
@@ -113,9 +114,26 @@ def test_gnu_source_may_be_defined_late(way, tmp_path):
 
 
 @pytest.mark.parametrize("way", WAYS)
+def test_a_header_may_define_a_variable(way, tmp_path):
+    """It is one variable, as compilers before gcc 10 had it."""
+    files = {"osmem.c": '#include "list.h"\n' + submit.naive(),
+             "list.c": '#include "list.h"\nint count(void)\n{\n\treturn blocks;\n}\n',
+             "list.h": "int blocks;\nint count(void);\n"}
+    assert earned(way, tmp_path, files) == 20
+
+
+@pytest.mark.parametrize("way", WAYS)
 def test_a_name_that_is_defined_nowhere_is_named(way, tmp_path):
     source = submit.naive(extra="void grow_lst(void);\n").replace(
         "void os_free(void *ptr)\n{\n", "void os_free(void *ptr)\n{\n\tgrow_lst();\n")
     files = {"osmem.c": source, "heap.c": "void grow_list(void);\nvoid grow_list(void)\n{\n}\n"}
     found = earned(way, tmp_path, files)
     assert "grow_lst" in found if way != "checker/grade" else found < 10
+
+
+def test_what_a_submission_prints_names_no_machine_path(tmp_path):
+    source = submit.STUB.replace("\treturn size ?", '\tDIE(size == 1000, "sbrk");\n\treturn size ?')
+    made = submit.result_of(tmp_path / "dies", '#include "block_meta.h"\n' + source)
+    printed = "\n".join(test.output for test in made.tests)
+    assert re.search(r"^  src/osmem\.c:\d+: sbrk", printed, re.MULTILINE)
+    assert "osmem-grade" not in printed

@@ -14,7 +14,8 @@ LOG_MOST = 64 << 10         # characters of a log that are kept
 
 COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 LINKER_NAME = re.compile(r"^(?:\S*/)?ld(?:\.\w+)?: ")
-OBJECT = re.compile(r"\S*/cc\w{6}\.o:(?=\S)")       # an object file with a name made up by gcc
+# An object file in front of the place in the source; gcc makes up names for it.
+OBJECT = re.compile(r"[^\s;]*\.o:(?=[^\s;(]+:\d+: )")
 # `file:line:column: kind: text`. The first kind counts: a warning may quote an error. A directive,
 # comment or string at the beginning is a line of source that clang quotes.
 PLACED = re.compile(r"(?![#*\"]|//|/\*)\S.*?:\d+:(?:\d+:)? (error|fatal error|Error|Fatal error"

@@ -261,7 +261,7 @@ def theirs(outcome, focus, contract):
     if any(right.addr < left.end for left, right in zip(model.heap, model.heap[1:])):
         return []
     result = parse_address(events[-1][-1][len(RESULT):])
-    picture = heapmap.draw(model, mark=result or argument(events[-1]))
+    picture = heapmap.draw(model, mark=result or None)
     if picture == contract:
         return []
     return ["and as your library has it (its trace does not show where free blocks meet):",
