@@ -50,7 +50,7 @@ def faults(request, tmp_path_factory):
     subprocess.run(["gcc", "-O1", "-g", "-Wall", "-Wextra", "-Werror", f"-I{ROOT / 'utils'}",
                     *family_arguments(request.param == "hardened"), ROOT / "tests/audit_faults.c",
                     ROOT / "utils/printf.c", "-pthread", "-o", program], check=True)
-    done = subprocess.run([program], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([program], capture_output=True, text=True, timeout=300, check=True)
     return request.param, [line.split("\t") for line in done.stdout.splitlines()]
 
 

@@ -122,10 +122,10 @@ def test_an_interrupt_leaves_nothing_running_and_says_how_to_go_on(place):
             assert process.poll() is None
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
-        said = process.communicate(timeout=30)[1]
+        said = process.communicate(timeout=300)[1]
     assert process.returncode == main.INTERRUPTED
     assert said.splitlines()[-1] == "grade: interrupted; the same command goes on from here"
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while group_of(process.pid) and time.monotonic() < end:
         time.sleep(0.02)
     assert group_of(process.pid) == []

@@ -33,7 +33,7 @@ def programs():
 def run(*command, **more):
     """What a command did, output captured."""
     return subprocess.run([str(word) for word in command], capture_output=True, check=False,
-                          timeout=120, **more)
+                          timeout=600, **more)
 
 
 def show_trace(*args):

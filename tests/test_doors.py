@@ -70,7 +70,7 @@ def program(door, name, folder, *more):
 def run(*command, **more):
     """What a command did, output captured as text."""
     return subprocess.run([str(word) for word in command], capture_output=True, text=True,
-                          stdin=subprocess.DEVNULL, check=False, timeout=120, **more)
+                          stdin=subprocess.DEVNULL, check=False, timeout=600, **more)
 
 
 def passes(path):

@@ -48,7 +48,7 @@ def nothing_left_fixture():
     """Afterwards no process is there that was not there before."""
     before = set(descendants())
     yield
-    end = time.monotonic() + 5
+    end = time.monotonic() + 60
     while set(descendants()) - before and time.monotonic() < end:
         time.sleep(0.01)
     assert set(descendants()) - before == set()

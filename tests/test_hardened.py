@@ -47,7 +47,7 @@ def program(tmp_path_factory):
 def run(library, program, *arguments):
     """The finished process of a program with that malloc."""
     return subprocess.run([program, *map(str, arguments)], text=True, capture_output=True,
-                          timeout=120, env={**os.environ, "LD_PRELOAD": str(library)})
+                          timeout=600, env={**os.environ, "LD_PRELOAD": str(library)})
 
 
 @pytest.mark.parametrize("size", SLOTS)

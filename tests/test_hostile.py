@@ -67,7 +67,7 @@ def running(name):
 
 def wait_until_gone(name):
     """Give the kernel some time to carry out what it was told; what is left then, is left."""
-    end = time.monotonic() + 5
+    end = time.monotonic() + 60
     while running(name) and time.monotonic() < end:
         time.sleep(0.01)
     return running(name)
@@ -279,9 +279,9 @@ def test_a_library_that_forks_inside_a_call(attack):
     "for (int s = 1; s < 32; s++)\nsignal(s, SIG_IGN);\nfor (;;)\nsleep(100);",
 ])
 def test_a_program_that_hangs(attack, body):
-    result = attack("os_malloc(7);\n" + body, timeout=1.0)
+    result = attack("os_malloc(7);\n" + body, timeout=3.0)
     assert (result.status, result.comparable) == ("timeout", False)
-    assert result.reason == "hung: did not end within 1 s"
+    assert result.reason == "hung: did not end within 3 s"
     assert lines(result)[0] == "os_malloc(7)"
 
 
@@ -291,9 +291,9 @@ def test_a_library_that_hangs_crashes_or_exits_in_a_call(attack):
         "{ return 0; }", "{ if (n == 1) for (;;); if (n == 2) *(volatile int *)8 = 0;\n"
         "if (n == 3) _exit(0);\nif (n == 4) __builtin_trap(); return 0; }", 1))
     found = {count: attack("os_malloc(argv[1][0] - '0');", lib=lib, args=(str(count),),
-                           timeout=1.0 if count == 1 else 10.0) for count in range(1, 5)}
+                           timeout=3.0 if count == 1 else 60.0) for count in range(1, 5)}
     assert {count: result.reason for count, result in found.items()} == {
-        1: "hung: did not end within 1 s inside os_malloc(1)",
+        1: "hung: did not end within 3 s inside os_malloc(1)",
         2: "crashed with SIGSEGV inside os_malloc(2)",
         3: f"called exit(0) inside os_malloc(3): {runner.NO_EXIT}",
         4: "crashed with SIGILL inside os_malloc(4)"}
@@ -310,7 +310,7 @@ def test_a_crash_on_a_functions_first_instruction(attack):
     """Where ltrace has its breakpoint it loses a crash; that is not called a hang."""
     lib = library(NOTHING.replace("void os_free(void *p) { }",
                                   "void os_free(volatile int *p) { *p = 0; }"), "-O2", NO_ENDBR)
-    result = attack("os_free(NULL);", lib=lib, timeout=2.0)
+    result = attack("os_free(NULL);", lib=lib, timeout=4.0)
     assert result.reason == "crashed on the first instruction of a function inside os_free(NULL)"
     assert not result.comparable
 

@@ -78,8 +78,8 @@ def test_arm_is_named_last(tmp_path):
 
 
 @pytest.mark.parametrize("path, version, slow", [
-    ("/mnt/c/Users/a/osmem", WSL2, True), ("/mnt/d/osmem", WSL1, True),
-    ("/home/a/osmem", WSL2, False), ("/mnt/data/osmem", WSL2, False),
+    ("/mnt/c/osmem", WSL2, True), ("/mnt/d/osmem", WSL1, True),
+    ("/srv/osmem", WSL2, False), ("/mnt/data/osmem", WSL2, False),
     ("/mnt/c/osmem", PLAIN, False),
 ])
 def test_a_drive_of_windows(tmp_path, path, version, slow):

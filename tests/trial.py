@@ -90,7 +90,7 @@ def command(*args):
 def run(*args, cwd=None, **environment):
     """Run run_tests.py: the CompletedProcess, with text. `environment` is added to ours."""
     return subprocess.run(command(*args), cwd=cwd, env={**os.environ, **environment}, text=True,
-                          stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=120)
+                          stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=600)
 
 
 def run_part(mistake, *args, **more):
