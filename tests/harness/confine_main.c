@@ -6,8 +6,8 @@
  *	confine -v			prints the version of Landlock, 0 for none
  *
  * -u takes root's place (a number); -l as in confine_limits(); -r and -w as in confine_files(); -s
- * is confine_system_calls(). The command dies with the process that started it. Exit status: the command's,
- * 125 if a step failed, 127 if the command cannot be started.
+ * is confine_system_calls(). The command dies with the process that started it. Exit status: the
+ * command's, 125 if a step failed, 127 if the command cannot be started.
  */
 #define _GNU_SOURCE
 #include "confine.h"
