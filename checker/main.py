@@ -252,6 +252,7 @@ def run(options):
     if not options.no_files:
         make_folder(options.out)
     box = protected(options)
+    scratch.check_open(box, tempfile.gettempdir())
     course = Course(settings(options))
     grader.control(course, box, options.jobs)
     if len(chosen) == 1 and not options.whole_class:

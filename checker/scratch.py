@@ -13,6 +13,7 @@ import os
 import shutil
 import signal
 import tempfile
+from pathlib import Path
 
 import tree
 from course import CannotGrade
@@ -115,6 +116,15 @@ def full_is_said(place=None):
         if error.errno not in FULL or isinstance(error, entry.LostOutput):
             raise
         raise Full(OSError(error.errno, error.strerror, error.filename or place)) from None
+
+
+def check_open(box, place):
+    """CannotGrade if the sandbox's users cannot come to a directory."""
+    if box.has("user") and not box.has("bubblewrap"):
+        closed = [path for path in Path(place).parents if not path.stat().st_mode & 1]
+        if closed:
+            raise CannotGrade(f"{closed[0]} is closed to the sandbox's users; "
+                              "set TMPDIR to a directory that everybody can enter")
 
 
 def check_space(place, needed=NEEDED):

@@ -49,11 +49,7 @@ class Workspace:
     def prepare(self, taken):
         """Copy the sources and the headers that they are built with."""
         os.chmod(self.place, 0o755)
-        if self.box.has("user") and not self.box.has("bubblewrap"):
-            closed = [path for path in self.place.parents if not path.stat().st_mode & 1]
-            if closed:
-                raise CannotGrade(f"{closed[0]} is closed to the sandbox's users; "
-                                  "set TMPDIR to a directory that everybody can enter")
+        scratch.check_open(self.box, self.place)
         for copy in (self.handout, self.utils):
             shutil.copytree(ROOT / "utils", copy, ignore=shutil.ignore_patterns("*.o", "*.d"))
         for path, data in taken.files.items():

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import zipfile
 from pathlib import Path
@@ -27,16 +28,17 @@ ENDS = {"SIGINT": 130, "SIGTERM": 128 + 15, "SIGHUP": 128 + 1}
 
 
 @pytest.fixture(name="place", autouse=True)
-def place_fixture(tmp_path, monkeypatch):
-    """A place to grade in, with a directory for temporary files of its own."""
+def place_fixture(monkeypatch):
+    """A place to grade in, with a directory for temporary files that the sandbox's users enter."""
     submit.want_protection()
-    tmp_path.chmod(0o755)
-    (tmp_path / "tmp").mkdir()
-    (tmp_path / "tmp").chmod(0o755)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
-    monkeypatch.setattr(main.tempfile, "tempdir", None)
-    return tmp_path
+    place = Path(tempfile.mkdtemp(dir=trial.scratch()))
+    (place / "tmp").mkdir()
+    for folder in (place, place / "tmp"):
+        folder.chmod(0o755)
+    monkeypatch.chdir(place)
+    monkeypatch.setenv("TMPDIR", str(place / "tmp"))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    return place
 
 
 def archive(path, files):
@@ -57,7 +59,8 @@ def command(*words):
 
 def hanging(place):
     """A class of two whose programs wait."""
-    waits = submit.STUB.replace("\treturn size ?", "\tfor (;;)\n\t\t;\n\treturn size ?")
+    waits = "#include <unistd.h>\n" + submit.STUB.replace("\treturn size ?",
+                                                          "\tpause();\n\treturn size ?")
     for name in ("anna", "ben"):
         submit.submission(place / "class" / name, waits)
     return [*FEW, "--class", "class", "-j", "2"]
@@ -72,8 +75,8 @@ def wait_for(condition):
 
 
 def running_a_program(place):
-    """Whether both workers have staged a program."""
-    return len(list((place / "tmp").glob("*/*/osmem-run-*"))) >= 2
+    """Whether a worker has staged a program."""
+    return list((place / "tmp").glob("*/*/osmem-run-*"))
 
 
 @pytest.mark.parametrize("name", corpus.UNGRADABLE)
@@ -243,3 +246,14 @@ def test_a_build_has_a_quota(place):
     assert main.main([*FEW, str(path)]) == 0
     made = submit.document("grades", "anna")
     assert made["status"] == "refused" and made["reason"].startswith("it does not compile")
+
+
+def test_temporary_files_that_the_sandboxs_users_cannot_come_to(place, capsys):
+    (place / "tmp").chmod(0o700)
+    path = submit.submission(place / "anna", submit.naive())
+    if not submit.box("bubblewrap").has("user") or submit.box("bubblewrap").missing():
+        pytest.skip("without bubblewrap, nobody is protected here")
+    assert main.main([*FEW, "--without", "bubblewrap", str(path)]) == 2
+    said = capsys.readouterr().err
+    assert said == f"grade: {place}/tmp is closed to the sandbox's users; set TMPDIR to a " \
+        "directory that everybody can enter\n"
