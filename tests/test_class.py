@@ -163,7 +163,8 @@ def test_one_submission_prints_its_report_and_keeps_its_seed(place):
     words = [*FEW, "--seeds", "2", "class/anna"]
     done = submit.grade(*words)
     assert done.stdout.splitlines() == [
-        "Correctness: 90/90", "Style: left out: --no-style", "Total: 90/90 (without style)"]
+        "By cause: 90/90", "Correctness: 90/90", "Style: left out: --no-style",
+        "Total: 90/90 (without style)"]
     seed = json.loads(Path("grades/run.json").read_text())["seed"]
     assert submit.document("grades", "anna")["settings"]["seed"] == seed
     submit.grade(*words, "class/carl")
@@ -255,7 +256,8 @@ def test_the_page_explains_with_rules_and_pictures_of_the_heap(tmp_path):
     made = submit.result_of(tmp_path / "anna", submit.naive("FIRST_FIT"), suite=place)
     page = classrun.writers.FILES["report.html"](made)
     assert made.tests[0].rules and f"rules {', '.join(made.tests[0].rules)}" in page
-    assert "First call that differs" in page and "Likely mistake" in page
+    assert "First call that differs" in page and "As above:" in page
+    assert "1 mistake explains 1 of 1 failure" in page and "<h3>1. <b>H2</b> the library" in page
     assert "# live   . free" in page and "|break" in page
     assert "python3 tests/run_tests.py test-mixed-linked-list" in page
 

@@ -14,6 +14,8 @@ DEARER = {
     "HeaderOf24Bytes": (85, "every payload lies elsewhere"),
     "NoPreallocation": (75, "every program with a heap shows the first growth"),
     "HeaderBesidePreallocation": (75, "every program with a heap shows the first growth"),
+    "FirstBlockIsWhole": (63, "two blocks in the preallocation need a split"),
+    "FirstBlockLosesRest": (66, "two blocks in the preallocation need a split"),
     "NeverSplits": (63, "two blocks in the preallocation need a split"),
     "AlignsTo16": (49, "the next payload lies elsewhere"),
     "NeverReuses": (39, "a hole is what most rules of search and realloc are shown with"),

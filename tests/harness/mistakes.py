@@ -7,35 +7,9 @@ new mistake is one more subclass of Mistake: its docstring completes the sentenc
 ...", `rule` is the contract rule that it breaks.
 """
 
-from .model import (ALLOC, FAILED, FREE, HEADER, PAGE, PTRDIFF_MAX, SIZE_MAX, T, Block, Model,
+from .mistake import Asked, GappedBlock, Mistake, whole_pages
+from .model import (ALLOC, FAILED, FREE, HEADER, PAGE, PTRDIFF_MAX, SIZE_MAX, T,
                     SystemCallFailed, aligned)
-
-
-def whole_pages(n):
-    """Round n up to a multiple of the page size."""
-    return (n + PAGE - 1) // PAGE * PAGE
-
-
-class Mistake(Model):
-    """The model that others below make one change to."""
-
-    rule = ""
-    searching = False       # inside a heap search, where H3 holds and X6 does not
-    calloc_limit = PAGE     # bytes from which, header included, os_calloc maps
-
-    def __init__(self, **options):
-        super().__init__(page=self.calloc_limit, **options)
-
-    def visible(self):
-        """What a program can read: the address, size and status of each header."""
-        return [(block.addr, block.size, block.status) for block in self._blocks()]
-
-    def _search_heap(self, n):
-        self.searching = True
-        try:
-            return super()._search_heap(n)
-        finally:
-            self.searching = False
 
 
 # ---- first use and growth of the heap -------------------------------------------------------
@@ -52,6 +26,49 @@ class NoPreallocation(Mistake):
         block = self._append_block(aligned(n))
         block.status = ALLOC
         return block
+
+
+class FirstBlockIsWhole(Mistake):
+    """gives all of the first 128 KiB to the first block, instead of splitting them"""
+
+    rule = "F1"
+    untouched = False       # whether the first block was not given out yet
+
+    def _first_growth(self):
+        super()._first_growth()
+        self.untouched = True
+
+    def _split(self, block, n):
+        if not self.untouched:
+            super()._split(block, n)
+        self.untouched = False
+
+
+class FirstBlockLosesRest(Mistake):
+    """gives all of the first 128 KiB to the first block, and never uses what that does not need"""
+
+    rule = "F1"
+    untouched = False
+
+    def _first_growth(self):
+        super()._first_growth()
+        self.untouched = True
+
+    def _split(self, block, n):
+        if self.untouched:
+            self.untouched = False
+            block.gap = block.size - aligned(n)
+            block.size = aligned(n)
+            return
+        gap, block.gap, before = block.gap, 0, len(self.heap)
+        super()._split(block, n)
+        split = len(self.heap) > before
+        (self.heap[self.heap.index(block) + 1] if split else block).gap = gap
+
+    def _absorb_right(self, i):
+        gap = self.heap[i].gap + self.heap[i + 1].gap
+        super()._absorb_right(i)
+        self.heap[i].gap = gap
 
 
 class HeaderBesidePreallocation(Mistake):
@@ -143,28 +160,7 @@ class HeaderOf24Bytes(Mistake):
     """puts a header of 24 bytes in front of a payload, not one of 32"""
 
     rule = "G1"
-    block = type("ShortBlock", (Block,), {"header": 24})
-
-
-class Asked(Mistake):
-    """Base of mistakes that need to know what was asked for each block."""
-
-    def __init__(self, **options):
-        super().__init__(**options)
-        self.asked = {}         # address of a payload -> bytes
-
-    def step(self, name, args):
-        done = super().step(name, args)
-        if done.result:
-            self.asked[done.result] = args[0] * args[1] if name == "os_calloc" else args[-1]
-        return done
-
-    def shown(self, block):
-        """What the header of a block says its size is."""
-        raise NotImplementedError
-
-    def visible(self):
-        return [(block.addr, self.shown(block), block.status) for block in self._blocks()]
+    block = type("ShortBlock", (GappedBlock,), {"header": 24})
 
 
 class SizeAsAsked(Asked):

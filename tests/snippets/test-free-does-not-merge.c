@@ -19,7 +19,7 @@ int main(void)
 	for (int i = 0; i < 3; i++)
 		EQUAL(usable(run[i]), 200, "free blocks were merged by os_free (R1)");
 	ptr = xrealloc(ptr, 240);
-	EQUAL(usable(ptr), 272, "free blocks were merged by os_free (R1, S2)");
+	EQUAL(usable(ptr), 272, "size of the block that grew (X7, S2)");
 	ptr = xrealloc(ptr, 280);
 	EQUAL(usable(ptr), 280, "the second neighbour was not split (S1)");
 	xfree(ptr);
