@@ -227,12 +227,12 @@ UNGRADABLE = {
 
 # What the compiler meets, and a part of the reason that is given.
 BUILD_ATTACKS = {
-    "endless build": (STUB + "#if __INCLUDE_LEVEL__ < 60\n" + "#include __FILE__\n" * 2
+    "endless build": (STUB + "#if __INCLUDE_LEVEL__ < 60\n" + '#include "osmem.c"\n' * 2
                       + "#endif\n", "gcc printed more than a megabyte"),
     "a build without end in memory": (STUB + "#define A(x) x x x x x x x x x x\n" + "".join(
         f"#define {chr(66 + n)}(x) {chr(65 + n)}({chr(65 + n)}(x))\n" for n in range(6))
         + "int G(;) end;\n", "memory"),
-    "endless errors": (STUB + "#include __FILE__\n#error no\n" * 200, "it does not compile"),
+    "endless errors": (STUB + "#include \"osmem.c\"\n#error no\n" * 200, "it does not compile"),
     "a huge object": (STUB + "char huge[1L << 40] = {1};\n", "it does not compile"),
     "including a reference": (
         f'{STUB}\n#include "{ROOT}/tests/ref/test-free-null.ref"\n', "No such file"),
