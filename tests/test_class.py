@@ -346,16 +346,19 @@ def test_the_readme_leads_from_an_empty_machine_to_a_marked_class(place):
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     block = re.search(r"```\n(apt-get update.*?)```", readme, re.S).group(1)
     commands = [line.split("#")[0].strip() for line in block.splitlines()]
-    assert len(commands) == 5 and commands[0].endswith("git")
+    assert len(commands) == 6 and commands[0].endswith("git")
     assert commands[1] == "git clone URL osmem && cd osmem"
     (place / "osmem").symlink_to(ROOT)
-    rest = "\n".join(commands[2:]).replace("checker/", "osmem/checker/").replace("../", "")
+    rest = "\n".join(commands[2:]).replace("checker/", "osmem/checker/")
+    rest = rest.replace("make skeleton DIR=../", f"make -C osmem skeleton DIR={place}/")
+    rest = rest.replace("../", "")
     rest = rest.replace("--seeds 20 --faults", " ".join(FEW))
     done = subprocess.run(["bash", "-euc", rest], capture_output=True, text=True, check=False,
                           timeout=300)
     assert done.returncode == 0, done.stderr
     assert {name: row["score"] for name, row in table("grades/class.csv").items()} == MARKS
     assert all(Path("grades", name, "report.html").exists() for name in MARKS)
+    assert (place / "handout/src/osmem.c").exists()
 
 
 # ---- other systems ----------------------------------------------------------------------------
