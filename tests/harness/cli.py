@@ -239,7 +239,7 @@ def explain_failures(args, outcomes, found):
     if not failed:
         return
     from . import explain
-    if found:
+    if found and not args.diff:
         show_causes(args, outcomes, found)
         failed.sort(key=lambda outcome: outcome.test.name in found.by_program)
     passed = [outcome for outcome in outcomes if outcome.passed]
