@@ -143,7 +143,7 @@ def test_functions_of_the_c_library_are_not_replaced(attack):
     """Not the ones with which a test program checks and reports, and not the way into main."""
     fakes = ("long write(int fd, void *p, unsigned long n) { return n; }\n"
              "int memcmp(void *a, void *b, unsigned long n) { return 0; }\n"
-             "int __libc_start_main(void) { _exit(0); }\n")
+             "void _exit(int);\nint __libc_start_main(void) { _exit(0); }\n")
     result = attack('write(1, "seen", 4);\nreturn memcmp(argv[0], "x", argc) ? 9 : 0;',
                     lib=library(fakes + NOTHING))
     assert (result.stdout, result.code, result.reason) == (b"seen", 9, "")

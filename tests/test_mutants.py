@@ -63,10 +63,11 @@ def compiles(mutant):
     changed = mutate.apply(mutant, lambda name: (ROOT / "src" / name).read_text())
     complaints = ""
     for name, text in changed.items():
-        done = subprocess.run(["gcc", "-std=gnu11", "-w", "-fsyntax-only", f"-I{ROOT / 'src'}",
-                               f"-I{ROOT / 'utils'}", "-x", "c", "-"], input=text, text=True,
-                              capture_output=True, check=False)
-        complaints += done.stderr
+        done = subprocess.run(["gcc", "-std=gnu11", "-Werror=implicit-function-declaration",
+                               "-fsyntax-only", f"-I{ROOT / 'src'}", f"-I{ROOT / 'utils'}",
+                               "-x", "c", "-"], input=text, text=True, capture_output=True,
+                              check=False)
+        complaints += done.stderr if done.returncode else ""
         assert text != (ROOT / "src" / name).read_text()
     return mutant.name, complaints
 
