@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import json
 import os
+import resource
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -112,6 +113,8 @@ class Course:
                 made.append(Path(path).read_text(encoding="ascii"))
         library = Path(build.SOURCES) / build.OSMEM.file
         made.append(hashlib.sha256(library.read_bytes()).hexdigest())
+        made.append([resource.getrlimit(number) for name, number in sorted(vars(resource).items())
+                     if name.startswith("RLIMIT_")])
         return hashlib.sha256(json.dumps(made).encode()).hexdigest()[:16]
 
     def planned(self):

@@ -172,23 +172,37 @@ def trace_most(expected):
 
 
 def control(course, box, jobs):
-    """Trace this repository's library as submissions are, and CannotGrade if it falls short: then
-    no mark given here would mean anything. Once for each suite, tracer and start of the machine."""
+    """Build and trace this repository's library as submissions are, and CannotGrade if it falls
+    short: then no mark given here would mean anything. Once for each suite, tracer, set of limits
+    and start of the machine."""
     done = build.BUILD / f"control-{course.control_name(box)}"
     if done.exists():
         return
-    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        runs = [pool.submit(grade.grade, test, course.references[test.name],
-                            course.programs[test.name], build.SOURCES, RUN_SECONDS, box=box)
-                for test in course.tests]
-    for job in runs:
-        outcome = job.result()
-        if not outcome.passed:
-            raise CannotGrade(f"nobody is graded on this machine: this repository's own library "
-                              f"fails {outcome.test.name}: {outcome.reason}; python3 "
-                              "tests/run_tests.py --doctor says what is wrong")
+    with tempfile.TemporaryDirectory(prefix="osmem-work-") as place:
+        fault = control_fault(course, Workspace(box, place, course.settings.build_seconds), jobs)
+    if fault:
+        raise CannotGrade(f"nobody is graded on this machine: this repository's own library "
+                          f"{fault}; python3 tests/run_tests.py --doctor says what is wrong")
     with contextlib.suppress(OSError):
         done.touch()
+
+
+def control_fault(course, workspace, jobs):
+    """What goes wrong with this repository's library as a submission; "" if nothing does."""
+    try:
+        taken = intake.take(build.SOURCES)
+        workspace.prepare(taken)
+        workspace.build(taken.compiled)
+    except intake.Refused as reason:
+        return f"is refused: {reason}"
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        runs = [pool.submit(grade.grade, test, course.references[test.name],
+                            course.programs[test.name], workspace.library, RUN_SECONDS,
+                            box=workspace.box)
+                for test in course.tests]
+    outcomes = [job.result() for job in runs]
+    return next((f"fails {outcome.test.name}: {outcome.reason}" for outcome in outcomes
+                 if not outcome.passed), "")
 
 
 def blank(name, course, box):

@@ -102,12 +102,14 @@ def table(rows):
 
 
 def csv_table(rows):
-    """The class's table for a spreadsheet. No cell begins like a formula."""
+    """The class's table for a spreadsheet. No cell begins like a formula or holds a null character,
+    which the csv module of Python 3.10 cannot write."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(TABLE)
     for cells in rows:
-        writer.writerow(["'" + cell if cell.startswith(FORMULA) else cell for cell in cells])
+        plain = [cell.replace("\0", "\\x00") for cell in cells]
+        writer.writerow(["'" + cell if cell.startswith(FORMULA) else cell for cell in plain])
     return out.getvalue()
 
 

@@ -52,8 +52,8 @@ static void spoil(char *before)
 		((struct block_meta *)before)[-1].status = STATUS_MAPPED;
 	if (has(ERRNO))
 		errno = EAGAIN;
-	if (has(QUERY))
-		brk(NULL);
+	if (has(QUERY) && brk(NULL))
+		return;
 	if (has(FOREIGN))
 		((char *)sbrk(0))[-1] ^= 1;
 }

@@ -4,6 +4,7 @@
 import pytest
 
 import submit
+import course
 import grader
 from course import CannotGrade
 from harness import cli, doctor, trace
@@ -43,3 +44,20 @@ def test_a_machine_that_works_is_looked_at_once(tmp_path, monkeypatch):
     assert len(list(tmp_path.glob("control-*"))) == 1
     monkeypatch.setattr(grader.grade, "grade", None)        # is not called a second time
     grader.control(submit.course(), submit.box(), 2)
+    monkeypatch.setattr(course.resource, "getrlimit", lambda number: (number, number))
+    with pytest.raises(TypeError):      # but under other limits it is
+        grader.control(submit.course(), submit.box(), 2)
+
+
+def test_a_compiler_that_fails_is_no_students_fault(tmp_path, monkeypatch):
+    """Where this library does not build either, nobody is refused for that."""
+    submit.want_protection()
+    monkeypatch.setattr(grader.build, "BUILD", tmp_path)
+
+    def fail(self, command, cwd):
+        return "collect2: fatal error: cannot find ld\n", 1
+
+    monkeypatch.setattr(grader.Workspace, "tool", fail)
+    with pytest.raises(CannotGrade, match="own library is refused: it does not compile: .*find ld"):
+        grader.control(submit.course(), submit.box(), 2)
+    assert not list(tmp_path.glob("control-*"))

@@ -208,7 +208,9 @@ def test_the_terminal_is_not_driven(which):
 def test_the_csv_table_has_no_formulas_and_no_broken_rows():
     rows = [writers.row(result) for result in RESULTS.values()]
     rows.append(writers.row(made(name="=HYPERLINK(1)")))
-    read = list(csv.reader(io.StringIO(writers.csv_table(rows))))
+    text = writers.csv_table(rows)
+    assert "\0" not in text
+    read = list(csv.reader(io.StringIO(text)))
     assert read[0] == writers.TABLE
     assert [len(row) for row in read] == [len(writers.TABLE)] * 6
     assert read[5][0] == "'=HYPERLINK(1)"
