@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import threading
 
-from . import diagnostics, machine
+from . import diagnostics, entry, machine
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -89,7 +89,7 @@ def run_tool(command, what, remedy):
                           env={**environment, "LC_ALL": "C"})
     if done.returncode != 0:
         why = diagnostics.first_error(done.stdout.decode("utf-8", "replace"))
-        raise HarnessError(f"{what} does not build: {why}; {remedy}")
+        raise HarnessError(f"{what} does not build: {why}; {entry.remedy_in(why) or remedy}")
 
 
 def outdated(target, sources):

@@ -156,6 +156,12 @@ def remedy_of(number):
     return REMEDIES.get(number, "python3 tests/run_tests.py --doctor looks for the cause")
 
 
+def remedy_in(message):
+    """The remedy of the error of the system that a tool's message ends with, "" if it has none."""
+    return next((remedy for number, remedy in REMEDIES.items()
+                 if message.endswith(os.strerror(number))), "")
+
+
 def about_mistake(error):
     """An exception that is no OSError, in one line; most are ones that nobody thought of."""
     if isinstance(error, Unsuitable):
