@@ -78,6 +78,12 @@ OUTPUTS = {
     "\x1b[01m\x1b[Kosmem.c:3:1:\x1b[m\x1b[K \x1b[01;31m\x1b[Kerror: \x1b[m\x1b[Kunknown type\n":
         "osmem.c:3:1: error: unknown type",
     "osmem.c:1:2: error: a bell \x07\n": "osmem.c:1:2: error: a bell \\x07",
+    "gcc: internal compiler error: Segmentation fault signal terminated program cc1\n"
+    "Please submit a full bug report, with preprocessed source.\n"
+    "See <file:///usr/share/doc/README.Bugs> for instructions.\n":
+        "gcc: internal compiler error: Segmentation fault signal terminated program cc1",
+    "x.c: In function 'f':\nx.c:3:1: internal compiler error: in g, at h.cc:1\n"
+    "Please submit a full bug report.\n": "x.c:3:1: internal compiler error: in g, at h.cc:1",
     "linking failed\nmake: *** [Makefile:3: x] Error 1\n": "linking failed",
     "make: *** [Makefile:3: x] Error 1\n": "make: *** [Makefile:3: x] Error 1",
     "\n \n": "no message",

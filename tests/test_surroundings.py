@@ -41,6 +41,7 @@ def shell(words, around, **environment):
 @pytest.fixture(scope="module")
 def commands(library, tmp_path_factory):
     """The commands, those that take a program or a submission with one."""
+    build.build_guard()     # a compiler needs more than some of these surroundings have
     place = tmp_path_factory.mktemp("program")
     program = build.build_program(ROOT / "tests/snippets/test-free-unmaps.c", library, place)
     more = {"show_trace": [program], "grade": [submit.submission(place / "anna")]}

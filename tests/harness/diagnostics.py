@@ -19,12 +19,12 @@ OBJECT = re.compile(r"[^\s;]*\.o:(?=[^\s;(]+:\d+: )")
 # `file:line:column: kind: text`. The first kind counts: a warning may quote an error. A directive,
 # comment or string at the beginning is a line of source that clang quotes.
 PLACED = re.compile(r"(?![#*\"]|//|/\*)\S.*?:\d+:(?:\d+:)? (error|fatal error|Error|Fatal error"
-                    r"|warning|Warning|note|Info): ")
+                    r"|internal compiler error|warning|Warning|note|Info): ")
 # What ends the work first; each kind of message is looked for only when there is none of the
 # kinds before it. None of them matches a line of source that a compiler quotes.
 LINKER = re.compile(r"\S.*(?:undefined reference to |multiple definition of |undefined symbol: "
                     r"|cannot find |relocation R_\w+ against )")
-TOOL = re.compile(r"[\w./+-]+: (?:[Ff]atal )?[Ee]rror: (?!ld returned |linker command failed)")
+TOOL = re.compile(r"[\w./+-]+: (?:[Ff]atal |internal compiler )?[Ee]rror: (?!ld returned |linker command failed)")
 COMMAND = re.compile(r"(?:make|\S*sh)(?:\[\d+\])?: (?!\*\*\*).*"
                      r"(?:No such file or directory|not found|Permission denied)")
 MAKE = re.compile(r"\S*: \*\*\* (?!\[.*\] )")
