@@ -24,7 +24,8 @@ PLACED = re.compile(r"(?![#*\"]|//|/\*)\S.*?:\d+:(?:\d+:)? (error|fatal error|Er
 # kinds before it. None of them matches a line of source that a compiler quotes.
 LINKER = re.compile(r"\S.*(?:undefined reference to |multiple definition of |undefined symbol: "
                     r"|cannot find |relocation R_\w+ against )")
-TOOL = re.compile(r"[\w./+-]+: (?:[Ff]atal |internal compiler )?[Ee]rror: (?!ld returned |linker command failed)")
+TOOL = re.compile(r"[\w./+-]+: (?:[Ff]atal |internal compiler )?[Ee]rror: "
+                  r"(?!ld returned |linker command failed)")
 COMMAND = re.compile(r"(?:make|\S*sh)(?:\[\d+\])?: (?!\*\*\*).*"
                      r"(?:No such file or directory|not found|Permission denied)")
 MAKE = re.compile(r"\S*: \*\*\* (?!\[.*\] )")
