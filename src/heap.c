@@ -314,8 +314,8 @@ static struct heap *idle_remove(void)
 	return heap;
 }
 
-/* Gives back what became empty in heaps without a thread. */
-static void tidy_idle(void)
+/* Gives back what became empty in heaps without a thread: in all, or those that have mail. */
+static void tidy_idle(bool all)
 {
 	struct heap *mailed = NULL;
 	struct heap **link = &idle;
@@ -325,7 +325,7 @@ static void tidy_idle(void)
 	while (*link) {
 		struct heap *heap = *link;
 
-		if (!__atomic_load_n(&heap->mailbox, __ATOMIC_RELAXED)) {
+		if (!all && !__atomic_load_n(&heap->mailbox, __ATOMIC_RELAXED)) {
 			link = &heap->next;
 			continue;
 		}
@@ -372,7 +372,7 @@ void heap_free_remote(struct slab *slab, void *slot)
 		mail_send(heap, slab);
 		if (__atomic_load_n(&heap->idle, __ATOMIC_RELAXED) &&
 		    __atomic_add_fetch(&idle_mail, units, __ATOMIC_RELAXED) > IDLE_MAIL_MOST)
-			tidy_idle();
+			tidy_idle(false);
 	}
 	if (news & NEWS_EMPTY &&
 	    __atomic_add_fetch(&heap->left, units, __ATOMIC_RELAXED) > LEFT_MOST)
@@ -495,34 +495,19 @@ void heap_walk_idle(void (*visit)(const struct heap *heap, void *arg), void *arg
 
 /* Slots */
 
-static bool make_room(void)
-{
-	bool done;
-
-	central_take();
-	done = large_make_room();
-	central_give();
-	return done;
-}
-
 /* A new slab; NULL and ENOMEM. */
 static struct slab *open_slab(struct heap *heap, unsigned int class)
 {
 	struct stock *stock = &heap->stock[class];
-	struct slab *slab;
 
 	if (__atomic_load_n(&idle_mail, __ATOMIC_RELAXED))
-		tidy_idle();
+		tidy_idle(false);
 	stock_shrink(heap);
 	if (stock->missed) {
 		stock->missed--;
 		stock->most++;
 	}
-	slab = slab_open(class, heap, heap->filled[class]);
-	/* Once, see large.c. */
-	if (!slab && make_room())
-		slab = slab_open(class, heap, heap->filled[class]);
-	return slab;
+	return slab_open(class, heap, heap->filled[class]);
 }
 
 /* A slab of the class with a free slot, first in its list; NULL and ENOMEM. */
@@ -595,5 +580,11 @@ void heap_trim(void)
 	/* Threads without a heap share heap_none, which nobody may write. */
 	if (heap_mine != &heap_none)
 		tidy(heap_mine);
-	tidy_idle();
+	tidy_idle(true);
+}
+
+void heap_make_room(void)
+{
+	heap_trim();
+	large_make_room();
 }

@@ -80,8 +80,11 @@ void heap_free_slow(struct heap *heap, struct slab *slab);
 /* Gives a slot of another thread's slab back. */
 void heap_free_remote(struct slab *slab, void *slot);
 
-/* Gives empty slabs of the calling thread back. */
+/* Gives the empty slabs of the calling thread's heap and of heaps without a thread back. */
 void heap_trim(void);
+
+/* There is no memory left: unmaps what can be. errno may change. */
+void heap_make_room(void);
 
 /* Calls visit for every heap whose thread has ended. Wants the lock. */
 void heap_walk_idle(void (*visit)(const struct heap *heap, void *arg), void *arg);

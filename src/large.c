@@ -145,11 +145,12 @@ size_t large_release(void)
 	return before - kept.bytes;
 }
 
-bool large_make_room(void)
+void large_make_room(void)
 {
-	bool released = large_release();
-
-	return span_release() || released;
+	central_take();
+	large_release();
+	span_release();
+	central_give();
 }
 
 /* The best fit, of which less than a fifth is lost, or, to grow in, the largest. */
@@ -190,20 +191,10 @@ static bool kept_add(struct slab *slab)
 
 /* Mappings */
 
-static void *map(size_t length, size_t alignment)
-{
-	void *start;
-
-	do {
-		start = os_map_aligned(length, alignment);
-	} while (!start && large_make_room());
-	return start;
-}
-
-/* The same, and a guard behind it. Where that is refused, the block has none, but is one. */
+/* With a guard behind it. Where that is refused, the block has none, but is one. */
 static void *map_guarded(size_t length, size_t alignment)
 {
-	char *start = map(length + GUARD, alignment);
+	char *start = os_map_aligned(length + GUARD, alignment);
 
 	if (GUARD && start)
 		os_guard(start + length, GUARD);
@@ -311,18 +302,13 @@ static struct slab *alloc_in_chunk(size_t size, bool roomy)
 {
 	struct slab *slab = roomy ? alloc_span(size + size / 2) : NULL;
 
-	if (!slab)
-		slab = alloc_span(size);
-	/* Once: a chunk that is opened in vain, for want of a descriptor, is room as well. */
-	if (!slab && large_make_room())
-		slab = alloc_span(size);
-	return slab;
+	return slab ? slab : alloc_span(size);
 }
 
 static void *alloc(size_t size, size_t alignment, bool roomy)
 {
+	struct slab *slab = NULL;
 	int error = errno;
-	struct slab *slab;
 
 	if (size > LARGE_MOST || alignment > LARGE_MOST - size) {
 		errno = ENOMEM;
@@ -332,7 +318,8 @@ static void *alloc(size_t size, size_t alignment, bool roomy)
 	central_take();
 	if (HARDENED || alignment > UNIT || size > (roomy ? GROWN_LEAST : SPAN_MOST * UNIT))
 		slab = alloc_mapping(size, alignment < UNIT ? UNIT : alignment, roomy);
-	else
+	/* A chunk may have room where the kernel has none (RLIMIT_AS). */
+	if (!slab && alignment <= UNIT && size <= SPAN_MOST * UNIT)
 		slab = alloc_in_chunk(size, roomy);
 	central_give();
 	if (!slab)

@@ -47,11 +47,8 @@ void *large_resize(struct slab *slab, size_t size);
 /* Unmaps what is kept of freed mappings; how many bytes that were. Wants the lock. */
 size_t large_release(void);
 
-/*
- * There are no addresses left (RLIMIT_AS): unmaps what is free; false: there is nothing.
- * Wants the lock.
- */
-bool large_make_room(void);
+/* There are no addresses left (RLIMIT_AS): unmaps freed mappings and chunks. */
+void large_make_room(void);
 
 /*
  * Sees to it that a block that large_alloc() has just returned is zero, if that is

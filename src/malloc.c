@@ -80,10 +80,39 @@ static inline __attribute__((always_inline)) void *take_ready(size_t size)
 	return likely(slab && slab->vacant) ? slab_take(slab) : NULL;
 }
 
+/* Whether so much could be had at all, if all that is free were given back. */
+static bool may_fit(size_t size)
+{
+	return size < ADDRESSES;
+}
+
+static __attribute__((noinline)) void *take_large(size_t size, size_t alignment)
+{
+	int error = errno;
+	void *block = large_alloc(size, alignment);
+
+	if (unlikely(!block) && may_fit(size | alignment)) {
+		heap_make_room();
+		errno = error;
+		block = large_alloc(size, alignment);
+	}
+	return audit_after(block);
+}
+
 static __attribute__((noinline)) void *take_slow(size_t size)
 {
-	return audit_after(size <= SLOT_MOST ? heap_alloc_slow(heap_mine, size) :
-					       large_alloc(size, GRAIN));
+	int error = errno;
+	void *slot;
+
+	if (size > SLOT_MOST)
+		return take_large(size, GRAIN);
+	slot = heap_alloc_slow(heap_mine, size);
+	if (unlikely(!slot)) {
+		heap_make_room();
+		errno = error;
+		slot = heap_alloc_slow(heap_mine, size);
+	}
+	return audit_after(slot);
 }
 
 static inline __attribute__((always_inline)) void *take_slot(size_t size)
@@ -191,25 +220,12 @@ static void *stay(const struct slab *slab, void *ptr, size_t before, size_t size
 	return ptr;
 }
 
-OSMALLOC_API void *realloc(void *ptr, size_t size)
+/* The block with another size, moved if need be; NULL and ENOMEM. */
+static void *change(struct slab *slab, void *ptr, size_t before, size_t size)
 {
-	int error = errno;
-	struct slab *slab;
-	size_t before, had;
-	void *moved;
+	size_t had = room(slab);
+	void *moved = audit_after(large_resize(slab, whole(size)));
 
-	if (!ptr)
-		return take(size);
-	slab = slab_of("realloc", ptr);
-	if (size == 0) {
-		give(slab, ptr);
-		return NULL;
-	}
-	before = usable(slab, ptr);
-	had = room(slab);
-	if (fits_well(slab, before, size))
-		return stay(slab, ptr, before, size);
-	moved = audit_after(large_resize(slab, whole(size)));
 	if (HARDENED && moved) {
 		/* What nobody might write came along; such a block only grows. */
 		harden_open(moved, had, before);
@@ -222,8 +238,34 @@ OSMALLOC_API void *realloc(void *ptr, size_t size)
 		memcpy(moved, ptr, size < before ? size : before);
 		give(slab, ptr);
 	}
-	if (moved || size > before)
-		return moved;
+	return moved;
+}
+
+OSMALLOC_API void *realloc(void *ptr, size_t size)
+{
+	int error = errno;
+	struct slab *slab;
+	void *changed;
+	size_t before;
+
+	if (!ptr)
+		return take(size);
+	slab = slab_of("realloc", ptr);
+	if (size == 0) {
+		give(slab, ptr);
+		return NULL;
+	}
+	before = usable(slab, ptr);
+	if (fits_well(slab, before, size))
+		return stay(slab, ptr, before, size);
+	changed = change(slab, ptr, before, size);
+	if (unlikely(!changed) && size > before && may_fit(size)) {
+		heap_make_room();
+		errno = error;
+		changed = change(slab, ptr, before, size);
+	}
+	if (changed || size > before)
+		return changed;
 	/* A block that cannot be made smaller is large enough. */
 	errno = error;
 	return stay(slab, ptr, before, size);
@@ -255,7 +297,7 @@ static __attribute__((noinline)) void *take_aligned(size_t alignment, size_t siz
 	/* Canaries are made of the secret. */
 	if (HARDENED && unlikely(!__atomic_load_n(&central_secret, __ATOMIC_ACQUIRE)))
 		heap_prepare();
-	return hand_out(audit_after(large_alloc(bytes, alignment)), size);
+	return hand_out(take_large(bytes, alignment), size);
 }
 
 OSMALLOC_API void *aligned_alloc(size_t alignment, size_t size)
@@ -284,7 +326,7 @@ OSMALLOC_API int posix_memalign(void **memptr, size_t alignment, size_t size)
 		return EINVAL;
 	if (!HARDENED && size && size <= SLOT_MOST && alignment <= UNIT)
 		ptr = take_ready(rounded);
-	if (unlikely(!ptr) && likely((size | alignment) < ADDRESSES))
+	if (unlikely(!ptr) && likely(may_fit(size | alignment)))
 		ptr = take_aligned(alignment, size);
 	if (!ptr)
 		return ENOMEM;

@@ -7,8 +7,10 @@
 #define META_LINE	64UL			/* what descriptors are aligned to: a cache line */
 #define META_BLOCK	(256UL * 1024)		/* bytes mapped at a time */
 
-static char *next;
-static char *end;
+/* The first descriptors cost no system call, and are there when memory is limited early. */
+static char first[META_BLOCK] __attribute__((aligned(META_LINE)));
+static char *next = first;
+static char *end = first + META_BLOCK;
 
 void *meta_alloc(size_t size)
 {

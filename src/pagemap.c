@@ -8,9 +8,28 @@
 
 struct pagemap_leaf *pagemap_root[1U << PAGEMAP_ROOT_LOG];
 
+/* The first leaf costs no system call, and is there when memory is limited early. */
+static struct pagemap_leaf first_leaf;
+static bool first_taken;
+
 static struct pagemap_leaf **slot_of(uintptr_t unit)
 {
 	return &pagemap_root[unit >> PAGEMAP_LEAF_LOG & ((1U << PAGEMAP_ROOT_LOG) - 1)];
+}
+
+/* NULL and ENOMEM. */
+static struct pagemap_leaf *leaf_make(void)
+{
+	if (first_taken)
+		return os_map(sizeof(first_leaf));
+	first_taken = true;
+	return &first_leaf;
+}
+
+static void leaf_drop(struct pagemap_leaf *leaf)
+{
+	if (leaf != &first_leaf)
+		os_unmap(leaf, sizeof(*leaf));
 }
 
 bool pagemap_reserve(uintptr_t start, size_t length)
@@ -28,13 +47,13 @@ bool pagemap_reserve(uintptr_t start, size_t length)
 
 		if (pagemap_root[i])
 			continue;
-		leaf = os_map(sizeof(*leaf));
+		leaf = leaf_make();
 		if (!leaf)
 			return false;
 		/* The child of a fork in between may have one by now (central.h). */
 		if (!__atomic_compare_exchange_n(&pagemap_root[i], &none, leaf, false,
 						 __ATOMIC_RELEASE, __ATOMIC_RELAXED))
-			os_unmap(leaf, sizeof(*leaf));
+			leaf_drop(leaf);
 	}
 	return true;
 }

@@ -167,6 +167,17 @@ static size_t chunk_size(unsigned int units)
 	return size;
 }
 
+/* The same where there is little memory: as large as may be, but for so many units. */
+static bool chunk_map_small(struct chunk *chunk, unsigned int units)
+{
+	size_t least = units + 1;
+
+	for (size_t size = chunk_size(units) / 2; size > least; size /= 2)
+		if (chunk_map(chunk, size, false))
+			return true;
+	return chunk_map(chunk, least, false);
+}
+
 /* A new chunk at the end of the list, NULL and ENOMEM. */
 static struct chunk *chunk_open(unsigned int units, bool dense)
 {
@@ -184,7 +195,7 @@ static struct chunk *chunk_open(unsigned int units, bool dense)
 		spare = chunk;
 	}
 	next = chunk->next;
-	if (!chunk_map(chunk, chunk_size(units), huge) && !chunk_map(chunk, units + 1, false))
+	if (!chunk_map(chunk, chunk_size(units), huge) && !chunk_map_small(chunk, units))
 		return NULL;
 	errno = error;
 	spare = next;
@@ -402,10 +413,9 @@ bool span_resize(struct span *span, unsigned int units)
 	return true;
 }
 
-bool span_release(void)
+void span_release(void)
 {
 	struct chunk **link = &chunks;
-	bool released = false;
 
 	while (*link) {
 		struct chunk *chunk = *link;
@@ -419,9 +429,7 @@ bool span_release(void)
 		span_totals.mapped -= chunk->units;
 		chunk->next = spare;
 		spare = chunk;
-		released = true;
 	}
-	return released;
 }
 
 void span_abandon(void)

@@ -83,8 +83,8 @@ bool span_give(struct span span);
 /* Gives the pages of free units but the first keep ones to the kernel; returns of how many. */
 size_t span_purge(size_t keep);
 
-/* Unmaps chunks of which nothing is in use; whether there were any. */
-bool span_release(void);
+/* Unmaps chunks of which nothing is in use. */
+void span_release(void);
 
 /* NULL or the name of the broken invariant. */
 const char *span_check(void);

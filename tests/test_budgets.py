@@ -272,14 +272,14 @@ def refused(done, *parts):
 
 def test_verbose_shows_each_phase(library):
     done = run("--suite", SUITE, "-v", "first-call")
-    assert re.search(r"\n    start: mmap [34] \(allowed: mmap 4\)\n"
+    assert re.search(r"\n    start: mmap [12] \(allowed: mmap 2\)\n"
                      r"    sizes: none \(allowed: none\)\n", done.stdout)
     assert done.stdout.endswith("1 of 1 programs kept their budgets of system calls\n")
 
 
 def test_list():
     done = run("--suite", SUITE, "--list", "first-*")
-    assert done.stdout == "first-call  start: mmap 4\nfirst-call  sizes: none\n"
+    assert done.stdout == "first-call  start: mmap 2\nfirst-call  sizes: none\n"
 
 
 @pytest.mark.parametrize("option", ["-m", "-d", "--update-refs", "--junit=never.xml"])
