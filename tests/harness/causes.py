@@ -4,7 +4,9 @@
 A set of mistakes (mistakes.py) *explains* a failed program if an allocator that makes all of them
 shows that program's whole trace: each system call and each result, up to the program's end or to
 the failed check with which it stopped itself. The set that explains most failures is looked for,
-mistake by mistake. A set with which a passed program would fail is refuted and never named.
+mistake by mistake. A set with which a passed program would fail is refuted and never named. Where
+another mistake in place of one of the set explains the same failures, and no passed program
+refutes it, the cause names both: nothing tells which of them the library makes.
 
 The effort is counted in calls replayed, so that every machine comes to the same causes.
 """
@@ -26,6 +28,7 @@ MOST_TOGETHER = 8       # mistakes in one set
 MOST_SEARCHED = 20      # failures that one step of the search looks at, the shortest ones
 MOST_EVENTS = 200       # of a program that the search looks at
 MOST_CALLS = 30000      # calls replayed for one suite
+MOST_ALIKE = 3          # mistakes named for one cause
 READ = re.compile(r"\(found (-?\d+), expected (-?\d+)\)$")
 RULE = re.compile(r"\b[A-Z]\d\b")
 FATAL = (BrokenModel, ArithmeticError, AttributeError, IndexError, TypeError, ValueError)
@@ -33,11 +36,11 @@ FATAL = (BrokenModel, ArithmeticError, AttributeError, IndexError, TypeError, Va
 
 @dataclass
 class Cause:
-    """One mistake that explains failures."""
+    """One mistake that explains failures, or several that explain them equally well."""
 
-    rule: str           # number of the contract's rule that it breaks
-    mistake: str        # name of its class in mistakes.py
-    sentence: str       # "the library ..."
+    rule: str           # number of the contract's rule that the first breaks
+    mistake: str        # name of the first's class in mistakes.py
+    sentence: str       # "the library ..., or ..."
     programs: list = field(default_factory=list)    # names of the failures it has a part in
     example: object = None      # Outcome of the explained failure that shows it best
 
@@ -57,6 +60,7 @@ class Found:
     first: dict
     failed: int
     mistakes: frozenset = frozenset()   # all of them together
+    alike: dict = field(default_factory=dict)   # what Search.alike() gave
 
     def predicts(self, outcome):
         """Whether an allocator with all these mistakes shows the whole trace of an Outcome, one
@@ -91,12 +95,18 @@ class Found:
         first = self.first.get(name)
         if first is not None:
             kinds = [first, *(kind for kind in kinds if kind is not first)]
-        return [(kind.rule, sentence_of(kind)) for kind in kinds]
+        return [(kind.rule, sentence_of(kind, self.alike.get(kind, ()))) for kind in kinds]
 
 
-def sentence_of(mistake):
-    """What an allocator with this mistake does, as a sentence without its full stop."""
-    return f"the library {mistake.__doc__}"
+def sentence_of(mistake, alike=()):
+    """What an allocator with this mistake, or one of those `alike`, does: a sentence without its
+    full stop. A mistake that breaks another rule than the first is followed by that rule."""
+    parts = [f"the library {mistake.__doc__}"]
+    parts += [f"or {kind.__doc__}" + f" ({kind.rule})" * (kind.rule != mistake.rule)
+              for kind in alike[:MOST_ALIKE - 1]]
+    if len(alike) >= MOST_ALIKE:
+        parts.append("or makes another mistake that shows the same here")
+    return ", ".join(parts)
 
 
 # ---- what programs showed ----------------------------------------------------------------------
@@ -280,6 +290,26 @@ class Search:
                 kinds.remove(kind)
         return tuple(kinds)
 
+    def alike(self, mistakes, by_program):
+        """{mistake of a set: those that explain as much in its place}, as far as the effort allows;
+        `by_program` is Found.by_program of the set."""
+        explained = [story for story in self.failed if story.name in by_program]
+        found = {}
+        try:
+            for kind in sorted(mistakes, key=ALL.index):
+                stories = sorted(explained, key=lambda story: kind not in by_program[story.name])
+                found[kind] = tuple(other for other in ALL if other not in mistakes and
+                                    self.explains_all(mistakes - {kind} | {other}, stories))
+        except Spent:
+            pass
+        return found
+
+    def explains_all(self, mistakes, stories):
+        """Whether a set explains all of some failures, and no passed program refutes it."""
+        return compose(mistakes) is not None and \
+            all(self.replays.explains(mistakes, story) for story in stories) and \
+            not self.refuted(mistakes)
+
     def first_shown(self, mistakes, story):
         """The mistake that the first difference shows: without it, the set does not predict it."""
         if self.replays.predicted(mistakes, story) <= story.first:
@@ -305,9 +335,10 @@ def find(outcomes, more=()):
     others = [story for story in map(story_of, more) if story is not None and not story.passed]
     by_program, first = attributed(search, mistakes, [*search.failed, *others]) \
         if mistakes else ({}, {})
+    alike = search.alike(mistakes, by_program)
     failed = sum(not outcome.passed for outcome in (*outcomes, *more))
-    return Found(causes_of(by_program, first, [*outcomes, *more]), by_program, first, failed,
-                 mistakes)
+    return Found(causes_of(by_program, first, [*outcomes, *more], alike), by_program, first, failed,
+                 mistakes, alike)
 
 
 def attributed(search, mistakes, stories):
@@ -334,7 +365,7 @@ def unclear(outcome, shown):
             not (difference and difference.same_call()), len(outcome.actual))
 
 
-def causes_of(by_program, first, outcomes):
+def causes_of(by_program, first, outcomes, alike):
     """[Cause] of explained failures, those of most failures first."""
     by_name = {outcome.test.name: outcome for outcome in outcomes}
     made = []
@@ -343,7 +374,8 @@ def causes_of(by_program, first, outcomes):
         if not names:
             continue
         example = min(names, key=lambda name: unclear(by_name[name], first.get(name) is kind))
-        made.append(Cause(kind.rule, kind.__name__, sentence_of(kind), names, by_name[example]))
+        sentence = sentence_of(kind, alike.get(kind, ()))
+        made.append(Cause(kind.rule, kind.__name__, sentence, names, by_name[example]))
     return sorted(made, key=lambda cause: -len(cause.programs))
 
 
