@@ -25,7 +25,7 @@ from pathlib import Path
 MAIN = "osmem.c"
 MAKEFILES = ("Makefile", "makefile", "GNUmakefile")
 NOT_COMPILED = "NOT_OSMEM"      # the variable of this repository's Makefile
-SKIPPED = {".git", ".hg", ".svn", "__MACOSX", "node_modules"}
+SKIPPED = {"__MACOSX", "node_modules"}
 
 MAX_FILES = 100                 # sources
 MAX_BYTES = 1 << 20             # of all sources together
@@ -42,7 +42,8 @@ BROKEN = (OSError, EOFError, ValueError, KeyError, RuntimeError, NotImplementedE
           zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError)
 ASSIGNMENT = re.compile(r"^[ ]*(\w+)[ ]*[:+?]*=(.*)$", re.MULTILINE)
 REFERENCE = re.compile(r"\$[({](\w+)[)}]")
-NAMED_FILE = re.compile(r"[\w./+-]+\.[co]\b")
+WORD = re.compile(r"[\w./+-]+")
+FILE_ENDING = re.compile(r"(?<=.)\.[co]\b")
 INCLUDED = re.compile(rb"^[ \t]*#[ \t]*include[ \t]*[<\"]([^>\"\n]{1,200})[>\"]", re.MULTILINE)
 BESIDE = "../"                  # what paths of files beside the source folder begin with
 BESIDE_FOLDERS = ("../utils", "../include")     # where the compiler looks for headers as well
@@ -155,6 +156,12 @@ def unpacked(path):
 
 # ---- members: names first, contents of the few that are wanted later ---------------------------
 
+def is_skipped(part):
+    """Whether files and folders with this name are nobody's sources: version control, editors and
+    file managers leave hidden ones beside the real ones (.git, .#osmem.c, ._osmem.c)."""
+    return part in SKIPPED or part.startswith(".")
+
+
 class FolderMembers:
     """The files below a folder, never through a link."""
 
@@ -163,17 +170,18 @@ class FolderMembers:
 
     def names(self):
         """[(path below the root, kind)]; kind: 'file', 'link' or 'other'."""
-        found = []
+        found, seen = [], 0
         for folder, folders, files in os.walk(self.root, followlinks=False):
             depth = os.path.relpath(folder, self.root).count("/")
             links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
             folders[:] = sorted(name for name in folders if name not in links
-                                and name not in SKIPPED and depth < MAX_DEPTH)
+                                and not is_skipped(name) and depth < MAX_DEPTH)
+            seen += len(folders)
             for name in sorted([*files, *links]):
                 path = os.path.join(folder, name)
                 found.append((os.path.relpath(path, self.root), self.kind(path)))
-            if len(found) > MAX_MEMBERS:
-                raise Refused(f"it holds more than {MAX_MEMBERS} files")
+            if len(found) + seen > MAX_MEMBERS:
+                raise Refused(f"it holds more than {MAX_MEMBERS} files and folders")
         return found
 
     @staticmethod
@@ -259,7 +267,7 @@ def safe_path(name):
 def choose(members):
     """{path below the source folder: bytes} of what is wanted of the members."""
     names = [(name, kind) for name, kind in members.names()
-             if not SKIPPED.intersection(name.split("/"))]
+             if not any(map(is_skipped, name.split("/")))]
     folder = source_folder(names)
     wanted = [(name, kind) for name, kind in names
               if name.startswith(folder) and is_wanted(name[len(folder):])]
@@ -353,7 +361,9 @@ def source_folder(names):
     if not places:
         linked = [name for name, kind in names if kind == "link"
                   and posixpath.basename(name) in ("src", MAIN)]
-        raise Refused(f"{linked[0]} is a link" if linked else f"there is no {MAIN} in it")
+        near = [name for name, _ in names if posixpath.basename(name).lower() == MAIN]
+        raise Refused(f"{linked[0]} is a link" if linked else f"there is no {MAIN} in it" +
+                      (f"; {ascii(near[0])[1:-1][:80]} has to have that name" if near else ""))
 
     def rank(place):
         return posixpath.basename(place) != "src", place.count("/")
@@ -392,17 +402,18 @@ def chosen_of(every, files):
 
 def assigned(makefile):
     """{variable: value} of a Makefile, of which nothing is run."""
-    variables = {}
+    values = {}
     for name, value in ASSIGNMENT.findall(re.sub(r"\\\n", " ", makefile)):
-        variables[name] = f"{variables.get(name, '')} {value.partition('#')[0]}"
-    return variables
+        values.setdefault(name, []).append(value.partition("#")[0])
+    return {name: " ".join(parts) for name, parts in values.items()}
 
 
 def named_in(value, variables, left):
     """Names of .c files that a variable's value lists, as such or as objects, with and without
     their folders; other variables in it are looked up, as far as what is `left` goes."""
-    words = NAMED_FILE.findall(looked_up(value, variables, left))
-    listed = {posixpath.normpath(word)[:-1] + "c" for word in words}
+    words = WORD.findall(looked_up(value, variables, left))
+    ends = [max((found.end() for found in FILE_ENDING.finditer(word)), default=0) for word in words]
+    listed = {posixpath.normpath(word[:end])[:-1] + "c" for word, end in zip(words, ends) if end}
     return listed | {posixpath.basename(word) for word in listed}
 
 

@@ -110,8 +110,9 @@ class Workspace:
         flags = [*BUILD_FLAGS, f"-fmacro-prefix-map={self.place}/=",
                  *(f"-I{folder}" for folder in self.folders)]
         try:
-            output, status = self.tool(["gcc", *flags, "-shared", "-o", objects / "libosmem.so",
-                                        *c_files], objects)
+            # With a pipe, the assembler's messages name no temporary file.
+            output, status = self.tool(["gcc", *flags, "-pipe", "-shared", "-o",
+                                        objects / "libosmem.so", *c_files], objects)
         except lint.NotMeasured as reason:
             raise intake.Refused(f"it does not compile: {reason}") from None
         finally:

@@ -72,6 +72,40 @@ def test_the_src_folder_counts_before_a_copy_elsewhere(tmp_path):
     assert taken.files == {"osmem.c": SOURCE}
 
 
+@pytest.mark.parametrize("form", [archive_tar, archive_zip])
+def test_what_editors_and_file_managers_leave_behind_is_no_source(tmp_path, form):
+    """Emacs leaves the link .#osmem.c beside a file that is not saved, macOS ._osmem.c."""
+    left = {"src/._osmem.c": b"\0\5\26\7", "src/.ccls-cache/osmem.c": b"x", "src/osmem.c": SOURCE}
+    taken = intake.take(form(tmp_path / "a.archive", left))
+    assert (taken.files, taken.compiled) == ({"osmem.c": SOURCE}, ["osmem.c"])
+    place = tmp_path / "ann"
+    (place / "src").mkdir(parents=True)
+    (place / "src/osmem.c").write_bytes(SOURCE)
+    (place / "src/.#osmem.c").symlink_to("ann@host.1")
+    assert intake.take(place).compiled == ["osmem.c"]
+
+
+def test_a_name_that_is_nearly_right(tmp_path):
+    assert refusal(archive_zip(tmp_path / "a.zip", {"src/Osmem.c": SOURCE})) == \
+        "there is no osmem.c in it; src/Osmem.c has to have that name"
+
+
+@pytest.mark.parametrize("value, names", [
+    ("osmem.c list.o", {"osmem.c", "list.c"}), ("../x/a.o", {"../x/a.c", "a.c"}),
+    (".c a.cc b.c.d -c", {"b.c"}), ("a.c-b.o", {"a.c-b.c"}), ("a" * 1000000, set()),
+    ("a." * 500000, set())])
+def test_file_names_in_a_makefile(value, names):
+    """The time is linear in its length."""
+    assert intake.named_in(value, {}, [intake.LOOKED_UP_MOST]) == names
+
+
+def test_a_tree_of_folders_is_counted(tmp_path, monkeypatch):
+    monkeypatch.setattr(intake, "MAX_MEMBERS", 5)
+    for number in range(6):
+        (tmp_path / "ann" / str(number)).mkdir(parents=True)
+    assert refusal(tmp_path / "ann") == "it holds more than 5 files and folders"
+
+
 def test_a_class_that_is_named_as_one_submission(tmp_path):
     """Which osmem.c was meant cannot be known: a mark for one of them would be nobody's."""
     why = refusal(archive_zip(tmp_path / "a.zip", {
