@@ -8,10 +8,13 @@ from types import SimpleNamespace
 import pytest
 
 from trial import library, run
-from harness import causes, causetext, grade, rules, suite
+from harness import causes, causetext, grade, hints, rules, suite
 from harness.composed import compose
 from harness.mistakes import (ALL, CallocThresholdNotStrict, CallocThresholdWithoutHeader, Mistake,
-                              NeverMerges, ThresholdNotStrict, ThresholdWithoutHeader)
+                              NeverMerges, SizesNotRounded, ThresholdBeforeRounding,
+                              ThresholdNotStrict, ThresholdsNotStrict,
+                              ThresholdsWithoutHeader, ThresholdWithoutHeader)
+from harness.realloc_mistakes import AlwaysMoves
 
 REFERENCES = suite.read_references(suite.load_suite())
 PAIRS = 200
@@ -54,8 +57,8 @@ def says_any_of(mistakes, rule, sentence):
 def names_true_ones(mistakes):
     """Whether the first hint of the first failure that has one and the first cause are true."""
     found, failed = found_for(mistakes)
-    hints = next(filter(None, map(found.hints, failed)), [])
-    return bool(hints and found.causes) and says_any_of(mistakes, *hints[0]) \
+    said = next(filter(None, map(found.hints, failed)), [])
+    return bool(said and found.causes) and says_any_of(mistakes, *said[0]) \
         and found.causes[0].mistake in {kind.__name__ for kind in mistakes}
 
 
@@ -98,18 +101,29 @@ def test_a_mistake_that_a_passed_program_refutes_is_not_named():
     assert "NeverMerges" not in [cause.mistake for cause in causes.find(changed).causes]
 
 
-@pytest.mark.parametrize("made", [{ThresholdNotStrict, CallocThresholdNotStrict},
-                                  {ThresholdWithoutHeader, CallocThresholdWithoutHeader}])
+@pytest.mark.parametrize("made", [ThresholdsNotStrict, ThresholdsWithoutHeader])
 def test_a_cause_names_all_mistakes_that_nothing_tells_apart(made):
     """test-mixed-random-thresholds alone tells `>` from a header that is left out."""
-    outcomes = [outcome_of(name, made) for name in REFERENCES
-                if name != "test-mixed-random-thresholds"]
-    assert {cause.sentence for cause in causes.find(outcomes).causes} == {
-        causes.sentence_of(ThresholdWithoutHeader, [ThresholdNotStrict]),
-        causes.sentence_of(CallocThresholdWithoutHeader, [CallocThresholdNotStrict])}
-    all_of_them = [outcome_of(name, made) for name in REFERENCES]
-    assert {cause.sentence for cause in causes.find(all_of_them).causes} == \
-        set(map(causes.sentence_of, made))
+    outcomes = [outcome_of(name, {made}) for name in REFERENCES]
+    assert [cause.sentence for cause in causes.find(outcomes).causes] == [causes.sentence_of(made)]
+    fewer = [outcome for outcome in outcomes if outcome.test.name != "test-mixed-random-thresholds"]
+    assert [cause.sentence for cause in causes.find(fewer).causes] == [causes.sentence_of(
+        ThresholdsWithoutHeader, [ThresholdsNotStrict, ThresholdBeforeRounding])]
+
+
+@pytest.mark.parametrize("other", [ThresholdsNotStrict, ThresholdBeforeRounding,
+                                   SizesNotRounded])
+def test_the_first_os_realloc_of_most_students_is_one_cause(other):
+    """os_malloc, memcpy and os_free: no mixture of what it does to slack, holes and the break."""
+    first, *more = found_for({AlwaysMoves, other})[0].causes
+    assert first.mistake == "AlwaysMoves" and len(first.programs) > 25
+    assert all(other.__doc__ in cause.sentence for cause in more)
+
+
+def test_a_block_that_is_moved_for_its_own_size_has_a_hint():
+    outcome = outcome_of("test-realloc-same-size", {AlwaysMoves})
+    found = hints.hints(outcome.difference, outcome.expected, ["X4"])
+    assert ("X4", causes.sentence_of(AlwaysMoves)) in found
 
 
 def test_a_sentence_of_several_mistakes_names_their_rules():

@@ -275,9 +275,19 @@ class Search:
                 if more is None:
                     break
                 best = more
+            best = self.needed(best)
         except Spent:
             pass
         return best
+
+    def needed(self, mistakes):
+        """A set without those that explain nothing which the others do not explain."""
+        for kind in (kind for kind in ALL if kind in mistakes):
+            fewer = mistakes - {kind}
+            if self.worth(fewer, self.short)[0] >= self.worth(mistakes, self.short)[0] and \
+                    not self.refuted(fewer):
+                mistakes = fewer
+        return mistakes
 
     def smallest(self, mistakes, story):
         """The fewest of these mistakes that explain a failure, () if even all of them do not."""

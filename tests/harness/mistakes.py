@@ -7,6 +7,7 @@ new mistake is one more subclass of Mistake: its docstring completes the sentenc
 ...", `rule` is the contract rule that it breaks.
 """
 
+from . import realloc_mistakes      # noqa: F401 - its classes are subclasses of Mistake, too
 from .mistake import Asked, GappedBlock, Mistake, whole_pages
 from .model import (ALLOC, FAILED, FREE, HEADER, PAGE, PTRDIFF_MAX, SIZE_MAX, T,
                     SystemCallFailed, aligned)
@@ -232,6 +233,42 @@ class MallocWithCallocThreshold(Mistake):
         return aligned(n) + self.block.header < PAGE
 
 
+class ThresholdsWithoutHeader(ThresholdWithoutHeader):
+    """leaves the header out when it compares a request with either threshold"""
+
+    calloc_limit = PAGE + HEADER
+
+
+class ThresholdsNotStrict(ThresholdNotStrict):
+    """still puts a block of exactly 128 KiB (or one page, of os_calloc) on the heap"""
+
+    calloc_limit = PAGE + 8
+
+
+class ThresholdBeforeRounding(Mistake):
+    """compares a size with the thresholds before it rounds it up to a multiple of 8"""
+
+    rule = "W1"
+
+    def _calloc(self, k, m):
+        if k * m and k * m + self.block.header < self.page:
+            return self._search_heap(k * m).payload
+        return super()._calloc(k, m)
+
+    def _belongs_on_heap(self, n):
+        return n + self.block.header < T
+
+
+class SizesNotRounded(Mistake):
+    """does not round sizes up to a multiple of 8"""
+
+    rule = "G2"
+
+    @staticmethod
+    def _rounded(n):
+        return n
+
+
 class SizesWrapAround(Mistake):
     """lets a size near SIZE_MAX wrap around to a small one when it rounds up or multiplies"""
 
@@ -290,13 +327,21 @@ class ImpossibleWithoutErrno(Mistake):
 # ---- search, merge, split -------------------------------------------------------------------
 
 class MergesAtFree(Mistake):
-    """merges free neighbours when a block is freed, instead of before the next heap search"""
+    """merges free neighbours already when a block is freed, not only before the next heap search"""
 
     rule = "H1"
 
     def _release(self, block):
         super()._release(block)
         self._merge_all()
+
+
+class MergesOnlyAtFree(MergesAtFree):
+    """merges free neighbours only when a block is freed, never before it searches the heap"""
+
+    def _merge_all(self):
+        if not self.searching:
+            super()._merge_all()
 
 
 class NeverMerges(Mistake):
@@ -391,131 +436,6 @@ class AlignsTo16(Mistake):
         return super()._search_heap((n + 15) // 16 * 16)
 
 
-# ---- realloc --------------------------------------------------------------------------------
-
-class ShrinksWithoutSplit(Mistake):
-    """does not split a block that os_realloc makes smaller"""
-
-    rule = "X4"
-
-    def _realloc_heap(self, block, n):
-        if aligned(n) <= block.size:
-            return block.payload
-        return super()._realloc_heap(block, n)
-
-
-class ThresholdBeforeFit(Mistake):
-    """moves a block to a mapping although it already has the room"""
-
-    rule = "X4"
-
-    def _realloc_heap(self, block, n):
-        if self._belongs_on_heap(n):
-            return super()._realloc_heap(block, n)
-        return self._move(block, block.size, self._map(n), n)
-
-
-class AbsorbsBeforeMapping(Mistake):
-    """absorbs free neighbours of a block that goes to a mapping anyway"""
-
-    rule = "X5"
-
-    def _realloc_heap(self, block, n):
-        if not self._belongs_on_heap(n):
-            self._absorb_until(block, n)
-        return super()._realloc_heap(block, n)
-
-
-class MovesLastBlock(Mistake):
-    """moves the last block of the heap instead of growing it where it is"""
-
-    rule = "X6"
-
-    def _ends_at_break(self, block):
-        return self.searching and super()._ends_at_break(block)
-
-
-class NeverAbsorbs(Mistake):
-    """moves a block in os_realloc without trying the free block behind it"""
-
-    rule = "X7"
-
-    def _absorb_until(self, block, n):
-        pass
-
-
-class AbsorbsAll(Mistake):
-    """absorbs all free blocks behind a growing one, not one at a time until it is enough"""
-
-    rule = "X7"
-
-    def _absorb_until(self, block, n):
-        super()._absorb_until(block, self.brk)
-
-
-class KeepsAbsorbedWhole(Mistake):
-    """does not split a block that os_realloc enlarged by more than was needed"""
-
-    rule = "X7"
-    absorbed = None
-
-    def _absorb_until(self, block, n):
-        super()._absorb_until(block, n)
-        self.absorbed = block
-
-    def _split(self, block, n):
-        if block is not self.absorbed:
-            super()._split(block, n)
-
-
-class AbsorbsOnlyIfEnough(Mistake):
-    """leaves free neighbours alone when they do not suffice, instead of keeping them absorbed"""
-
-    rule = "X8"
-
-    def _absorb_until(self, block, n):
-        room, end = block.size, block.end
-        for right in self.heap[self.heap.index(block) + 1:]:
-            if right.status != FREE or right.addr != end:
-                break
-            room, end = room + self.block.header + right.size, right.end
-        if room >= aligned(n):
-            super()._absorb_until(block, n)
-
-
-class GrowsAfterAbsorbing(Mistake):
-    """grows the heap under a block that became the last one, instead of searching first"""
-
-    rule = "X8"
-
-    def _absorb_until(self, block, n):
-        super()._absorb_until(block, n)
-        if block is self.heap[-1] and block.size < aligned(n) and self._ends_at_break(block):
-            self._extend(block, n)
-
-
-class KeepsFittingMapping(Mistake):
-    """keeps a mapped block that is large enough, instead of making a new one"""
-
-    rule = "X3"
-
-    def _realloc_mapped(self, old, n):
-        if aligned(n) <= old.size:
-            return old.payload
-        return super()._realloc_mapped(old, n)
-
-
-class KeepsEqualMapping(Mistake):
-    """keeps a mapped block whose size does not change, instead of making a new one"""
-
-    rule = "X3"
-
-    def _realloc_mapped(self, old, n):
-        if aligned(n) == old.size:
-            return old.payload
-        return super()._realloc_mapped(old, n)
-
-
 # ---- mappings -------------------------------------------------------------------------------
 
 class MapsPages(Mistake):
@@ -574,12 +494,12 @@ class UnmapsPayload(Mistake):
 
 
 def kinds_of(mistake):
-    """Every class below `mistake` that names a rule, in the order of this file."""
+    """Every class below `mistake` that names a rule, in the order of their files."""
     for kind in mistake.__subclasses__():
         if kind.rule:
             yield kind
         yield from kinds_of(kind)
 
 
-ALL = tuple(kinds_of(Mistake))
+ALL = tuple(sorted(kinds_of(Mistake), key=lambda kind: kind.__module__))
 MISTAKES = tuple(kind for kind in ALL if kind.visible is Mistake.visible)   # that traces show

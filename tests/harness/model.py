@@ -210,7 +210,7 @@ class Model:
         if n > SIZE_MAX or not self._can_exist(n):
             return self._give_up("W5", ENOMEM)
         self._rule("W2")
-        if aligned(n) + self.block.header >= self.page:
+        if self._rounded(n) + self.block.header >= self.page:
             return self._map(n).payload
         block = self._search_heap(n)
         self._rule("H6")
@@ -225,7 +225,12 @@ class Model:
         return self._map(n)
 
     def _belongs_on_heap(self, n):
-        return aligned(n) + self.block.header < T       # W1, and W3 which repeats it
+        return self._rounded(n) + self.block.header < T     # W1, and W3 which repeats it
+
+    @staticmethod
+    def _rounded(n):
+        """The size of a block for n bytes: A(n) (G2)."""
+        return aligned(n)
 
     @staticmethod
     def _can_exist(n):
@@ -249,7 +254,7 @@ class Model:
             self._extend(block, n)
         else:
             self._rule("H4")
-            block = self._append_block(aligned(n))
+            block = self._append_block(self._rounded(n))
         block.status = ALLOC
         return block
 
@@ -276,7 +281,8 @@ class Model:
 
     def _best_fit(self, n):
         """H2: the smallest free block that is large enough, the lowest among equals."""
-        fitting = [b for b in self.heap if b.status == FREE and b.size >= aligned(n)]
+        size = self._rounded(n)
+        fitting = [b for b in self.heap if b.status == FREE and b.size >= size]
         return min(fitting, key=lambda b: (b.size, b.addr), default=None)
 
     # ---- changes of the block list ------------------------------------------------------
@@ -288,10 +294,10 @@ class Model:
 
     def _split(self, block, n):
         """S1: cut the block to A(n) if a header and 8 bytes remain; S2: else keep the slack."""
-        rest = block.size - aligned(n)
+        rest = block.size - self._rounded(n)
         if rest >= self.block.header + 8:
             self._rule("S1")
-            block.size = aligned(n)
+            block.size = self._rounded(n)
             behind = self.block(block.end, rest - self.block.header, FREE)
             self.heap.insert(self.heap.index(block) + 1, behind)
         elif rest > 0:
@@ -299,15 +305,15 @@ class Model:
 
     def _extend(self, block, n):
         """The last block grows to exactly A(n) by moving the break (H3, X6, H5)."""
-        self._move_break(self.brk + aligned(n) - block.size)
-        block.size = aligned(n)
+        self._move_break(self.brk + self._rounded(n) - block.size)
+        block.size = self._rounded(n)
 
     def _append_block(self, size):
         """A free block at the end of the heap, or in a new region if the break was moved (B2)."""
         if self.heap and self.brk < self.heap[-1].end:
             self._rule("B2")        # our own blocks lie above the break: nothing may grow
             raise SystemCallFailed
-        begin = aligned(self.brk)
+        begin = self._rounded(self.brk)
         continues = bool(self.heap) and begin == self.heap[-1].end
         if not continues:
             self.regions.append(begin)
@@ -349,14 +355,14 @@ class Model:
     def _map(self, n):
         """M1: a block with a mapping of its own."""
         self._rule("M1")
-        length = aligned(n) + self.block.header
+        length = self._rounded(n) + self.block.header
         if self._refused():
             self._record("mmap", (length,), FAILED)
             raise SystemCallFailed
         self._maps_made += 1
         address = self._maps_made * MAP_STRIDE
         self._record("mmap", (length,), address)
-        self.maps[self._maps_made] = self.block(address, aligned(n), MAPPED)
+        self.maps[self._maps_made] = self.block(address, self._rounded(n), MAPPED)
         return self.maps[self._maps_made]
 
     def _unmap(self, block):
@@ -451,7 +457,7 @@ class Model:
 
     def _realloc_heap(self, block, n):
         """X4 to X8, in this order."""
-        if aligned(n) <= block.size:
+        if self._rounded(n) <= block.size:
             self._rule("X4")
             self._split(block, n)
             return block.payload
@@ -465,7 +471,7 @@ class Model:
         old_size = block.size
         self._rule("X7")
         self._absorb_until(block, n)
-        if block.size >= aligned(n):
+        if block.size >= self._rounded(n):
             self._split(block, n)
             return block.payload
         self._rule("X8")
@@ -474,7 +480,7 @@ class Model:
     def _absorb_until(self, block, n):
         """X7: take free right neighbours one at a time until A(n) bytes are there."""
         i = self.heap.index(block)
-        while block.size < aligned(n) and i + 1 < len(self.heap):
+        while block.size < self._rounded(n) and i + 1 < len(self.heap):
             right = self.heap[i + 1]
             if right.status != FREE or right.addr != block.end:
                 return

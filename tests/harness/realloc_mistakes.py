@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Typical wrong allocators, as in mistakes.py: those whose mistake is in os_realloc."""
+
+from .mistake import Mistake
+from .model import FREE, aligned
+
+
+class AlwaysMoves(Mistake):
+    """moves every block in os_realloc (os_malloc, a copy, os_free) instead of using its place"""
+
+    rule = "X4"
+
+    def _realloc_heap(self, block, n):
+        return self._move(block, block.size, self._new_block(n), n)
+
+
+class MovesWithRoom(Mistake):
+    """moves a block in os_realloc although it already has the room"""
+
+    rule = "X4"
+
+    def _realloc_heap(self, block, n):
+        if aligned(n) > block.size:
+            return super()._realloc_heap(block, n)
+        return self._move(block, block.size, self._new_block(n), n)
+
+
+class MovesToGrow(Mistake):
+    """moves every block that os_realloc makes longer, without trying to grow it in its place"""
+
+    rule = "X6"
+
+    def _realloc_heap(self, block, n):
+        if aligned(n) <= block.size:
+            return super()._realloc_heap(block, n)
+        return self._move(block, block.size, self._new_block(n), n)
+
+
+class ShrinksWithoutSplit(Mistake):
+    """does not split a block that os_realloc makes smaller"""
+
+    rule = "X4"
+
+    def _realloc_heap(self, block, n):
+        if aligned(n) <= block.size:
+            return block.payload
+        return super()._realloc_heap(block, n)
+
+
+class ThresholdBeforeFit(Mistake):
+    """moves a block to a mapping although it already has the room"""
+
+    rule = "X4"
+
+    def _realloc_heap(self, block, n):
+        if self._belongs_on_heap(n):
+            return super()._realloc_heap(block, n)
+        return self._move(block, block.size, self._map(n), n)
+
+
+class AbsorbsBeforeMapping(Mistake):
+    """absorbs free neighbours of a block that goes to a mapping anyway"""
+
+    rule = "X5"
+
+    def _realloc_heap(self, block, n):
+        if not self._belongs_on_heap(n):
+            self._absorb_until(block, n)
+        return super()._realloc_heap(block, n)
+
+
+class MovesLastBlock(Mistake):
+    """moves the last block of the heap instead of growing it where it is"""
+
+    rule = "X6"
+
+    def _ends_at_break(self, block):
+        return self.searching and super()._ends_at_break(block)
+
+
+class NeverAbsorbs(Mistake):
+    """moves a block in os_realloc without trying the free block behind it"""
+
+    rule = "X7"
+
+    def _absorb_until(self, block, n):
+        pass
+
+
+class AbsorbsAll(Mistake):
+    """absorbs all free blocks behind a growing one, not one at a time until it is enough"""
+
+    rule = "X7"
+
+    def _absorb_until(self, block, n):
+        super()._absorb_until(block, self.brk)
+
+
+class KeepsAbsorbedWhole(Mistake):
+    """does not split a block that os_realloc enlarged by more than was needed"""
+
+    rule = "X7"
+    absorbed = None
+
+    def _absorb_until(self, block, n):
+        super()._absorb_until(block, n)
+        self.absorbed = block
+
+    def _split(self, block, n):
+        if block is not self.absorbed:
+            super()._split(block, n)
+
+
+class AbsorbsOnlyIfEnough(Mistake):
+    """leaves free neighbours alone when they do not suffice, instead of keeping them absorbed"""
+
+    rule = "X8"
+
+    def _absorb_until(self, block, n):
+        room, end = block.size, block.end
+        for right in self.heap[self.heap.index(block) + 1:]:
+            if right.status != FREE or right.addr != end:
+                break
+            room, end = room + self.block.header + right.size, right.end
+        if room >= aligned(n):
+            super()._absorb_until(block, n)
+
+
+class GrowsAfterAbsorbing(Mistake):
+    """grows the heap under a block that became the last one, instead of searching first"""
+
+    rule = "X8"
+
+    def _absorb_until(self, block, n):
+        super()._absorb_until(block, n)
+        if block is self.heap[-1] and block.size < aligned(n) and self._ends_at_break(block):
+            self._extend(block, n)
+
+
+class KeepsFittingMapping(Mistake):
+    """keeps a mapped block that is large enough, instead of making a new one"""
+
+    rule = "X3"
+
+    def _realloc_mapped(self, old, n):
+        if aligned(n) <= old.size:
+            return old.payload
+        return super()._realloc_mapped(old, n)
+
+
+class KeepsEqualMapping(Mistake):
+    """keeps a mapped block whose size does not change, instead of making a new one"""
+
+    rule = "X3"
+
+    def _realloc_mapped(self, old, n):
+        if aligned(n) == old.size:
+            return old.payload
+        return super()._realloc_mapped(old, n)
