@@ -19,8 +19,8 @@
  * The seal is a keyed check value over a header's address and fields, but not
  * over a free block's links. It tells a payload from any other pointer, and an
  * intact header from an overwritten one, except once in 2^30. A header that
- * stops being one is unsealed. Whoever changes a header reseals it, and has
- * verified it first: an overwritten header is never made to look good.
+ * stops being one is unsealed. Code that changes a header verifies it first
+ * and reseals it afterwards: an overwritten header is never made to look good.
  *
  * All functions want the library's lock. Sizes are usable bytes.
  */

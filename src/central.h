@@ -27,8 +27,9 @@ extern uintptr_t central_secret;
 extern bool central_abandoned;
 
 /*
- * Begins anew with chunks and descriptors. In the child once more at the end of what was
- * interrupted, if the child goes on with that: it may have stored what it knew before.
+ * Starts again with no chunks and no descriptors, and leaves the old ones untouched. If the child
+ * continues an operation that the fork interrupted, this is called once more when that operation
+ * ends: it may have stored values that it had read before the fork.
  */
 void central_abandon(void);
 

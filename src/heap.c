@@ -293,7 +293,7 @@ static void tidy_for_long(struct heap *heap)
 			slab_await_last(slab);
 }
 
-/* Makes the heap one of those that have no thread. Wants the lock. */
+/* Makes the heap one of those that have no thread. The caller holds the lock. */
 static void idle_add(struct heap *heap)
 {
 	__atomic_store_n(&heap->idle, true, __ATOMIC_RELAXED);

@@ -11,7 +11,7 @@
  * out of slots. Should its thread sleep for long, they give slabs without a live
  * slot back themselves. Heaps without a thread are left as they are, if they are few, or
  * tidied: then every slab that has no live slot any more goes into the mailbox, and
- * whoever needs memory, or sees many, gives them back.
+ * a thread that needs memory, or sees many of them, gives them back.
  *
  * Invariants:
  *
@@ -39,8 +39,8 @@
 #define DIRECT_MOST	(HARDENED ? 0U : 1024U)
 
 /*
- * Empty slabs of a class that are likely to be wanted again, as they are: so many as were
- * given back, and opened anew soon after. They are in no list.
+ * Empty slabs of a class that are likely to be needed again, unchanged: as many as were
+ * given back before and soon opened again. They are in no list.
  */
 struct stock {
 	struct slab *first;
@@ -86,7 +86,7 @@ void heap_trim(void);
 /* There is no memory left: unmaps what can be. errno may change. */
 void heap_make_room(void);
 
-/* Calls visit for every heap whose thread has ended. Wants the lock. */
+/* Calls visit for every heap whose thread has ended. The caller holds the lock. */
 void heap_walk_idle(void (*visit)(const struct heap *heap, void *arg), void *arg);
 
 #endif

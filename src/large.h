@@ -44,7 +44,7 @@ void large_free(struct slab *slab);
  */
 void *large_resize(struct slab *slab, size_t size);
 
-/* Unmaps what is kept of freed mappings; how many bytes that were. Wants the lock. */
+/* Unmaps the freed mappings that are kept; returns their bytes. The caller holds the lock. */
 size_t large_release(void);
 
 /* There are no addresses left (RLIMIT_AS): unmaps freed mappings and chunks. */

@@ -7,10 +7,10 @@
 
 #include <stddef.h>
 
-/* size bytes; NULL and ENOMEM. Wants the lock of lock.h. */
+/* Returns size bytes; NULL and ENOMEM. The caller holds the lock of lock.h. */
 void *meta_alloc(size_t size);
 
-/* Begins anew and leaves all memory as they are: for the child of a fork (central.h). */
+/* Starts again without memory, and leaves the old untouched: for a fork's child (central.h). */
 void meta_abandon(void);
 
 #endif

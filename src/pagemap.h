@@ -3,9 +3,9 @@
 /*
  * Address -> slab: a radix tree of two levels over 47-bit addresses, an entry
  * for each unit. Whatever has a slab begins at a unit and has all of its units for
- * itself. Any pointer whatever may be looked up; nothing but the tree is
- * read. Entries are written under the span lock and read without it: whoever
- * holds a live block's address was given it after its entry was written.
+ * itself. Any pointer may be looked up; nothing but the tree is read. Entries
+ * are written under the span lock and read without it: a thread that holds a
+ * live block's address got it after the block's entry was written.
  */
 
 #ifndef PAGEMAP_H

@@ -326,7 +326,7 @@ unsigned int slab_push_remote(struct slab *slab, void *ptr)
 bool slab_is_left(const struct slab *slab)
 {
 	uint32_t aside = __atomic_load_n(&slab->aside, __ATOMIC_ACQUIRE);
-	/* Pairs with the release of whoever gave the last slot back. */
+	/* Pairs with the release of the thread that gave the last slot back. */
 	uint64_t remote = __atomic_load_n(&slab->remote, __ATOMIC_ACQUIRE);
 
 	/* Had the owner had it meanwhile, remote could be of that time, and out of date. */

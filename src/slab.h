@@ -101,10 +101,11 @@ struct __attribute__((aligned(64))) slab {
 _Static_assert(offsetof(struct slab, remote) == 64, "malloc and free read one cache line");
 
 /*
- * In remote, beside slots: whoever gives back the next slot, or the last live one,
- * has to tell; and how many slots are linked there. As long as the next one has to,
- * there are none, and below is slab->aside: somebody who saw an earlier time
- * that the slab was aside must not take this one for it.
+ * In remote, beside slots: flags that say that the thread that gives back the next
+ * slot, or the last live one, has to tell the owner; and how many slots are linked
+ * there. While the first flag is set, no slot is linked, and the lower bits hold
+ * slab->aside: a thread that saw the slab aside at an earlier time must not take
+ * this time for that one.
  */
 #define REMOTE_FIRST	(1UL << 63)
 #define REMOTE_LAST	(1UL << 62)
@@ -252,10 +253,10 @@ struct slab *slab_open(unsigned int class, struct heap *owner, bool filled);
 /* Gives the slab's span back; true as span_give(). Takes the lock. */
 bool slab_close(struct slab *slab);
 
-/* A descriptor of one slot of size bytes, not in the page map yet. Wants the lock. */
+/* A descriptor of one slot of size bytes, not in the page map yet. The caller holds the lock. */
 struct slab *slab_single(struct span span, size_t size);
 
-/* Gives a descriptor back whose pages are no longer in the page map. Wants the lock. */
+/* Gives back a descriptor whose pages are not in the page map. The caller holds the lock. */
 void slab_forget(struct slab *slab);
 
 /* Has free slots ready if it can: what others gave back, else fresh ones. False: all are live. */
@@ -286,7 +287,7 @@ bool slab_set_aside(struct slab *slab);
 /* The slab was put aside and no longer is; all its slots count as live. */
 void slab_take_back(struct slab *slab);
 
-/* Calls visit for every descriptor that is in use. Wants the lock. */
+/* Calls visit for every descriptor that is in use. The caller holds the lock. */
 void slab_walk(void (*visit)(const struct slab *slab, void *arg), void *arg);
 
 /* Live slots, where those in remote count as live. */
@@ -306,7 +307,7 @@ static inline size_t slab_waiting(const struct slab *slab, uint64_t remote)
 	return slab_is_linked(slab) ? slots / REMOTE_ONE : (size_t)__builtin_popcountl(slots);
 }
 
-/* Begins anew and leaves all descriptors as they are: for the child of a fork (central.h). */
+/* Starts again without descriptors, the old ones untouched: for a fork's child (central.h). */
 void slab_abandon(void);
 
 #endif

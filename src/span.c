@@ -329,8 +329,8 @@ static void purge_stale(size_t low)
 }
 
 /*
- * There are many dirty units. So many as were never taken again since the last look
- * will not be soon: if these alone are too many, they go back to the kernel.
+ * There are many dirty units. As many as were not taken again since the last look are
+ * not expected to be taken soon: if these alone are too many, they go back to the kernel.
  */
 static bool dirty_look(void)
 {

@@ -89,7 +89,7 @@ void span_release(void);
 /* NULL or the name of the broken invariant. */
 const char *span_check(void);
 
-/* Begins anew and leaves all chunks as they are: for the child of a fork (central.h). */
+/* Starts again without chunks, the old ones untouched: for the child of a fork (central.h). */
 void span_abandon(void);
 
 #endif

@@ -15,8 +15,8 @@ void _IO_list_unlock(void);
 void _IO_list_resetlock(void);
 
 /*
- * Has fork() take it before our lock. Called before main(), or by the first thread that gets
- * a block: whoever has handlers run before these has to do without the list and without memory.
+ * Makes fork() take it before our lock. Called before main(), or by the first thread that gets
+ * a block: fork handlers that run before these may use neither streams nor the allocator.
  */
 void streams_survive_fork(void);
 

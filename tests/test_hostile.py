@@ -196,7 +196,7 @@ def test_a_constructor_that_kills_all_around_it():
 
 
 def test_a_killed_tracer_takes_the_program_with_it(attack):
-    """Whoever did it: the run says so, and the program does not outlive its tracer."""
+    """Whatever killed it: the run says so, and the program does not outlive its tracer."""
     results = []
     thread = threading.Thread(
         target=lambda: results.append(attack("os_malloc(7);\nfor (;;)\npause();", timeout=60)))
