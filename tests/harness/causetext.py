@@ -21,7 +21,8 @@ def headline(count, explained, failed):
     if not failed:
         return ""
     if not count:
-        return f"No mistake that we know explains any of the {counted(failed, 'failure')}."
+        return ("No known mistake explains the failure." if failed == 1 else
+                f"No known mistake explains any of the {failed} failures.")
     return f"{counted(count, 'mistake')} {'explains' if count == 1 else 'explain'} {explained} " \
         f"of {counted(failed, 'failure')}."
 
