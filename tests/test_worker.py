@@ -53,8 +53,13 @@ def command(*words):
     """A started grading in a session of its own, as a shell in the foreground starts it."""
     return subprocess.Popen([sys.executable, str(submit.ROOT / "checker/main.py"), *words],
                             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-                            start_new_session=True, preexec_fn=lambda: signal.signal(
-                                signal.SIGINT, signal.SIG_DFL))
+                            start_new_session=True, preexec_fn=ignore_no_signal)
+
+
+def ignore_no_signal():
+    """Take back what nohup or a shell's background job passes on."""
+    for name in ENDS:
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
 
 
 def hanging(place):
