@@ -61,7 +61,7 @@ static bool unit_used(const struct chunk *chunk, uintptr_t address)
 {
 	size_t unit = (address - chunk->start) / UNIT;
 
-	return unit < chunk->units && chunk->used[unit / 64] >> unit % 64 & 1;
+	return unit < chunk->units && bit_get(chunk->used, (unsigned int)unit);
 }
 
 static void check_span(struct audit *audit, const struct slab *slab)

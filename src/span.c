@@ -4,11 +4,11 @@
 
 #include <errno.h>
 
+#include "bits.h"
+#include "bounds.h"
 #include "meta.h"
 #include "os.h"
 #include "pagemap.h"
-
-#define WORD_BITS	64U
 
 /* Units that there have to be before chunks of huge pages are made: see docs/osmalloc.md. */
 #define HUGE_FROM	(32UL * 1024 * 1024 / UNIT)
@@ -20,7 +20,17 @@
 
 struct span_totals span_totals;
 
-static struct chunk *chunks;	/* lowest-numbered first: the order in which they were mapped */
+/*
+ * All chunks, by number, also those without memory. Their quantities are the longest run of free
+ * units and the longest run of dirty ones, each for spans that are not dense, and for dense ones.
+ */
+static struct bounds chunks;
+static unsigned int numbers;	/* have been given to chunks */
+
+enum quantity { FREE_SPARSE, FREE_DENSE, DIRTY_SPARSE, DIRTY_DENSE };
+
+_Static_assert(DIRTY_DENSE < BOUNDS && CHUNK_MOST <= BITS_MOST, "a search sees all runs");
+
 static struct chunk *spare;	/* descriptors without memory */
 static unsigned int era;	/* counts how often they were abandoned */
 
@@ -55,82 +65,66 @@ static size_t least(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
-static bool bit_get(const uint64_t *bits, unsigned int n)
+/* Which chunk has room */
+
+static enum quantity quantity_of(bool dirty, bool dense)
 {
-	return bits[n / WORD_BITS] >> n % WORD_BITS & 1;
+	return (enum quantity)(2 * dirty + dense);
 }
 
-/* The bits [from, from + count) of one word that belong to it. */
-static uint64_t mask_in(unsigned int word, unsigned int from, unsigned int count)
+/* The chunk has a run of so many free units, or dirty ones. */
+static void run_enter(struct chunk *chunk, bool dirty, unsigned int run)
 {
-	unsigned int low = from > word * WORD_BITS ? from - word * WORD_BITS : 0;
-	unsigned int end = from + count - word * WORD_BITS;
-	uint64_t below = end >= WORD_BITS ? ~0UL : (1UL << end) - 1;
-
-	return low >= WORD_BITS ? 0 : below & ~0UL << low;
+	if (run <= chunk->longest[dirty])
+		return;
+	chunk->longest[dirty] = (uint16_t)run;
+	for (int dense = chunk->huge; dense <= 1; dense++)
+		bounds_raise(&chunks, chunk->number, quantity_of(dirty, dense), (uint16_t)run);
 }
 
-/* Sets or clears bits [from, from + count); returns how many of them were set. */
-static unsigned int bits_assign(uint64_t *bits, unsigned int from, unsigned int count, bool on)
+/* What span_take() looks for. */
+struct request {
+	unsigned int units;
+	bool dense;
+	bool dirty;
+	unsigned int from;	/* the unit where it was found */
+};
+
+/* For bounds_find(): an upper bound of the chunk's longest run. */
+static uint16_t chunk_look(void *item, void *arg)
 {
-	unsigned int were = 0;
+	struct chunk *chunk = item;
+	struct request *request = arg;
+	unsigned int most;
 
-	for (unsigned int word = from / WORD_BITS; word * WORD_BITS < from + count; word++) {
-		uint64_t mask = mask_in(word, from, count);
+	/* The number was a chunk's before that had no huge pages. */
+	if (chunk->huge && !request->dense)
+		return 0;
+	request->from = bits_fit(request->dirty ? chunk->dirty : chunk->used, chunk->units,
+				 request->units, request->dirty, &most);
+	if (request->from < chunk->units)
+		return (uint16_t)request->units;
+	chunk->longest[request->dirty] = (uint16_t)most;
+	return (uint16_t)most;
+}
 
-		were += (unsigned int)__builtin_popcountl(bits[word] & mask);
-		bits[word] = on ? bits[word] | mask : bits[word] & ~mask;
+/* The first chunk with so many free units in a row, and where; NULL. Dirty units come first. */
+static struct chunk *find_chunk(unsigned int units, bool dense, unsigned int *from)
+{
+	struct request request = { .units = units, .dense = dense };
+	struct bounds_search search = { .least = units, .look = chunk_look, .arg = &request };
+	struct chunk *chunk = NULL;
+
+	for (int dirty = span_totals.dirty >= units; !chunk && dirty >= 0; dirty--) {
+		request.dirty = dirty;
+		search.quantity = quantity_of(dirty, dense);
+		chunk = bounds_find(&chunks, BOUNDS_TOP, &search);
 	}
-	return were;
+	*from = request.from;
+	return chunk;
 }
 
-/* The first bit in [n, end) that is on (or off), end when there is none. */
-static unsigned int bits_next(const uint64_t *bits, unsigned int n, unsigned int end, bool on)
-{
-	while (n < end) {
-		uint64_t word = bits[n / WORD_BITS];
-		uint64_t left = (on ? word : ~word) >> n % WORD_BITS;
-
-		if (left) {
-			n += (unsigned int)__builtin_ctzl(left);
-			return n < end ? n : end;
-		}
-		n = (n / WORD_BITS + 1) * WORD_BITS;
-	}
-	return end;
-}
-
-/* Where so many bits in a row are on (or off), end when nowhere; and how many are at most. */
-static unsigned int bits_fit(const uint64_t *bits, unsigned int end, unsigned int count, bool on,
-			     unsigned int *longest)
-{
-	unsigned int from = bits_next(bits, 0, end, on);
-
-	*longest = 0;
-	while (from < end) {
-		unsigned int stop = bits_next(bits, from, end, !on);
-
-		if (stop - from > *longest)
-			*longest = stop - from;
-		if (stop - from >= count)
-			return from;
-		from = bits_next(bits, stop, end, on);
-	}
-	return end;
-}
-
-/* Where the chunk has so many free units in a row, chunk->units when nowhere. */
-static unsigned int chunk_fit(struct chunk *chunk, unsigned int units, bool dirty)
-{
-	unsigned int longest, from;
-
-	if (units > (dirty ? chunk->dirty_units : chunk->room))
-		return chunk->units;
-	from = bits_fit(dirty ? chunk->dirty : chunk->used, chunk->units, units, dirty, &longest);
-	if (!dirty && from == chunk->units)
-		chunk->room = longest;
-	return from;
-}
+/* Chunks */
 
 /* Maps memory for a chunk of so many units; false and ENOMEM. */
 static bool chunk_map(struct chunk *chunk, size_t units, bool huge)
@@ -151,7 +145,7 @@ static bool chunk_map(struct chunk *chunk, size_t units, bool huge)
 	units -= skew > 0;
 	*chunk = (struct chunk){
 		.start = (uintptr_t)memory + skew, .units = (unsigned int)units,
-		.room = (unsigned int)units, .huge = huge, .era = era,
+		.number = chunk->number, .huge = huge, .era = era,
 		.mapping = (uintptr_t)memory, .length = length,
 	};
 	return true;
@@ -178,31 +172,39 @@ static bool chunk_map_small(struct chunk *chunk, unsigned int units)
 	return chunk_map(chunk, least, false);
 }
 
-/* A new chunk at the end of the list, NULL and ENOMEM. */
+/* A descriptor without memory, which stays the first spare one; NULL and ENOMEM. */
+static struct chunk *chunk_spare(void)
+{
+	/* Read once: the child of a fork in between has none (central.h). */
+	struct chunk *chunk = __atomic_load_n(&spare, __ATOMIC_RELAXED);
+
+	if (chunk)
+		return chunk;
+	chunk = meta_alloc(sizeof(*chunk));
+	if (!chunk || !bounds_enter(&chunks, numbers, chunk))
+		return NULL;
+	chunk->number = numbers++;
+	spare = chunk;
+	return chunk;
+}
+
+/* A new chunk, NULL and ENOMEM. */
 static struct chunk *chunk_open(unsigned int units, bool dense)
 {
 	bool huge = dense && span_totals.mapped >= HUGE_FROM;
-	struct chunk **last = &chunks;
-	/* Read once: the child of a fork in between has none (central.h). */
-	struct chunk *chunk = __atomic_load_n(&spare, __ATOMIC_RELAXED);
+	struct chunk *chunk = chunk_spare();
 	struct chunk *next;
 	int error = errno;
 
-	if (!chunk) {
-		chunk = meta_alloc(sizeof(*chunk));
-		if (!chunk)
-			return NULL;
-		spare = chunk;
-	}
+	if (!chunk)
+		return NULL;
 	next = chunk->next;
 	if (!chunk_map(chunk, chunk_size(units), huge) && !chunk_map_small(chunk, units))
 		return NULL;
 	errno = error;
 	spare = next;
-	while (*last)
-		last = &(*last)->next;
-	*last = chunk;
 	span_totals.mapped += chunk->units;
+	run_enter(chunk, false, chunk->units);
 	return chunk;
 }
 
@@ -235,32 +237,13 @@ static unsigned int chunk_use(struct chunk *chunk, unsigned int from, unsigned i
 	return dirty;
 }
 
-static struct chunk *find_chunk(unsigned int units, bool dense, bool dirty, unsigned int *from)
-{
-	struct chunk *chunk;
-
-	if (dirty && span_totals.dirty < units)
-		return NULL;
-	for (chunk = chunks; chunk; chunk = chunk->next) {
-		if (chunk->huge && !dense)
-			continue;
-		*from = chunk_fit(chunk, units, dirty);
-		if (*from < chunk->units)
-			break;
-	}
-	return chunk;
-}
-
 /* What has pages is taken first, then the first fit. */
 struct span span_take(unsigned int units, bool dense)
 {
-	struct chunk *chunk;
 	unsigned int from;
+	struct chunk *chunk = find_chunk(units, dense, &from);
 	bool clean;
 
-	chunk = find_chunk(units, dense, true, &from);
-	if (!chunk)
-		chunk = find_chunk(units, dense, false, &from);
 	if (!chunk) {
 		chunk = chunk_open(units, dense);
 		if (!chunk)
@@ -298,8 +281,12 @@ size_t span_purge(size_t keep)
 {
 	size_t before = span_totals.dirty;
 
-	for (struct chunk *chunk = chunks; chunk; chunk = chunk->next)
-		chunk_purge(chunk, &keep);
+	for (unsigned int n = 0; n < numbers; n++) {
+		struct chunk *chunk = bounds_item(&chunks, n);
+
+		if (chunk)
+			chunk_purge(chunk, &keep);
+	}
 	return before - span_totals.dirty;
 }
 
@@ -368,6 +355,14 @@ static bool turn_ends(void)
 	return stale;
 }
 
+/* The length of the run around bit n of the chunk's bits, which are on (or off) in it. */
+static unsigned int run_around(const struct chunk *chunk, unsigned int n, bool dirty)
+{
+	const uint64_t *bits = dirty ? chunk->dirty : chunk->used;
+
+	return bits_next(bits, n, chunk->units, !dirty) - bits_begin(bits, n, dirty);
+}
+
 bool span_give(struct span span)
 {
 	struct chunk *chunk = span.chunk;
@@ -381,7 +376,8 @@ bool span_give(struct span span)
 	bits_assign(chunk->dirty, from, span.units, true);
 	chunk->used_units -= span.units;
 	chunk->dirty_units += span.units;
-	chunk->room = chunk->units;
+	run_enter(chunk, false, run_around(chunk, from, false));
+	run_enter(chunk, true, run_around(chunk, from, true));
 	span_totals.used -= span.units;
 	span_totals.dirty += span.units;
 	history.given += span.units;
@@ -413,29 +409,32 @@ bool span_resize(struct span *span, unsigned int units)
 	return true;
 }
 
+/* Unmaps the chunk, in which nothing is in use, unless the kernel refuses. */
+static void chunk_close(struct chunk *chunk)
+{
+	if (!os_unmap((void *)chunk->mapping, chunk->length))
+		return;
+	span_totals.dirty -= chunk->dirty_units;
+	span_totals.mapped -= chunk->units;
+	*chunk = (struct chunk){ .number = chunk->number, .era = era, .next = spare };
+	spare = chunk;
+}
+
 void span_release(void)
 {
-	struct chunk **link = &chunks;
+	for (unsigned int n = 0; n < numbers; n++) {
+		struct chunk *chunk = bounds_item(&chunks, n);
 
-	while (*link) {
-		struct chunk *chunk = *link;
-
-		if (chunk->used_units || !os_unmap((void *)chunk->mapping, chunk->length)) {
-			link = &chunk->next;
-			continue;
-		}
-		*link = chunk->next;
-		span_totals.dirty -= chunk->dirty_units;
-		span_totals.mapped -= chunk->units;
-		chunk->next = spare;
-		spare = chunk;
+		if (chunk && chunk->units && !chunk->used_units)
+			chunk_close(chunk);
 	}
 }
 
 void span_abandon(void)
 {
 	era++;
-	chunks = NULL;
+	chunks = (struct bounds){ .below = { NULL } };
+	numbers = 0;
 	spare = NULL;
 	span_totals = (struct span_totals){ .mapped = 0 };
 	history = (struct history){ .given = 0 };
@@ -445,22 +444,34 @@ void span_abandon(void)
 
 /* Audit */
 
+/* Whether no run of the chunk is longer than each of the bounds. */
+static bool is_bounded(const struct chunk *chunk, bool dirty)
+{
+	unsigned int least = chunk->longest[dirty];
+	unsigned int run;
+
+	for (int dense = chunk->huge; dense <= 1; dense++) {
+		run = bounds_least(&chunks, chunk->number, quantity_of(dirty, dense));
+		least = run < least ? run : least;
+	}
+	return bits_fit(dirty ? chunk->dirty : chunk->used, chunk->units, least + 1, dirty, &run) ==
+	       chunk->units;
+}
+
 /* NULL or what is wrong with the chunk; adds its numbers. */
 static const char *chunk_check(const struct chunk *chunk, struct span_totals *found)
 {
 	unsigned int used = 0;
 	unsigned int dirty = 0;
-	unsigned int row = 0;
 
 	for (unsigned int n = 0; n < chunk->units; n++) {
 		if (bit_get(chunk->used, n) && bit_get(chunk->dirty, n))
 			return "span 1: dirty unit in use";
 		used += bit_get(chunk->used, n);
 		dirty += bit_get(chunk->dirty, n);
-		row = bit_get(chunk->used, n) ? 0 : row + 1;
-		if (row > chunk->room)
-			return "span 3: room in a chunk";
 	}
+	if (!is_bounded(chunk, false) || !is_bounded(chunk, true))
+		return "span 3: bounds of runs";
 	found->used += used;
 	found->dirty += dirty;
 	found->mapped += chunk->units;
@@ -474,8 +485,8 @@ const char *span_check(void)
 	struct span_totals found = { .mapped = 0 };
 	const char *broken = NULL;
 
-	for (const struct chunk *chunk = chunks; chunk && !broken; chunk = chunk->next)
-		broken = chunk_check(chunk, &found);
+	for (unsigned int n = 0; n < numbers && !broken; n++)
+		broken = chunk_check(bounds_item(&chunks, n), &found);
 	if (!broken && (found.mapped != span_totals.mapped || found.used != span_totals.used ||
 			found.dirty != span_totals.dirty))
 		broken = "span 2: totals";

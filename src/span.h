@@ -10,7 +10,8 @@
  *
  *  1. A unit is dirty only if it is not used.
  *  2. chunk.used_units, chunk.dirty_units and the totals are what the bitmaps say.
- *  3. No run of free units in a chunk is longer than chunk.room.
+ *  3. No run of free or of dirty units in a chunk is longer than chunk.longest says, or than
+ *     the bounds of the chunk do (bounds.h).
  *  4. Each used unit is in the span of one slab, to which the page map leads from it.
  *
  * All functions want the lock of lock.h. Lengths are units.
@@ -23,13 +24,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bits.h"
 #include "pagemap.h"
 
 #define CHUNK_LEAST	(4UL * 1024 * 1024 / UNIT)
 #define CHUNK_MOST	(32UL * 1024 * 1024 / UNIT)
 #define SPAN_MOST	(CHUNK_MOST / 4)	/* longer runs get a mapping of their own */
 
-#define UNIT_WORDS	(CHUNK_MOST / 64)
+#define UNIT_WORDS	(CHUNK_MOST / WORD_BITS)
 
 /* Units that so many bytes take. */
 static inline unsigned int units_of(size_t bytes)
@@ -42,12 +44,13 @@ struct chunk {
 	unsigned int units;
 	unsigned int used_units;
 	unsigned int dirty_units;
-	unsigned int room;
+	unsigned int number;		/* stays, also while the chunk has no memory */
+	uint16_t longest[2];		/* no run of free units is longer; no run of dirty ones */
 	bool huge;			/* of huge pages, for dense spans only */
 	unsigned int era;		/* chunks of earlier ones than now are abandoned */
 	uintptr_t mapping;		/* what is mapped, in bytes */
 	size_t length;
-	struct chunk *next;
+	struct chunk *next;		/* among those without memory */
 	uint64_t used[UNIT_WORDS];	/* bit u: unit u belongs to a span */
 	uint64_t dirty[UNIT_WORDS];	/* bit u: unit u is free, and may have pages */
 };

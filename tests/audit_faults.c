@@ -75,7 +75,7 @@ static struct fault in_spans(int number)
 		mapped->size++;
 		return (struct fault){ "a mapping's length", "slab 1" };
 	case 7:
-		chunk->room = 0;
+		chunk->longest[false] = 0;
 		return (struct fault){ "room for nothing", "span 3" };
 	default:
 		return (struct fault){ NULL, NULL };

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+/*
+ * paths PATH COUNT: allocates COUNT blocks, then does STEPS operations of one kind in measured(),
+ * whose instructions callgrind counts (tests/test_growth.py). No byte of a block is touched, so
+ * the blocks may be larger in all than the memory of the machine.
+ */
+
+#include <malloc.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MIB	((size_t)1 << 20)
+#define STEPS	300
+#define COUNT_MOST	20000
+
+static void *blocks[COUNT_MOST + STEPS];
+static size_t count;
+static uint64_t state = 88172645463325252;
+
+struct path {
+	const char *name;
+	size_t size;
+	void (*work)(const struct path *path);
+};
+
+/* Marsaglia's xorshift64. */
+static size_t next_random(void)
+{
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return state >> 11;
+}
+
+static void *make(const struct path *path)
+{
+	void *block = malloc(path->size);
+
+	if (!block)
+		abort();
+	return block;
+}
+
+static void replace(const struct path *path)
+{
+	for (size_t i = 0; i < STEPS; i++) {
+		void **block = &blocks[next_random() % count];
+
+		free(*block);
+		*block = make(path);
+	}
+}
+
+static void add(const struct path *path)
+{
+	for (size_t i = 0; i < STEPS; i++)
+		blocks[count + i] = make(path);
+}
+
+static void drop(const struct path *path)
+{
+	(void)path;
+	for (size_t i = 0; i < STEPS; i++)
+		free(blocks[i * (count / STEPS)]);
+}
+
+static void trim(const struct path *path)
+{
+	(void)path;
+	for (size_t i = 0; i < STEPS; i++) {
+		free(blocks[i]);
+		malloc_trim(0);
+	}
+}
+
+static const struct path paths[] = {
+	{ "replace-slot", 100000, replace },
+	{ "add-slot", 100000, add },
+	{ "drop-slot", 100000, drop },
+	{ "replace-span", 3 * MIB / 2, replace },
+	{ "add-span", 3 * MIB / 2, add },
+	{ "drop-span", 3 * MIB / 2, drop },
+	{ "trim", 100000, trim },
+};
+
+__attribute__((noinline)) void measured(const struct path *path);
+
+void measured(const struct path *path)
+{
+	path->work(path);
+}
+
+int main(int argc, char **argv)
+{
+	count = argc == 3 ? strtoul(argv[2], NULL, 10) : 0;
+	for (size_t n = 0; n < sizeof(paths) / sizeof(*paths) && count <= COUNT_MOST; n++) {
+		if (count < STEPS || strcmp(paths[n].name, argv[1]))
+			continue;
+		for (size_t i = 0; i < count; i++)
+			blocks[i] = make(&paths[n]);
+		measured(&paths[n]);
+		return 0;
+	}
+	fprintf(stderr, "usage: paths PATH COUNT, %d to %d\n", STEPS, COUNT_MOST);
+	return 2;
+}
