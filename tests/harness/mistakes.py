@@ -24,7 +24,7 @@ class NoPreallocation(Mistake):
         if self.heap:
             return super()._search_heap(n)
         self._ask_break()
-        block = self._append_block(aligned(n))
+        block = self._append_block(self._rounded(n))
         block.status = ALLOC
         return block
 
@@ -58,8 +58,8 @@ class FirstBlockLosesRest(Mistake):
     def _split(self, block, n):
         if self.untouched:
             self.untouched = False
-            block.gap = block.size - aligned(n)
-            block.size = aligned(n)
+            block.gap = block.size - self._rounded(n)
+            block.size = self._rounded(n)
             return
         gap, block.gap, before = block.gap, 0, len(self.heap)
         super()._split(block, n)
@@ -139,8 +139,8 @@ class EnlargesByWholeBlock(Mistake):
     def _extend(self, block, n):
         if not self.searching:
             return super()._extend(block, n)
-        self._move_break(self.brk + self.block.header + aligned(n))
-        block.size += self.block.header + aligned(n)
+        self._move_break(self.brk + self.block.header + self._rounded(n))
+        block.size += self.block.header + self._rounded(n)
 
 
 class EnlargesByWholeSize(Mistake):
@@ -151,8 +151,8 @@ class EnlargesByWholeSize(Mistake):
     def _extend(self, block, n):
         if not self.searching:
             return super()._extend(block, n)
-        self._move_break(self.brk + aligned(n))
-        block.size += aligned(n)
+        self._move_break(self.brk + self._rounded(n))
+        block.size += self._rounded(n)
 
 
 # ---- headers ---------------------------------------------------------------------------------
@@ -191,7 +191,7 @@ class ThresholdWithoutHeader(Mistake):
     rule = "W1"
 
     def _belongs_on_heap(self, n):
-        return aligned(n) < T
+        return self._rounded(n) < T
 
 
 class ThresholdNotStrict(Mistake):
@@ -200,7 +200,7 @@ class ThresholdNotStrict(Mistake):
     rule = "W1"
 
     def _belongs_on_heap(self, n):
-        return aligned(n) + self.block.header <= T
+        return self._rounded(n) + self.block.header <= T
 
 
 class CallocWithMallocThreshold(Mistake):
@@ -230,7 +230,7 @@ class MallocWithCallocThreshold(Mistake):
     rule = "W3"
 
     def _belongs_on_heap(self, n):
-        return aligned(n) + self.block.header < PAGE
+        return self._rounded(n) + self.block.header < PAGE
 
 
 class ThresholdsWithoutHeader(ThresholdWithoutHeader):
@@ -284,15 +284,15 @@ class SizesWrapAround(Mistake):
         return self._new_block(k * m % (SIZE_MAX + 1)).payload
 
     def _new_block(self, n):
-        return super()._new_block(aligned(n) % (SIZE_MAX + 1))
+        return super()._new_block(self._rounded(n) % (SIZE_MAX + 1))
 
     def _realloc_heap(self, block, n):
-        return super()._realloc_heap(block, aligned(n) % (SIZE_MAX + 1))
+        return super()._realloc_heap(block, self._rounded(n) % (SIZE_MAX + 1))
 
     def _map(self, n):
         if n + HEADER <= PTRDIFF_MAX:
             return super()._map(n)
-        self._record("mmap", (aligned(n) + HEADER,), FAILED)
+        self._record("mmap", (self._rounded(n) + HEADER,), FAILED)
         raise SystemCallFailed
 
 
@@ -300,7 +300,7 @@ class SizesWrapAroundBehindThreshold(SizesWrapAround):
     """compares a size near SIZE_MAX with the threshold, and then lets it wrap around to 0"""
 
     def _new_block(self, n):
-        wrapped = aligned(n) % (SIZE_MAX + 1)
+        wrapped = self._rounded(n) % (SIZE_MAX + 1)
         return self._map(wrapped) if n > PTRDIFF_MAX else super()._new_block(n)
 
     def _realloc_heap(self, block, n):
@@ -359,7 +359,7 @@ class FirstFit(Mistake):
     rule = "H2"
 
     def _best_fit(self, n):
-        return next((b for b in self.heap if b.status == FREE and b.size >= aligned(n)), None)
+        return next((b for b in self.heap if b.status == FREE and b.size >= self._rounded(n)), None)
 
 
 class LastAmongEquals(Mistake):
@@ -368,7 +368,7 @@ class LastAmongEquals(Mistake):
     rule = "H2"
 
     def _best_fit(self, n):
-        fitting = [b for b in self.heap if b.status == FREE and b.size >= aligned(n)]
+        fitting = [b for b in self.heap if b.status == FREE and b.size >= self._rounded(n)]
         return min(fitting, key=lambda b: (b.size, -b.addr), default=None)
 
 
@@ -379,7 +379,7 @@ class NeverReuses(Mistake):
 
     def _best_fit(self, n):
         last = self.heap[-1]
-        return last if last.status == FREE and last.size >= aligned(n) else None
+        return last if last.status == FREE and last.size >= self._rounded(n) else None
 
 
 class NeverSplits(Mistake):
@@ -397,10 +397,10 @@ class SplitsTooSmall(Mistake):
     rule = "S1"
 
     def _split(self, block, n):
-        rest = block.size - aligned(n)
+        rest = block.size - self._rounded(n)
         if not self.block.header <= rest < self.block.header + 8:
             return super()._split(block, n)
-        block.size = aligned(n)
+        block.size = self._rounded(n)
         behind = self.block(block.end, rest - self.block.header, FREE)
         self.heap.insert(self.heap.index(block) + 1, behind)
 
@@ -411,7 +411,7 @@ class SplitsTooLate(Mistake):
     rule = "S1"
 
     def _split(self, block, n):
-        if block.size - aligned(n) != self.block.header + 8:
+        if block.size - self._rounded(n) != self.block.header + 8:
             super()._split(block, n)
 
 

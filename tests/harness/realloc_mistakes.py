@@ -2,7 +2,7 @@
 """Typical wrong allocators, as in mistakes.py: those whose mistake is in os_realloc."""
 
 from .mistake import Mistake
-from .model import FREE, aligned
+from .model import FREE
 
 
 class AlwaysMoves(Mistake):
@@ -20,7 +20,7 @@ class MovesWithRoom(Mistake):
     rule = "X4"
 
     def _realloc_heap(self, block, n):
-        if aligned(n) > block.size:
+        if self._rounded(n) > block.size:
             return super()._realloc_heap(block, n)
         return self._move(block, block.size, self._new_block(n), n)
 
@@ -31,7 +31,7 @@ class MovesToGrow(Mistake):
     rule = "X6"
 
     def _realloc_heap(self, block, n):
-        if aligned(n) <= block.size:
+        if self._rounded(n) <= block.size:
             return super()._realloc_heap(block, n)
         return self._move(block, block.size, self._new_block(n), n)
 
@@ -42,7 +42,7 @@ class ShrinksWithoutSplit(Mistake):
     rule = "X4"
 
     def _realloc_heap(self, block, n):
-        if aligned(n) <= block.size:
+        if self._rounded(n) <= block.size:
             return block.payload
         return super()._realloc_heap(block, n)
 
@@ -122,7 +122,7 @@ class AbsorbsOnlyIfEnough(Mistake):
             if right.status != FREE or right.addr != end:
                 break
             room, end = room + self.block.header + right.size, right.end
-        if room >= aligned(n):
+        if room >= self._rounded(n):
             super()._absorb_until(block, n)
 
 
@@ -133,7 +133,7 @@ class GrowsAfterAbsorbing(Mistake):
 
     def _absorb_until(self, block, n):
         super()._absorb_until(block, n)
-        if block is self.heap[-1] and block.size < aligned(n) and self._ends_at_break(block):
+        if block is self.heap[-1] and block.size < self._rounded(n) and self._ends_at_break(block):
             self._extend(block, n)
 
 
@@ -143,7 +143,7 @@ class KeepsFittingMapping(Mistake):
     rule = "X3"
 
     def _realloc_mapped(self, old, n):
-        if aligned(n) <= old.size:
+        if self._rounded(n) <= old.size:
             return old.payload
         return super()._realloc_mapped(old, n)
 
@@ -154,6 +154,6 @@ class KeepsEqualMapping(Mistake):
     rule = "X3"
 
     def _realloc_mapped(self, old, n):
-        if aligned(n) == old.size:
+        if self._rounded(n) == old.size:
             return old.payload
         return super()._realloc_mapped(old, n)
