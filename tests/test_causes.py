@@ -9,12 +9,15 @@ import pytest
 
 from trial import library, run
 from harness import causes, causetext, grade, hints, rules, suite
-from harness.composed import compose
-from harness.mistakes import (ALL, CallocThresholdNotStrict, CallocThresholdWithoutHeader, Mistake,
-                              NeverMerges, SizesNotRounded, ThresholdBeforeRounding,
-                              ThresholdNotStrict, ThresholdsNotStrict,
+from harness.composed import compose, replayed
+from harness.history import make
+from harness.mistakes import (ALL, CallocThresholdNotStrict, CallocThresholdWithoutHeader,
+                              FirstBlockIsWhole, GrowsByPages, HeaderOf24Bytes, Mistake,
+                              NeverMerges, NeverSplits, SizesNotRounded, SizesWrapAround,
+                              ThresholdBeforeRounding, ThresholdNotStrict, ThresholdsNotStrict,
                               ThresholdsWithoutHeader, ThresholdWithoutHeader)
-from harness.realloc_mistakes import AlwaysMoves
+from harness.realloc_mistakes import AlwaysMoves, KeepsEqualMapping
+from harness.symbols import step_text
 
 REFERENCES = suite.read_references(suite.load_suite())
 PAIRS = 200
@@ -118,6 +121,46 @@ def test_the_first_os_realloc_of_most_students_is_one_cause(other):
     first, *more = found_for({AlwaysMoves, other})[0].causes
     assert first.mistake == "AlwaysMoves" and len(first.programs) > 25
     assert all(other.__doc__ in cause.sentence for cause in more)
+
+
+@pytest.mark.parametrize("made, later", [
+    ({GrowsByPages, NeverMerges}, False), ({HeaderOf24Bytes, FirstBlockIsWhole, AlwaysMoves}, True),
+    ({SizesNotRounded, KeepsEqualMapping, ThresholdNotStrict}, True)])
+def test_the_example_of_each_cause_shows_this_cause(made, later):
+    """Not the program's first difference, which may be another mistake's."""
+    causes_found = found_for(made)[0].causes
+    assert len(causes_found) == len(made)
+    for cause in causes_found:
+        example = cause.example
+        events, call = example.outcome.actual[:example.index], example.outcome.actual[example.index]
+        with_it, without = (step_text(make(replayed(kinds, events), call))
+                            for kinds in (example.mistakes, example.others))
+        assert example.mistakes - example.others == {one for one in ALL
+                                                     if one.__name__ == cause.mistake}
+        assert with_it == call != without
+        record = causetext.record(cause)
+        assert (record["expected"], record["found"]) == ([*without], [*call])
+        assert f"event {example.index + 1}, {call[0]}" in record["where"]
+    assert later == any(cause.example.index > cause.example.outcome.difference.index
+                        for cause in causes_found)
+
+
+@pytest.mark.parametrize("made, drawn", [
+    ({FirstBlockIsWhole}, "### 131040 ###"), ({NeverSplits}, "### 131040 ###"),
+    ({HeaderOf24Bytes}, "+0x18 ")])
+def test_the_heap_of_the_library_is_drawn_with_its_mistakes(made, drawn):
+    picture = causetext.records(found_for(made)[0])[0]["picture"]
+    contract, own = picture.split("as your library has it:")
+    assert drawn in own and drawn not in contract
+
+
+def test_sizes_that_are_not_rounded_wrap_around_as_they_are():
+    """SIZE_MAX itself is never rounded up to 0: the mapping is refused, or the block is moved."""
+    events = [("os_malloc(1)", "  = HeapStart + 0x20")]
+    events += [("os_realloc(HeapStart + 0x20, 18446744073709551615)", "  = NULL")]
+    shown = causes.trace_of({SizesNotRounded, SizesWrapAround}, events)[-1]
+    assert any("mmap(NULL, 18446744073709551647," in line for line in shown), shown
+    assert causes.trace_of({SizesWrapAround}, events)[-1][1:] == ("  = HeapStart + 0x20",)
 
 
 def test_a_block_that_is_moved_for_its_own_size_has_a_hint():

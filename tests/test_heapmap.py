@@ -7,6 +7,7 @@ import pytest
 
 from harness import heapmap
 from harness.heapmap import draw
+from harness.mistakes import FirstBlockLosesRest, HeaderOf24Bytes
 from harness.model import MAP_STRIDE, Model
 
 
@@ -52,6 +53,36 @@ def test_mappings_follow_the_heap_and_can_be_marked():
         |########## 131040 #########|break
         <mapped-addr 2> +0x20: |#### 200000 ####|   <-- ^
         <mapped-addr 1> +0x20: |#### 131072 ####|
+    """.rstrip())
+
+
+def test_blocks_with_another_header_and_memory_that_was_lost():
+    model = HeaderOf24Bytes()
+    model.malloc(8)
+    model.malloc(200000)
+    assert draw(model).splitlines()[2] == "+0x18 +0x38                       +0x20000"
+    assert draw(model).splitlines()[-1] == "<mapped-addr 1> +0x18: |#### 200000 ####|"
+    model = FirstBlockLosesRest()
+    model.malloc(1000)
+    assert draw(model) == picture("""
+        heap: 1 block; 1 live, 1000 bytes; 0 free, 0 bytes
+        # live   . free   x lost   offsets: payloads, from HeapStart
+        +0x20         +0x408                      +0x20000
+        |#### 1000 ###|xxxxxxx 130040 lost xxxxxxx|break
+    """.rstrip())
+
+
+def test_what_a_trace_does_not_show_is_not_known():
+    model = Model()
+    model.malloc(1000)
+    payload = model.malloc(100).result
+    del model.heap[0], model.heap[1]        # a live block, and what is free
+    assert draw(model, mark=payload, between="unknown") == picture("""
+        heap: 1 live, 104 bytes; 130936 bytes not known
+        # live   . free   ? not known   offsets: payloads, from HeapStart
+        +0x0               +0x428  +0x490                      +0x20000
+        |? 1032 not known ?|# 104 #|????? 129904 not known ????|break
+                            ^^^^^^^
     """.rstrip())
 
 

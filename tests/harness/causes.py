@@ -16,22 +16,21 @@ import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from .composed import compose
+from .composed import FATAL, compose
 from .grade import RESULT, own_check
 from .history import STRAY
 from .mistakes import ALL, Mistake
-from .model import BrokenModel
 from .stats import parse_address, parse_call
 from .symbols import step_text
 
 MOST_TOGETHER = 8       # mistakes in one set
-MOST_SEARCHED = 20      # failures that one step of the search looks at, the shortest ones
+MOST_SEARCHED = 20      # failures that one step of the search looks at, the first that differ
+AT_ONCE = 5             # of these, until one more mistake predicts more of them
 MOST_EVENTS = 200       # of a program that the search looks at
 MOST_CALLS = 30000      # calls replayed for one suite
 MOST_ALIKE = 3          # mistakes named for one cause
 READ = re.compile(r"\(found (-?\d+), expected (-?\d+)\)$")
 RULE = re.compile(r"\b[A-Z]\d\b")
-FATAL = (BrokenModel, ArithmeticError, AttributeError, IndexError, TypeError, ValueError)
 
 
 @dataclass
@@ -42,7 +41,18 @@ class Cause:
     mistake: str        # name of the first's class in mistakes.py
     sentence: str       # "the library ..., or ..."
     programs: list = field(default_factory=list)    # names of the failures it has a part in
-    example: object = None      # Outcome of the explained failure that shows it best
+    example: object = None      # Example
+
+
+@dataclass
+class Example:
+    """The explained failure that shows a mistake best, and the first call in it that an allocator
+    with all mistakes but this one would make otherwise."""
+
+    outcome: object         # Outcome
+    index: int              # of this call in outcome.actual
+    mistakes: frozenset     # those that explain the failure, this one included
+    others: frozenset       # the same without this one
 
 
 @dataclass
@@ -243,27 +253,36 @@ class Search:
         return explained, round(share, 6)
 
     def unexplained(self, mistakes):
-        """The shortest failures that a set does not explain."""
-        return [story for story in self.short
-                if not self.replays.explains(mistakes, story)][:MOST_SEARCHED]
+        """The failures that a set does not explain, those first that it predicts least of: they
+        take the fewest calls."""
+        stories = [story for story in self.short if not self.replays.explains(mistakes, story)]
+        stories.sort(key=lambda story: self.replays.predicted(mistakes, story))
+        return stories[:MOST_SEARCHED]
 
     def larger(self, mistakes):
-        """The sets with one mistake more that predict more of what is not explained, best first."""
-        stories = self.unexplained(mistakes)
-        before, found = self.worth(mistakes, stories), []
-        for number, mistake in enumerate(ALL):
-            more = mistakes | {mistake}
-            if mistake not in mistakes and compose(more) is not None:
-                worth = self.worth(more, stories)
-                found += [(worth, -number, more)] * (worth > before)
-        return [more for *_, more in sorted(found, key=lambda entry: entry[:2], reverse=True)]
+        """The sets with one mistake more that predict more of what is not explained, best first,
+        in groups: those of the first few failures, then those of more."""
+        stories, seen = self.unexplained(mistakes), {mistakes}
+        before = self.worth(mistakes, stories)
+        for begin in range(0, len(stories), AT_ONCE):
+            few = stories[begin:begin + AT_ONCE]
+            sets = [mistakes | {mistake} for mistake in ALL]
+            sets = [more for more in sets if more not in seen and compose(more) is not None
+                    and self.worth(more, few) > self.worth(mistakes, few)]
+            seen.update(sets)
+            found = [(self.worth(more, stories), -number, more)
+                     for number, more in enumerate(sets)]
+            found = [entry for entry in found if entry[0] > before]
+            yield from (more for *_, more in sorted(found, key=lambda entry: entry[:2],
+                                                    reverse=True))
 
     def step(self, mistakes):
         """A set that explains more than this one and that no passed program refutes, or None."""
         for more in self.larger(mistakes):
-            if self.worth(more, self.short) > self.worth(mistakes, self.short) and \
-                    not self.refuted(more):
-                return more
+            before = self.worth(mistakes, self.short)
+            if self.worth(more, self.short) > before and not self.refuted(more):
+                fewer = self.needed(more)
+                return fewer if self.worth(fewer, self.short) > before else more
         return None
 
     def best(self):
@@ -300,14 +319,15 @@ class Search:
                 kinds.remove(kind)
         return tuple(kinds)
 
-    def alike(self, mistakes, by_program):
+    def alike(self, mistakes, by_program, shown):
         """{mistake of a set: those that explain as much in its place}, as far as the effort allows;
-        `by_program` is Found.by_program of the set."""
+        the others are what attributed() gave."""
         explained = [story for story in self.failed if story.name in by_program]
         found = {}
         try:
             for kind in sorted(mistakes, key=ALL.index):
-                stories = sorted(explained, key=lambda story: kind not in by_program[story.name])
+                stories = sorted(explained, key=lambda story: shown.get((story.name, kind),
+                                                                        MOST_CALLS))
                 found[kind] = tuple(other for other in ALL if other not in mistakes and
                                     self.explains_all(mistakes - {kind} | {other}, stories))
         except Spent:
@@ -343,39 +363,44 @@ def find(outcomes, more=()):
     mistakes = search.best() if search.failed else frozenset()
     search.replays.left = MOST_CALLS        # one set: that costs little
     others = [story for story in map(story_of, more) if story is not None and not story.passed]
-    by_program, first = attributed(search, mistakes, [*search.failed, *others]) \
-        if mistakes else ({}, {})
-    alike = search.alike(mistakes, by_program)
+    by_program, first, shown = attributed(search, mistakes, [*search.failed, *others]) \
+        if mistakes else ({}, {}, {})
+    alike = search.alike(mistakes, by_program, shown)
     failed = sum(not outcome.passed for outcome in (*outcomes, *more))
-    return Found(causes_of(by_program, first, [*outcomes, *more], alike), by_program, first, failed,
+    return Found(causes_of(by_program, shown, [*outcomes, *more], alike), by_program, first, failed,
                  mistakes, alike)
 
 
 def attributed(search, mistakes, stories):
-    """(Found.by_program, Found.first) of the set that was found, as far as the effort allows."""
-    by_program, first = {}, {}
+    """(Found.by_program, Found.first, {(name, mistake): index of the first call that shows it}) of
+    the set that was found, as far as the effort allows."""
+    by_program, first, shown = {}, {}, {}
     try:
         for story in stories:
             kinds = search.smallest(mistakes, story)
+            shown.update(((story.name, kind), search.replays.predicted(
+                frozenset(kinds) - {kind}, story)) for kind in kinds)
             if kinds:
                 by_program[story.name] = kinds
-            shown = search.first_shown(mistakes, story)
-            if shown or kinds:
-                first[story.name] = shown or kinds[0]
+            one = search.first_shown(mistakes, story)
+            if one or kinds:
+                first[story.name] = one or kinds[0]
     except Spent:
         pass
-    return by_program, first
+    return by_program, first, shown
 
 
-def unclear(outcome, shown):
-    """A key that is least for the best example: a program that students know, whose first
-    difference is this mistake's, and one of the same call; then the shortest trace."""
+def unclear(outcome, kinds, index):
+    """A key that is least for the best example of a mistake: a program that students know, in
+    which it is alone, or shown by the first difference, and one of the same call; then the
+    shortest trace. `index`: of the call that shows it."""
     difference, test = outcome.difference, outcome.test
-    return (test.hidden or test.group in ("seed", "twin"), not shown,
+    return (test.hidden or test.group in ("seed", "twin"), len(kinds) > 1 and
+            not (difference and difference.index == index), len(kinds),
             not (difference and difference.same_call()), len(outcome.actual))
 
 
-def causes_of(by_program, first, outcomes, alike):
+def causes_of(by_program, shown, outcomes, alike):
     """[Cause] of explained failures, those of most failures first."""
     by_name = {outcome.test.name: outcome for outcome in outcomes}
     made = []
@@ -383,9 +408,12 @@ def causes_of(by_program, first, outcomes, alike):
         names = [name for name in by_name if kind in by_program.get(name, ())]
         if not names:
             continue
-        example = min(names, key=lambda name: unclear(by_name[name], first.get(name) is kind))
+        name = min(names, key=lambda name: unclear(by_name[name], by_program[name],
+                                                   shown[name, kind]))
+        together = frozenset(by_program[name])
+        example = Example(by_name[name], shown[name, kind], together, together - {kind})
         sentence = sentence_of(kind, alike.get(kind, ()))
-        made.append(Cause(kind.rule, kind.__name__, sentence, names, by_name[example]))
+        made.append(Cause(kind.rule, kind.__name__, sentence, names, example))
     return sorted(made, key=lambda cause: -len(cause.programs))
 
 

@@ -4,7 +4,10 @@
 import textwrap
 
 from . import causes, explain, rules
+from .composed import FATAL, replayed
+from .history import make
 from .report import first_lines, indented, printable
+from .symbols import step_text
 
 MOST_NAMED = 5          # failures that the text names for one cause
 MOST_LINES = 12         # lines of an event
@@ -33,37 +36,52 @@ def records(found):
     rule             number of the contract's rule; mistake  a name for the mistake
     sentence         what the library does, without a full stop
     tests            names of the failures that it has a part in; example  one of them
-    where            the call of the example to look at
+    where            the call of the example that shows this mistake
     rules            [number, sentences] of each rule that decides this call, the broken one first
-    expected, found  lines of that call in the reference and of the program; if the program's own
-                     check failed: none, and what it said
-    picture          the heap before and after it: the contract's, and the library's if it differs
+    expected, found  lines of that call without this mistake, and of the program; if the program's
+                     own check failed: none, and what it said
+    picture          the heap before and after it: without the mistake, and the library's
     """
     return [record(cause) for cause in found.causes]
 
 
 def record(cause):
     """One member of records()."""
-    outcome = cause.example
+    example, outcome = cause.example, cause.example.outcome
+    step = right_step(example)
     made = {"rule": cause.rule, "mistake": cause.mistake, "sentence": cause.sentence,
             "tests": list(cause.programs), "example": outcome.test.name, "where": "",
-            "rules": [[cause.rule, rules.text(cause.rule)]], "expected": [], "found": [],
-            "picture": ""}
-    difference = outcome.difference
-    if difference is None:
-        return made
-    texts = explain.rule_texts(outcome, [(cause.rule, cause.sentence)])
-    made["rules"] = [list(pair) for pair in texts]
-    focus = explain.focus_index(difference)
-    if outcome.stopped_itself:
-        made["found"] = [printable(outcome.reason)]
+            "rules": rules_of(cause, step), "expected": list(step_text(step)) if step else [],
+            "found": [], "picture": explain.cause_pictures(example)}
+    event = outcome.actual[example.index]
+    made["where"] = f"event {example.index + 1}, {event[0]}"
+    if made["expected"] == list(event):     # nothing but a check of the program's own differs
+        made["expected"], made["found"] = [], [printable(outcome.reason)]
     else:
-        made["expected"] = list(difference.expected)
-        made["found"] = first_lines(difference.actual, MOST_LINES)
-    made["where"] = f"event {focus + 1}, {outcome.expected[focus][0]}"
-    if explain.step_at(outcome.expected, focus):
-        made["picture"] = explain.pictures(outcome, focus)
+        made["found"] = first_lines(event, MOST_LINES)
+    if made["expected"] and example.others:
+        made["where"] += " (expected: what the library would do without this mistake)"
     return made
+
+
+def right_step(example):
+    """The Step of an allocator without the mistake of a causes.Example in its call; None if that
+    one cannot make it."""
+    events, index = example.outcome.actual, example.index
+    try:
+        return make(replayed(example.others, events[:index]), events[index])
+    except FATAL:
+        return None
+
+
+def rules_of(cause, step):
+    """[number, sentences] of the rules that a Cause names, and of those that decide its call."""
+    outcome = cause.example.outcome
+    named = [(cause.rule, cause.sentence)]
+    if outcome.stopped_itself:
+        return [list(pair) for pair in explain.rule_texts(outcome, named)]
+    numbers = [cause.rule, *explain.cited(cause.sentence), *(step.rules if step else [])]
+    return [[number, rules.text(number)] for number in dict.fromkeys(numbers)]
 
 
 def earned_by_cause(found, outcomes, most):

@@ -3,8 +3,12 @@
 
 from functools import lru_cache
 
+from .history import make
 from .mistakes import ALL, Mistake
-from .model import ENOMEM, NULL, Step, SystemCallFailed
+from .model import ENOMEM, NULL, BrokenModel, Step, SystemCallFailed
+
+# What a wrong allocator raises where it cannot go on.
+FATAL = (BrokenModel, ArithmeticError, AttributeError, IndexError, TypeError, ValueError)
 
 
 class WithoutCopies(Mistake):
@@ -37,6 +41,15 @@ def compose(mistakes):
         rest.remove(free[0])
     name = "And".join(mistake.__name__ for mistake in order) or "Right"
     return type(name, (*order, WithoutCopies), {})
+
+
+def replayed(mistakes, events):
+    """The allocator that makes a frozenset of mistakes, after some events; FATAL if it cannot make
+    their calls."""
+    model = compose(mistakes)()
+    for event in events:
+        make(model, event)
+    return model
 
 
 @lru_cache(maxsize=None)

@@ -7,13 +7,15 @@ import textwrap
 from itertools import zip_longest
 
 from . import heapmap, rerun, rules
+from .composed import FATAL, replayed
 from .grade import RESULT, nested, own_check
 from .hints import MOST, as_hints, hints
 from .history import make, model_after, step_at
 from .model import FREE, MAP_STRIDE
 from .report import first_lines, indented, printable
 from .runner import NOT_DEFINED
-from .stats import follow, heap_state, parse_address
+from .stats import follow, live_state, parse_address
+from .symbols import step_text
 
 WIDTH = 96              # characters of a line of explanation
 MOST_BESIDE = 110       # characters of two events side by side
@@ -238,34 +240,58 @@ def rule_part(outcome, found):
 
 
 def pictures(outcome, focus):
-    """The heap before and after the call, as the contract has it, and where the actual result
-    lies in it."""
+    """The heap before and after the call, as the contract has it, where the actual result lies in
+    it, and what the trace shows of the library's own heap."""
     model = model_after(outcome.expected, focus)
-    before = heapmap.draw(model, mark=argument(outcome.expected[focus]))
-    step = make(model, outcome.expected[focus])
+    lines, _ = before_and_after(model, outcome.expected[focus], "as the contract has it")
+    if outcome.difference.same_call():
+        lines += whereabouts(outcome.difference.actual, outcome.difference.expected, model)
+    return "\n".join([*lines, *theirs(outcome, focus, model)])
+
+
+def before_and_after(model, event, whose):
+    """(lines with the heap of a model before and after the call of an event, the Step that it makes
+    there)."""
+    before = heapmap.draw(model, mark=argument(event))
+    step = make(model, event)
     after = heapmap.draw(model, mark=step.result or None)
-    call = outcome.expected[focus][0]
-    parts = [f"The heap before {call}, as the contract has it:", indented(before, "  "),
-             "and after it, as the contract has it:", indented(after, "  "),
-             *theirs(outcome, focus, after), whereabouts(outcome.difference, model)]
-    return "\n".join(part for part in parts if part)
+    return [f"The heap before {event[0]}, {whose}:", indented(before, "  "),
+            f"and after it, {whose}:", indented(after, "  ")], step
 
 
 def theirs(outcome, focus, contract):
-    """Lines with the heap after the call as the program's trace shows it, [] if it shows the same
-    as `contract`, the contract's picture, or blocks that lie in one another."""
+    """Lines with what the program's trace shows of its heap after the call, [] if it shows no other
+    blocks than the model `contract` has, or blocks that lie in one another."""
     events = outcome.actual[:focus + 1]
     if len(events) <= focus or not events[-1][-1].startswith(RESULT):
         return []
-    model = heap_state(follow(events))
-    if any(right.addr < left.end for left, right in zip(model.heap, model.heap[1:])):
+    model = live_state(follow(events))
+    live = [[block.payload for block in one.heap if block.status != FREE]
+            for one in (model, contract)]
+    if any(right.addr < left.end for left, right in zip(model.heap, model.heap[1:])) or \
+            (*live[:1], model.maps, model.brk) == (*live[1:], contract.maps, contract.brk):
         return []
     result = parse_address(events[-1][-1][len(RESULT):])
-    picture = heapmap.draw(model, mark=result or None)
-    if picture == contract:
-        return []
-    return ["and as your library has it (its trace does not show where free blocks meet):",
-            indented(picture, "  ")]
+    return ["and as far as your library's trace shows it (not where its free blocks lie):",
+            indented(heapmap.draw(model, mark=result or None, between="unknown"), "  ")]
+
+
+def cause_pictures(example):
+    """The heap before and after the call of a causes.Example, as it is without the mistake and as
+    the library has it; "" if the call has no picture."""
+    events, index = example.outcome.actual, example.index
+    try:
+        right = replayed(example.others, events[:index])
+        wrong = replayed(example.mistakes, events[:index + 1])
+        whose = "without this mistake" if example.others else "as the contract has it"
+        lines, step = before_and_after(right, events[index], whose)
+    except FATAL:
+        return ""
+    wrong.brk = follow(events[:index + 1]).brk
+    result = parse_address(events[index][-1].removeprefix(RESULT))
+    own = indented(heapmap.draw(wrong, mark=result or None, between="unknown"), "  ")
+    here = [] if own == lines[-1] else ["and as your library has it:", own]
+    return "\n".join([*lines, *whereabouts(events[index], step_text(step), right), *here])
 
 
 def argument(event):
@@ -274,15 +300,16 @@ def argument(event):
     return (match and parse_address(match[1])) or None
 
 
-def whereabouts(difference, model):
-    """Where the program's own result lies in the contract's heap, "" if that is no question."""
-    if not difference.same_call() or not difference.actual[-1].startswith(RESULT):
-        return ""
-    text = difference.actual[-1][len(RESULT):]
+def whereabouts(actual, expected, model):
+    """A line on where the result of the event `actual` lies in a model's heap, which has that of
+    the event `expected`; [] if they are the same, or if there is none."""
+    if not actual[-1].startswith(RESULT) or actual[-1] == expected[-1]:
+        return []
+    text = actual[-1][len(RESULT):]
     address = parse_address(text)
-    if not address or difference.actual[-1] == difference.expected[-1]:
-        return ""
-    return f"The program's result, {text}, would lie {place(address, model)}."
+    if not address:
+        return []
+    return [f"The program's result, {text}, would lie {place(address, model)} there."]
 
 
 def place(address, model):

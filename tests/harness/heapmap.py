@@ -8,6 +8,7 @@
                    ^^^^^^^
 
 A block is a cell: above it the payload's offset from HeapStart, as in a trace; inside its size.
+A wrong allocator (mistakes.py) may have lost what lies behind a block: `x 24 lost x`.
 Longer blocks have longer cells, but only by the logarithm: 8 bytes are visible next to 128 KiB.
 What does not fit on the screen is summed up in a cell of its own, never the marked block.
 """
@@ -15,12 +16,13 @@ What does not fit on the screen is summed up in a cell of its own, never the mar
 from dataclasses import dataclass
 from math import log2
 
-from .model import FREE, HEADER
+from .model import FREE
 
 MAX_ROWS = 8            # rows of cells; a row is two lines, or three with the mark under it
 MAX_MAPS = 3            # mappings drawn one by one
-FILL = {"live": "#", "free": ".", "gap": "~", "more": " ", "break": " "}
-LEGEND = "# live   . free   ~ not ours   offsets: payloads, from HeapStart"
+FILL = {"live": "#", "free": ".", "gap": "~", "unknown": "?", "lost": "x", "more": " ",
+        "break": " "}
+SAID = {"gap": "not ours", "unknown": "not known", "lost": "lost"}
 
 
 @dataclass
@@ -41,14 +43,15 @@ class Cell:
         return max(len(self.label) + 4, len(self.above), scale)
 
 
-def draw(model, width=72, mark=None):
+def draw(model, width=72, mark=None, between="gap"):
     """Picture of a model's heap and mappings as a string of at most 24 lines.
 
     width  the longest line in characters, 72 or more; mark  an address to point at, usually a
-    payload: an arrow shows its block, or a line says that it lies in none.
+    payload: an arrow shows its block, or a line says that it lies in none; between  what lies
+    between the model's blocks: "gap", memory of others, or "unknown".
     """
-    cells = _heap_cells(model, mark)
-    lines = [_summary(model), LEGEND if model.heap else "the first request for it begins it (F1)"]
+    cells = _heap_cells(model, mark, between)
+    lines = [_summary(model, cells), _legend(model, cells)]
     lines += _fit(cells, width)
     lines += _map_lines(model, mark)
     if model.heap and model.brk < model.heap[-1].end:
@@ -78,51 +81,65 @@ def _count(blocks, word):
     return f"{len(blocks)} {word}, {sum(b.size for b in blocks)} bytes"
 
 
-def _summary(model):
+def _summary(model, cells):
     """First line: how many blocks and bytes of each kind."""
     if not model.heap:
         return f"heap: no block yet; break {_offset(model, model.brk)}"
+    unknown = [cell.size for cell in cells if cell.kind == "unknown"]
+    if unknown:
+        return f"heap: {_count(model.heap, 'live')}; {sum(unknown)} bytes not known"
     free = [b for b in model.heap if b.status == FREE]
     live = [b for b in model.heap if b.status != FREE]
     plural = "block" if len(model.heap) == 1 else "blocks"
     return f"heap: {len(model.heap)} {plural}; {_count(live, 'live')}; {_count(free, 'free')}"
 
 
+def _legend(model, cells):
+    """Second line: what the characters of the cells mean."""
+    if not model.heap:
+        return "the first request for it begins it (F1)"
+    kinds = [kind for kind in SAID if kind in {cell.kind for cell in cells}] or ["gap"]
+    others = "   ".join(f"{FILL[kind]} {SAID[kind]}" for kind in kinds)
+    return f"# live   . free   {others}   offsets: payloads, from HeapStart"
+
+
 # ---- cells --------------------------------------------------------------------------------
 
-def _heap_cells(model, mark):
-    """Blocks in address order, the gaps that belong to others between them, then the break."""
+def _heap_cells(model, mark, between):
+    """Blocks in address order, what lies between them, then the break."""
     cells = []
-    position = model.heap[0].addr if model.heap else 0
+    position = 0 if between == "unknown" or not model.heap else model.heap[0].addr
     for block in model.heap:
-        cells += _gap(model, position, block.addr)
+        cells += _gap(model, between, position, block.addr)
         cells.append(_block_cell(model, block, mark))
+        cells += _gap(model, "lost", block.payload + block.size, block.end)
         position = block.end
     if model.heap and model.brk >= position:
-        cells += _gap(model, position, model.brk)
+        cells += _gap(model, between, position, model.brk)
         cells.append(Cell("break", _offset(model, model.brk), "break"))
     return cells
 
 
-def _gap(model, begin, end):
-    if begin == end:
+def _gap(model, kind, begin, end):
+    """The cell of a kind from one address to another, none if nothing lies there."""
+    if begin >= end:
         return []
-    return [Cell("gap", _offset(model, begin), f"{end - begin} not ours", end - begin)]
+    return [Cell(kind, _offset(model, begin), f"{end - begin} {SAID[kind]}", end - begin)]
 
 
 def _block_cell(model, block, mark):
     free = block.status == FREE
     label = f"{block.size} free" if free else str(block.size)
     marked = mark is not None and block.contains(mark)
-    return Cell("free" if free else "live", _offset(model, block.addr + HEADER), label,
-                block.size, marked)
+    return Cell("free" if free else "live", _offset(model, block.payload), label, block.size,
+                marked)
 
 
 def _more_cell(cells):
     """One cell in place of several that do not fit on the screen."""
     live = [c.size for c in cells if c.kind == "live"]
     free = [c.size for c in cells if c.kind == "free"]
-    gaps = sum(c.kind == "gap" for c in cells)
+    gaps = sum(c.kind in SAID for c in cells)
     others = f"; {gaps} gaps" if gaps else ""
     label = f"{len(live)} live, {sum(live)} bytes; {len(free)} free, {sum(free)} bytes{others}"
     return Cell("more", cells[0].above, f"... {label} ...")
@@ -211,4 +228,4 @@ def _unmarked(block, mark):
 
 def _map_line(number, block, mark):
     arrow = "" if _unmarked(block, mark) else "   <-- ^"
-    return f"<mapped-addr {number}> +0x{HEADER:x}: |#### {block.size} ####|{arrow}"
+    return f"<mapped-addr {number}> +0x{block.header:x}: |#### {block.size} ####|{arrow}"

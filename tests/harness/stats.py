@@ -231,6 +231,21 @@ def heap_state(tally):
     return model
 
 
+def live_state(tally):
+    """A Model with the live blocks of a trace alone, each as long as it was asked for: a trace does
+    not show what else its allocator has."""
+    model = Model()
+    model.brk = tally.brk
+    for payload, live in sorted(tally.live.items()):
+        number = payload // MAP_STRIDE
+        block = Block(payload - HEADER, aligned(live.asked), MAPPED if number else ALLOC)
+        if number:
+            model.maps[number] = block
+        else:
+            model.heap.append(block)
+    return model
+
+
 def fill_gap(heap, begin, end):
     """Append the free block that lies between two addresses, or give the slack to the last one."""
     if end - begin >= MIN_SPLIT:
