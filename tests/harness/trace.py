@@ -18,6 +18,7 @@ import bisect
 import dataclasses
 import errno
 import operator
+import platform
 import re
 
 API = ("os_malloc", "os_calloc", "os_realloc", "os_free")
@@ -36,12 +37,8 @@ LAST_ERRNO = 4095        # results from -4095 to -1 are errors
 CLONE_THREAD = 0x10000
 
 # Names of system calls that some version of ltrace prints by number only: the first one's number
-# on x86-64, then the names that follow it.
-NEW_NAMES = {
-    314: """
-    sched_setattr sched_getattr renameat2 seccomp getrandom memfd_create kexec_file_load bpf
-    execveat userfaultfd membarrier mlock2 copy_file_range preadv2 pwritev2 pkey_mprotect
-    pkey_alloc pkey_free statx io_pgetevents rseq""",
+# on a processor, then the names that follow it. From 424 on, all processors have the same numbers.
+SHARED_NAMES = {
     424: """
     pidfd_send_signal io_uring_setup io_uring_enter io_uring_register open_tree move_mount
     fsopen fsconfig fsmount fspick pidfd_open clone3 close_range openat2 pidfd_getfd faccessat2
@@ -50,8 +47,19 @@ NEW_NAMES = {
     set_mempolicy_home_node cachestat fchmodat2 map_shadow_stack futex_wake futex_wait
     futex_requeue statmount listmount lsm_get_self_attr lsm_set_self_attr lsm_list_modules mseal""",
 }
-NEW_CALLS = {str(first + place): name for first, names in NEW_NAMES.items()
-             for place, name in enumerate(names.split())}
+NEW_NAMES = {
+    "x86_64": {314: """
+    sched_setattr sched_getattr renameat2 seccomp getrandom memfd_create kexec_file_load bpf
+    execveat userfaultfd membarrier mlock2 copy_file_range preadv2 pwritev2 pkey_mprotect
+    pkey_alloc pkey_free statx io_pgetevents rseq""", **SHARED_NAMES},
+    "aarch64": {274: """
+    sched_setattr sched_getattr renameat2 seccomp getrandom memfd_create bpf execveat userfaultfd
+    membarrier mlock2 copy_file_range preadv2 pwritev2 pkey_mprotect pkey_alloc pkey_free statx
+    io_pgetevents rseq kexec_file_load""", **SHARED_NAMES},
+}
+NEW_CALLS = {machine: {str(first + place): name for first, names in known.items()
+                       for place, name in enumerate(names.split())}
+             for machine, known in NEW_NAMES.items()}
 PROT_BITS = ((1, "PROT_READ"), (2, "PROT_WRITE"), (4, "PROT_EXEC"))
 FLAG_BITS = (
     (1, "MAP_SHARED"), (2, "MAP_PRIVATE"), (0x10, "MAP_FIXED"), (0x20, "MAP_ANONYMOUS"),
@@ -155,9 +163,13 @@ def numbers(text):
 
 
 class Parser:
-    """The state between two lines: what is open, and how far the program has come."""
+    """The state between two lines: what is open, and how far the program has come.
 
-    def __init__(self):
+    `machine`: the processor that ran the program, as uname -m calls it.
+    """
+
+    def __init__(self, machine=platform.machine()):
+        self.new_calls = NEW_CALLS.get(machine, {})
         self.trace = Trace()
         self.main_pid = None
         self.pids = set()
@@ -196,7 +208,7 @@ class Parser:
     def take_system_call(self, name, args, result):
         """A system call, complete or not."""
         name = name.removeprefix("SYS_")     # 0.7.91 writes SYS_460@SYS where it has no name
-        call = Sys(NEW_CALLS.get(name, name if not name.isdigit() else f"syscall_{name}"),
+        call = Sys(self.new_calls.get(name, name if not name.isdigit() else f"syscall_{name}"),
                    numbers(args), None)
         if result is None:
             self.system_call = (name, call)
