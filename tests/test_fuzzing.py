@@ -20,7 +20,8 @@ from fuzzing import build
 CORPUS = sorted((ROOT / "tests/fuzzing/corpus").iterdir())
 INPUTS = {"debug": 20, "plain": 60, "hardened": 20}
 REFUSING = {"plain": 8, "hardened": 6}      # inputs of which each system call is refused in turn
-LEAST_REFUSED = {"plain": 300, "hardened": 200}
+# How many there are depends on where the kernel puts mappings: hardened has had 198 to 240.
+LEAST_REFUSED = {"plain": 300, "hardened": 150}
 
 MISTAKES = re.findall(r"^\t([A-Z_]+)(?: = 1)?,\t+/\*", (build.HERE / "wrong.c").read_text(), re.M)
 SAID = {
