@@ -26,14 +26,16 @@ class Mistake(Model):
     block = GappedBlock
     rule = ""
     searching = False       # inside a heap search, where H3 holds and X6 does not
+    keeps_errno = False     # whether NULL was returned for an impossible size without ENOMEM
     calloc_limit = PAGE     # bytes from which, header included, os_calloc maps
 
     def __init__(self, **options):
         super().__init__(page=self.calloc_limit, **options)
 
     def visible(self):
-        """What a program can read: the address, size and status of each header."""
-        return [(block.addr, block.size, block.status) for block in self._blocks()]
+        """What a program can read: the address, size and status of each header, and errno."""
+        return [*((block.addr, block.size, block.status) for block in self._blocks()),
+                *[("errno",)] * self.keeps_errno]
 
     def _search_heap(self, n):
         self.searching = True
@@ -41,6 +43,26 @@ class Mistake(Model):
             return super()._search_heap(n)
         finally:
             self.searching = False
+
+
+class Losing(Mistake):
+    """Base of mistakes that lose memory behind blocks: a part that is split off takes it along."""
+
+    def _lose(self, block, n):
+        """Make a block n bytes long; what it had besides is lost."""
+        block.gap += block.size - n
+        block.size = n
+
+    def _split(self, block, n):
+        gap, block.gap, before = block.gap, 0, len(self.heap)
+        super()._split(block, n)
+        split = len(self.heap) > before
+        (self.heap[self.heap.index(block) + 1] if split else block).gap += gap
+
+    def _absorb_right(self, i):
+        gap = self.heap[i].gap + self.heap[i + 1].gap
+        super()._absorb_right(i)
+        self.heap[i].gap = gap
 
 
 class Asked(Mistake):

@@ -8,9 +8,9 @@ new mistake is one more subclass of Mistake: its docstring completes the sentenc
 """
 
 from . import realloc_mistakes      # noqa: F401 - its classes are subclasses of Mistake, too
-from .mistake import Asked, GappedBlock, Mistake, whole_pages
+from .mistake import Asked, GappedBlock, Losing, Mistake, whole_pages
 from .model import (ALLOC, FAILED, FREE, HEADER, PAGE, PTRDIFF_MAX, SIZE_MAX, T,
-                    SystemCallFailed, aligned)
+                    NULL, SystemCallFailed, aligned)
 
 
 # ---- first use and growth of the heap -------------------------------------------------------
@@ -29,6 +29,18 @@ class NoPreallocation(Mistake):
         return block
 
 
+class NeverBeginsHeap(Mistake):
+    """never asks for heap: it returns NULL if no block fits"""
+
+    rule = "F1"
+
+    def _move_break(self, address):
+        raise SystemCallFailed
+
+    def _ask_break(self):
+        raise SystemCallFailed
+
+
 class FirstBlockIsWhole(Mistake):
     """gives all of the first 128 KiB to the first block, instead of splitting them"""
 
@@ -45,7 +57,15 @@ class FirstBlockIsWhole(Mistake):
         self.untouched = False
 
 
-class FirstBlockLosesRest(Mistake):
+class FirstBlockIsWholeForMalloc(FirstBlockIsWhole):
+    """gives all of the first 128 KiB to the first block if os_malloc makes it"""
+
+    def _first_growth(self):
+        super()._first_growth()
+        self.untouched = self._now.name != "os_calloc"
+
+
+class FirstBlockLosesRest(Losing):
     """gives all of the first 128 KiB to the first block, and never uses what that does not need"""
 
     rule = "F1"
@@ -58,18 +78,9 @@ class FirstBlockLosesRest(Mistake):
     def _split(self, block, n):
         if self.untouched:
             self.untouched = False
-            block.gap = block.size - self._rounded(n)
-            block.size = self._rounded(n)
-            return
-        gap, block.gap, before = block.gap, 0, len(self.heap)
-        super()._split(block, n)
-        split = len(self.heap) > before
-        (self.heap[self.heap.index(block) + 1] if split else block).gap = gap
-
-    def _absorb_right(self, i):
-        gap = self.heap[i].gap + self.heap[i + 1].gap
-        super()._absorb_right(i)
-        self.heap[i].gap = gap
+            self._lose(block, self._rounded(n))
+        else:
+            super()._split(block, n)
 
 
 class HeaderBesidePreallocation(Mistake):
@@ -153,6 +164,48 @@ class EnlargesByWholeSize(Mistake):
             return super()._extend(block, n)
         self._move_break(self.brk + self._rounded(n))
         block.size += self._rounded(n)
+
+
+class EnlargesWithoutHeader(Mistake):
+    """enlarges a free last block by a header less than is missing"""
+
+    rule = "H3"
+
+    def _extend(self, block, n):
+        if not self.searching:
+            return super()._extend(block, n)
+        self._move_break(self.brk + self._rounded(n) - block.size - self.block.header)
+        block.size = self._rounded(n)
+        block.gap -= self.block.header
+
+
+# ---- functions that are not finished ---------------------------------------------------------
+
+class MallocReturnsNull(Mistake):
+    """returns NULL from os_malloc whatever it is asked for"""
+
+    rule = "W1"
+
+    def _malloc(self, n):
+        return NULL
+
+
+class CallocReturnsNull(Mistake):
+    """returns NULL from os_calloc whatever it is asked for"""
+
+    rule = "W2"
+
+    def _calloc(self, k, m):
+        return NULL
+
+
+class FreeDoesNothing(Mistake):
+    """does nothing in os_free"""
+
+    rule = "R1"
+
+    def _free(self, p):
+        pass
 
 
 # ---- headers ---------------------------------------------------------------------------------
@@ -309,6 +362,26 @@ class SizesWrapAroundBehindThreshold(SizesWrapAround):
         return self._move(block, block.size, self._new_block(n), n % 8)
 
 
+class ProductOfNothing(Mistake):
+    """Base of mistakes of os_calloc, which looks only at the product, wrapped around, for 0."""
+
+    def _calloc(self, k, m):
+        if k * m <= SIZE_MAX or k * m % (SIZE_MAX + 1):
+            return super()._calloc(k, m)
+        self.keeps_errno = True
+        return NULL
+
+
+class SizesWrapAroundToNothing(ProductOfNothing, SizesWrapAround):
+    """lets a size near SIZE_MAX wrap around when it rounds up or multiplies, and takes a product
+    that has become 0 for a request of nothing"""
+
+
+class SizesWrapAroundBehindThresholdToNothing(ProductOfNothing, SizesWrapAroundBehindThreshold):
+    """compares a size near SIZE_MAX with the threshold before it lets it wrap around to 0, and
+    takes a product that has become 0 for a request of nothing"""
+
+
 class ImpossibleWithoutErrno(Mistake):
     """returns NULL for a size that cannot exist without setting errno to ENOMEM"""
 
@@ -389,6 +462,17 @@ class NeverSplits(Mistake):
 
     def _split(self, block, n):
         pass
+
+
+class LosesSlack(Losing):
+    """leaves the slack out of size when it does not split a block, and so loses it"""
+
+    rule = "S2"
+
+    def _split(self, block, n):
+        super()._split(block, n)
+        if block.size > self._rounded(n):
+            self._lose(block, self._rounded(n))
 
 
 class SplitsTooSmall(Mistake):
@@ -501,5 +585,5 @@ def kinds_of(mistake):
         yield from kinds_of(kind)
 
 
-ALL = tuple(sorted(kinds_of(Mistake), key=lambda kind: kind.__module__))
+ALL = tuple(sorted(dict.fromkeys(kinds_of(Mistake)), key=lambda kind: kind.__module__))
 MISTAKES = tuple(kind for kind in ALL if kind.visible is Mistake.visible)   # that traces show

@@ -2,7 +2,25 @@
 """Typical wrong allocators, as in mistakes.py: those whose mistake is in os_realloc."""
 
 from .mistake import Mistake
-from .model import FREE
+from .model import FREE, NULL
+
+
+class ReallocReturnsNull(Mistake):
+    """returns NULL from os_realloc for every block, and leaves the block as it was"""
+
+    rule = "X4"
+
+    def _realloc(self, p, n):
+        return super()._realloc(p, n) if p == NULL else NULL
+
+
+class ReallocAlwaysReturnsNull(Mistake):
+    """returns NULL from os_realloc whatever it is asked for"""
+
+    rule = "X4"
+
+    def _realloc(self, p, n):
+        return NULL
 
 
 class AlwaysMoves(Mistake):
@@ -85,6 +103,21 @@ class NeverAbsorbs(Mistake):
 
     def _absorb_until(self, block, n):
         pass
+
+
+class AbsorbsOneTooFew(Mistake):
+    """stops absorbing before the free block with which there would be enough"""
+
+    rule = "X7"
+
+    def _absorb_until(self, block, n):
+        i = self.heap.index(block)
+        while block.size < self._rounded(n) and i + 1 < len(self.heap):
+            right = self.heap[i + 1]
+            if right.status != FREE or right.addr != block.end or \
+                    block.size + self.block.header + right.size >= self._rounded(n):
+                return
+            self._absorb_right(i)
 
 
 class AbsorbsAll(Mistake):
