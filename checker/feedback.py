@@ -7,11 +7,11 @@ Causes can be looked for only when all tests have run; until then the outcomes a
 import concurrent.futures
 
 import tree
-from marks import about_trial, ended_early, shadow_text
+from marks import about_trial, shadow_text
 from result import FAILED, PARTIAL
 
 tree.add_harness()
-from harness import causes, causetext, explain  # noqa: E402
+from harness import causes, causetext, explain, symptoms  # noqa: E402
 from harness.report import printable  # noqa: E402
 
 MOST_LONGER = 100       # events by which a trace that is kept may be longer than its reference
@@ -26,6 +26,7 @@ class Feedback:
         self.decisive = {}      # name -> Outcome of the program, sequence or twin that failed
         self.trials = {}        # name -> Trial of such a sequence or twin
         self.texts = {}         # name -> explanation of a failure whose outcome is not kept
+        self.looks = {}         # name -> rerun.Seen of a program that ended early
         self.found = None       # causes.Found
 
     def add(self, name, outcome, trial=None):
@@ -39,13 +40,15 @@ class Feedback:
         if not outcome.passed:
             self.decisive[name], self.trials[name] = outcome, trial
 
-    def find(self, order, play):
+    def find(self, order, play, jobs):
         """Look for the causes; `order` is that of the tests. In a scheme by cause, a program counts
         as explained only if its twin, which play(Trial) runs, is explained as well."""
         programs = [self.programs[name] for name in order if name in self.programs]
         others = [self.decisive[name] for name in order if self.trials.get(name)
                   and self.trials[name].kind != "fault"]
-        self.found = causes.find(programs, others)
+        self.looks = symptoms.looks([outcome for outcome in programs
+                                     if self.trials.get(outcome.test.name) is None], jobs)
+        self.found = causes.find(programs, others, self.looks)
         refuted = []
         if self.course.scheme.by_cause:
             refuted = [name for name in self.found.by_program
@@ -66,7 +69,8 @@ class Feedback:
         """The whole explanation of a failed test, "" if nothing is known of it."""
         outcome = self.decisive.get(made.name)
         text = self.texts.get(made.name, "") if outcome is None else \
-            text_of(outcome, self.trials[made.name], passed, self.found)
+            text_of(outcome, self.trials[made.name], passed, self.found,
+                    self.looks.get(made.name))
         if text and made.share:
             text += "\nEach call was an allocator's, so that the test gives " \
                 f"{made.share:.0%} of its points.\n"
@@ -77,12 +81,11 @@ class Feedback:
         return causetext.records(self.found)
 
 
-def text_of(outcome, trial, passed=(), found=None):
-    """The explanation of one failure."""
+def text_of(outcome, trial, passed=(), found=None, seen=None):
+    """The explanation of one failure; `seen` is what a second run of a program showed."""
     if trial:
         text = about_trial(outcome, trial, found)
     else:
-        seen = explain.second_look(outcome) if ended_early(outcome) else None
         text = explain.explain(outcome, f"python3 tests/run_tests.py {outcome.test.name}",
                                passed, seen, found)
     parts = [printable(text).rstrip("\n"), shadow_text(outcome)]

@@ -254,7 +254,7 @@ def judge(made, grading):
 def explain(made, grading):
     """Look for the causes of what failed, and explain it."""
     feedback = grading.feedback
-    refuted = feedback.find([test.name for test in made.tests], grading.play)
+    refuted = feedback.find([test.name for test in made.tests], grading.play, grading.jobs)
     feedback.explain(made.tests, grading.jobs)
     made.causes = feedback.records()
     if refuted:

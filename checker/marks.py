@@ -21,13 +21,6 @@ def hung(run):
                                        and run.trace.signal in ("SIGKILL", "SIGXCPU"))
 
 
-def ended_early(outcome):
-    """Whether a program crashed, hung or exited inside a call: a second run tells where."""
-    run = outcome.run
-    return not outcome.stopped_itself and (hung(run) or run.status == "killed" or
-                                           run.status == "exited" and not run.comparable)
-
-
 def share_of(outcome, partial):
     """The share of its points that a test gives: 1 if all agrees with the reference; less if every
     call was an allocator's and the program found nothing wrong with its memory."""

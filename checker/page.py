@@ -91,7 +91,8 @@ def causes(result):
 def cause_entry(count, cause, cost):
     """One cause: the mistake, its rule, an example with pictures, the failures it explains."""
     names = [f"<li>{text(name)}</li>" for name in cause["tests"]]
-    parts = [f"<h3>{count}. <b>{text(cause['rule'])}</b> {text(cause['sentence'])}</h3>"]
+    rule = f"<b>{text(cause['rule'])}</b> " if cause["rule"] else ""
+    parts = [f"<h3>{count}. {rule}{text(cause['sentence'])}</h3>"]
     rules = [f"<p><b>{text(rule)}</b> {text(words)}</p>" for rule, words in cause["rules"]]
     parts += rules[:1]
     if cause["where"]:

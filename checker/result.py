@@ -94,13 +94,14 @@ class Result:
     def score_by_cause(self):
         """The score if causes are counted: explained failures get their points back, and each
         cause costs cause_points, at most what it explains has lost."""
-        back = given_back([cause["tests"] for cause in self.causes], self.lost, self.cause_points)
+        proved = [cause["tests"] for cause in self.causes if is_proved(cause)]
+        back = given_back(proved, self.lost, self.cause_points)
         return round(sum(test.score for test in self.tests) + back, 2)
 
     def with_costs(self, causes):
         """[(cause, points that it costs where causes are counted)]."""
-        return list(zip(causes, cause_costs([cause["tests"] for cause in causes], self.lost,
-                                            self.cause_points)))
+        return [(cause, cause_costs([cause["tests"]], self.lost, self.cause_points
+                                    if is_proved(cause) else TOTAL)[0]) for cause in causes]
 
     @property
     def mark(self):
@@ -122,7 +123,8 @@ class Result:
         failed = [test for test in self.tests if test.group != "style"
                   and test.status in (PARTIAL, FAILED)
                   and (causes is self.causes or not test.hidden)]
-        return causetext.headline(len(causes), len(explained), len(failed))
+        return causetext.headline(len(causes), len(explained), len(failed),
+                                  causetext.noun_of(map(is_proved, causes)))
 
     def points(self, style):
         """(points given, points possible) of style, or of all the rest."""
@@ -145,6 +147,11 @@ class Result:
         counts = [f"{count} {status}" for status, count in self.counts().items()
                   if count and status != PASSED]
         return "; ".join(filter(None, [", ".join(counts), self.style_note]))
+
+
+def is_proved(cause):
+    """Whether a cause gives points back; results of earlier versions have no others."""
+    return cause.get("proved", True)
 
 
 def without_example(cause):

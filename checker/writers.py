@@ -16,7 +16,7 @@ from result import (CAUSE, FAILED, GRADED, PARTIAL, PASSED, REFUSED, SKIPPED, TO
 import tree
 
 tree.add_harness()
-from harness import causetext  # noqa: E402
+from harness import causetext, explain  # noqa: E402
 from harness.export import xml_text  # noqa: E402
 from harness.report import printable  # noqa: E402
 
@@ -76,7 +76,7 @@ def causes_of(result, causes, verbose):
         if verbose:
             lines += ["", causetext.one(count, cause, f"; by cause they cost {number(cost)}")]
         else:
-            lines.append(f"  {count}. {cause['rule']}: {cause['sentence']} "
+            lines.append(f"  {count}. {explain.title(cause['rule'], cause['sentence'])} "
                          f"({causetext.counted(len(cause['tests']), 'failure')})")
     return "\n".join(lines + [""] * verbose)
 

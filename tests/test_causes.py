@@ -197,4 +197,4 @@ def test_the_run_of_a_wrong_library_begins_with_its_cause():
     output = run("--library", library("NO_PREALLOCATION")).stdout
     assert re.search(r"^1 mistake explains (\d+) of \1 failures\.\n\n1\. F1: the library grows "
                      r"the heap only by what the first request needs", output, re.MULTILINE)
-    assert output.index("1 mistake explains") < output.index("First call that differs")
+    assert "First call that differs" not in output and "failures are explained above" in output

@@ -11,7 +11,7 @@ import submit
 import trial
 
 FUNCTIONS = ("os_malloc", "os_calloc", "os_realloc", "os_free")
-ABSENT = "os_realloc is not defined in the submission"
+ABSENT = "os_realloc is not defined in your library"
 
 
 def without(*names):
@@ -65,7 +65,7 @@ def test_each_function_may_be_missing(name, tmp_path):
     assert made.remarks == [f"It does not define {name}: every test that calls what is missing "
                             "fails."]
     reasons = {test.reason for test in made.tests if test.status == "failed"}
-    assert reasons == {f"{name} is not defined in the submission"}
+    assert reasons == {f"{name} is not defined in your library"}
     failed = {test.name for test in made.tests if test.status == "failed"}
     # Programs call os_malloc() and os_free() through snippet.h.
     called = {"os_malloc": "malloc", "os_free": "free"}.get(name, name)

@@ -92,7 +92,7 @@ WAYS = [
     (7, "use", "It called abort(), as a failed assert() does."),
     (8, "use", "It divided by zero."),
     (9, "use", ""),
-    (10, "use", "It called exit(12): a program's library never does that."),
+    (10, "use", "A library must not end the program that uses it."),
     (11, "use", "It used an address that cannot exist: the pointer was read from memory that holds "
      "something else."),
     (12, "use", "It read HeapStart + 0x2a000, 40960 bytes behind the break: a header or a pointer "

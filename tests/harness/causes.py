@@ -8,6 +8,9 @@ mistake by mistake. A set with which a passed program would fail is refuted and 
 another mistake in place of one of the set explains the same failures, and no passed program
 refutes it, the cause names both: nothing tells which of them the library makes.
 
+Failures that no model predicts but that have one symptom in common (symptoms.py) have a cause of
+their own. System calls of stdio inside calls are one as well: traces are compared without them.
+
 The effort is counted in calls replayed, so that every machine comes to the same causes.
 """
 
@@ -16,8 +19,9 @@ import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from . import symptoms
 from .composed import FATAL, compose
-from .grade import RESULT, own_check
+from .grade import RESULT, first_difference, own_check, stopped_itself
 from .history import STRAY
 from .mistakes import ALL, Mistake
 from .stats import parse_address, parse_call
@@ -35,13 +39,15 @@ RULE = re.compile(r"\b[A-Z]\d\b")
 
 @dataclass
 class Cause:
-    """One mistake that explains failures, or several that explain them equally well."""
+    """One mistake that explains failures, several that explain them equally well, or a symptom."""
 
     rule: str           # number of the contract's rule that the first breaks
     mistake: str        # name of the first's class in mistakes.py
     sentence: str       # "the library ..., or ..."
     programs: list = field(default_factory=list)    # names of the failures it has a part in
     example: object = None      # Example
+    lines: list = field(default_factory=list)       # of a symptom, what else is known of it
+    proved: bool = True         # whether the whole trace of each failure is explained
 
 
 @dataclass
@@ -51,7 +57,7 @@ class Example:
 
     outcome: object         # Outcome
     index: int              # of this call in outcome.actual
-    mistakes: frozenset     # those that explain the failure, this one included
+    mistakes: frozenset     # those that explain the failure, this one included; of a symptom none
     others: frozenset       # the same without this one
 
 
@@ -76,7 +82,8 @@ class Found:
         """Whether an allocator with all these mistakes shows the whole trace of an Outcome, one
         that was no part of the search."""
         story = story_of(outcome)
-        if story is None:
+        printing = any(cause.mistake == symptoms.OutputInside.__name__ for cause in self.causes)
+        if story is None or story.prints and not printing:
             return False
         return Replays(story.size).explains(self.mistakes, story)
 
@@ -95,8 +102,13 @@ class Found:
         if not kinds and name in self.first:
             kinds = [self.first[name]]
         names = [kind.__name__ for kind in kinds]
-        numbers = [number for number, cause in enumerate(self.causes, 1) if cause.mistake in names]
-        return numbers, name in self.by_program
+        numbers = [number for number, cause in enumerate(self.causes, 1)
+                   if cause.mistake in names or name in cause.programs]
+        return numbers, any(name in cause.programs for cause in self.causes)
+
+    def has_end(self, name):
+        """Whether a cause says where the program of that name ended."""
+        return any(cause.lines and name in cause.programs for cause in self.causes)
 
     def hints(self, name):
         """(rule, sentence) of the mistakes behind the failure of that name, the one that its first
@@ -134,6 +146,7 @@ class Story:
     cited: frozenset    # numbers of the rules that the failed check names
     passed: bool
     first: int          # index of the first event that differs
+    prints: bool        # whether calls print, which is left out of `events`
 
     @property
     def size(self):
@@ -154,14 +167,18 @@ def story_of(outcome):
     """The Story of an Outcome, None if its trace cannot be compared."""
     if not outcome.run.comparable or not outcome.actual:
         return None
-    events = tuple(map(tuple, outcome.actual[:-1]))
-    end = outcome.actual[-1][0]
-    first = outcome.difference.index if outcome.difference else len(events)
+    kept = symptoms.without_stdio(outcome.actual)
+    prints = kept != list(map(tuple, outcome.actual))
+    events = tuple(kept[:-1])
+    difference = first_difference(outcome.expected, kept) if prints else outcome.difference
+    first = difference.index if difference else len(events)
     found = READ.search(outcome.reason)
-    whole = end.startswith("exit(") or bool(own_check(outcome.run))
-    return Story(outcome.test.name, events, tuple(map(call_of, events)), whole,
-                 outcome.stopped_itself, tuple(map(int, found.groups())) if found else (),
-                 frozenset(RULE.findall(outcome.reason)), outcome.passed, first)
+    whole = kept[-1][0].startswith("exit(") or bool(own_check(outcome.run))
+    silent = difference is not None and stopped_itself(outcome.run, difference, kept)
+    return Story(outcome.test.name, events, tuple(map(call_of, events)), whole, silent,
+                 tuple(map(int, found.groups())) if found else (),
+                 frozenset(RULE.findall(outcome.reason)),
+                 difference is None if prints else outcome.passed, first, prints)
 
 
 # ---- replaying them ----------------------------------------------------------------------------
@@ -351,8 +368,10 @@ class Search:
         return None
 
 
-def find(outcomes, more=()):
+def find(outcomes, more=(), looks=None):
     """What explains the failures among the Outcomes of one suite on one library: Found.
+
+    `looks`: {name: rerun.Seen} of programs that ended early, for those that ended at one place.
 
     `more` outcomes of the same library, of random sequences say, have no part in the search; those
     among them that failed are explained as far as the causes found allow.
@@ -362,13 +381,59 @@ def find(outcomes, more=()):
     search = Search(stories, Replays(MOST_CALLS))
     mistakes = search.best() if search.failed else frozenset()
     search.replays.left = MOST_CALLS        # one set: that costs little
-    others = [story for story in map(story_of, more) if story is not None and not story.passed]
+    told = [story for story in map(story_of, more) if story is not None]
+    others = [story for story in told if not story.passed]
     by_program, first, shown = attributed(search, mistakes, [*search.failed, *others]) \
         if mistakes else ({}, {}, {})
     alike = search.alike(mistakes, by_program, shown)
     failed = sum(not outcome.passed for outcome in (*outcomes, *more))
-    return Found(causes_of(by_program, shown, [*outcomes, *more], alike), by_program, first, failed,
-                 mistakes, alike)
+    known = causes_of(by_program, shown, [*outcomes, *more], alike)
+    found = with_output(Found(known, by_program, first, failed, mistakes, alike),
+                        [*stories, *told], [*outcomes, *more])
+    return with_symptoms(found, outcomes, looks or {})
+
+
+def with_output(found, stories, outcomes):
+    """A Found with the cause of the failures in which calls print; these are explained if the rest
+    of their traces is right, or is explained."""
+    kind, by_name = symptoms.OutputInside, {outcome.test.name: outcome for outcome in outcomes}
+    printing = [story for story in stories if story.prints]
+    names = [story.name for story in printing
+             if story.whole and (story.passed or story.name in found.by_program)]
+    if not names:
+        return found
+    by_program = {**found.by_program,
+                  **{name: (kind, *found.by_program.get(name, ())) for name in names}}
+    first = {**found.first, **{story.name: kind for story in printing}}
+    example = min((by_name[name] for name in names), key=lambda outcome: unclear(
+        outcome, by_program[outcome.test.name], outcome.difference.index))
+    made = Cause(kind.rule, kind.__name__, sentence_of(kind), names, symptom_example(example))
+    return dataclasses.replace(found, causes=by_size([*found.causes, made]), by_program=by_program,
+                               first=first)
+
+
+def with_symptoms(found, outcomes, looks):
+    """A Found with the symptoms of the failures among outcomes as further causes. What a function
+    that is not written yet has a part in is not explained by mistakes."""
+    missing = symptoms.unwritten(outcomes)
+    found = found.without([name for name in found.by_program if any(
+        name in symptom.programs for symptom in missing)])
+    left = [outcome for outcome in outcomes if outcome.test.name not in found.by_program]
+    more = [*missing, *symptoms.same_end(outcomes, looks), *symptoms.other_calls(left)]
+    made = [Cause(symptom.rule, symptom.mistake, symptom.sentence, symptom.programs,
+                  symptom_example(symptom.example), symptom.lines, proved=False)
+            for symptom in more]
+    return dataclasses.replace(found, causes=by_size([*found.causes, *made]))
+
+
+def symptom_example(outcome):
+    """The Example of a symptom that an Outcome shows in its first difference."""
+    return Example(outcome, outcome.difference.index, frozenset(), frozenset())
+
+
+def by_size(causes):
+    """Causes, those of most failures first."""
+    return sorted(causes, key=lambda cause: -len(cause.programs))
 
 
 def attributed(search, mistakes, stories):
@@ -414,7 +479,7 @@ def causes_of(by_program, shown, outcomes, alike):
         example = Example(by_name[name], shown[name, kind], together, together - {kind})
         sentence = sentence_of(kind, alike.get(kind, ()))
         made.append(Cause(kind.rule, kind.__name__, sentence, names, example))
-    return sorted(made, key=lambda cause: -len(cause.programs))
+    return by_size(made)
 
 
 # ---- what causes cost ---------------------------------------------------------------------------

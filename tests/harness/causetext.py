@@ -19,15 +19,21 @@ def counted(number, noun):
     return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
-def headline(count, explained, failed):
-    """How many causes explain how many of the failures, in a line; "" if nothing failed."""
+def headline(count, explained, failed, noun="mistake"):
+    """How many causes explain how many of the failures, in a line; "" if nothing failed. `noun`:
+    what they are."""
     if not failed:
         return ""
     if not count:
         return ("No known mistake explains the failure." if failed == 1 else
                 f"No known mistake explains any of the {failed} failures.")
-    return f"{counted(count, 'mistake')} {'explains' if count == 1 else 'explain'} {explained} " \
+    return f"{counted(count, noun)} {'explains' if count == 1 else 'explain'} {explained} " \
         f"of {counted(failed, 'failure')}."
+
+
+def noun_of(proved):
+    """What causes are called, of each whether it is proved: mistakes, if all of them are."""
+    return "mistake" if all(proved) else "cause"
 
 
 def records(found):
@@ -41,18 +47,23 @@ def records(found):
     expected, found  lines of that call without this mistake, and of the program; if the program's
                      own check failed: none, and what it said
     picture          the heap before and after it: without the mistake, and the library's
+    proved           whether the whole trace of each failure is explained, so that marks by cause
+                     give its points back
     """
     return [record(cause) for cause in found.causes]
 
 
 def record(cause):
     """One member of records()."""
+    if not cause.example.mistakes:
+        return symptom_record(cause)
     example, outcome = cause.example, cause.example.outcome
     step = right_step(example)
     made = {"rule": cause.rule, "mistake": cause.mistake, "sentence": cause.sentence,
             "tests": list(cause.programs), "example": outcome.test.name, "where": "",
             "rules": rules_of(cause, step), "expected": list(step_text(step)) if step else [],
-            "found": [], "picture": explain.cause_pictures(example)}
+            "found": [], "picture": explain.cause_pictures(example),
+            "proved": cause.proved}
     event = outcome.actual[example.index]
     made["where"] = f"event {example.index + 1}, {event[0]}"
     if made["expected"] == list(event):     # nothing but a check of the program's own differs
@@ -61,6 +72,22 @@ def record(cause):
         made["found"] = first_lines(event, MOST_LINES)
     if made["expected"] and example.others:
         made["where"] += " (expected: what the library would do without this mistake)"
+    return made
+
+
+def symptom_record(cause):
+    """One member of records(), of a symptom (symptoms.py): what it shows is all that is known."""
+    outcome = cause.example.outcome
+    focus = explain.focus_index(outcome.difference)
+    made = {"rule": cause.rule, "mistake": cause.mistake, "sentence": cause.sentence,
+            "tests": list(cause.programs), "example": outcome.test.name,
+            "where": f"event {focus + 1}, {outcome.expected[focus][0]}",
+            "rules": [[cause.rule, rules.text(cause.rule)]] if cause.rule else [],
+            "expected": [], "found": list(map(printable, cause.lines)), "picture": "",
+            "proved": cause.proved}
+    if not cause.lines:
+        made["expected"] = list(outcome.difference.expected)
+        made["found"] = first_lines(outcome.difference.actual, MOST_LINES)
     return made
 
 
@@ -90,26 +117,40 @@ def earned_by_cause(found, outcomes, most):
     if not found:
         return earned
     lost = {outcome.test.name: outcome.test.points - outcome.earned for outcome in outcomes}
-    return earned + causes.given_back([cause.programs for cause in found.causes], lost, most)
+    return earned + causes.given_back([cause.programs for cause in found.causes if cause.proved],
+                                      lost, most)
 
 
-def text(found):
-    """All that explains a suite's failures as plain text, "" if nothing failed."""
-    head = headline(len(found.causes), len(found.by_program), found.failed)
-    return "\n\n".join([head, *(one(number, made) for number, made in
+def text(found, whole=False):
+    """All that explains a suite's failures as plain text, "" if nothing failed. `whole`: with the
+    sentences of rules that the examples do not break."""
+    explained = set().union(*(cause.programs for cause in found.causes))
+    head = headline(len(found.causes), len(explained), found.failed,
+                    noun_of(cause.proved for cause in found.causes))
+    return "\n\n".join([head, *(one(number, made, whole=whole) for number, made in
                                 enumerate(records(found), 1))])
 
 
-def one(number, made, cost=""):
-    """One record as text; `cost` says what the cause costs, "" for nothing."""
+def one(number, made, cost="", whole=False):
+    """One record as text; `cost` says what the cause costs, "" for nothing; `whole`: as text()."""
     names = ", ".join(made["tests"][:MOST_NAMED])
     more = len(made["tests"]) - MOST_NAMED
     names += f" and {more} more" if more > 0 else ""
-    parts = [wrapped(f"{number}. {made['rule']}: {made['sentence']}"),
+    parts = [wrapped(f"{number}. {explain.title(made['rule'], made['sentence'])}"),
              wrapped(f"{counted(len(made['tests']), 'failure')}: {names}{cost}", "   "),
-             *(wrapped(": ".join(pair), "   ") for pair in made["rules"]),
-             indented(example(made), "   ")]
+             *(wrapped(": ".join(pair), "   ") for pair in made["rules"][:1]),
+             indented(example(made), "   "), others(made["rules"][1:], whole)]
     return "\n".join(part for part in parts if part)
+
+
+def others(rest, whole):
+    """The rules that decide the call of an example as well, "" for none."""
+    if not rest:
+        return ""
+    head = "Other rules that decide this call:"
+    if not whole:
+        return wrapped(f"{head} {', '.join(number for number, _ in rest)}", "   ")
+    return "\n".join(["   " + head, *(wrapped(": ".join(pair), "     ") for pair in rest)])
 
 
 def example(made):

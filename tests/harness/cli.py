@@ -20,7 +20,6 @@ SCRIPT = suite.DEFAULT_ROOT / "run_tests.py"
 FAILED, NOT_RUN, INTERRUPTED, TERMINATED = 1, 2, 130, 143
 DEFAULT_TIMEOUT = 5.0       # seconds
 FULL_EXPLANATIONS = 3       # when whole groups fail; tests that were named are all explained
-MOST_LOOKS = 8              # failed programs that run once more to be looked into
 
 DESCRIPTION = """Build what is missing, run each test program under ltrace, and compare every call,
 result and system call with its reference."""
@@ -158,9 +157,9 @@ def run(args, tests, chosen):
     if args.memory:
         from . import memcheck
         print(memcheck.summary(outcomes))
-    found = causes_of(outcomes)
+    found, looks = causes_of(outcomes, args.jobs)
     write_files(args, outcomes, seconds, found)
-    explain_failures(args, outcomes, found)
+    explain_failures(args, outcomes, found, looks)
     return 0 if all(outcome.clean for outcome in outcomes) else FAILED
 
 
@@ -214,14 +213,15 @@ def trace_text(outcome):
     return "\n".join(printable(line) for event in outcome.actual for line in event)
 
 
-def causes_of(outcomes):
-    """The causes.Found of a run; None if no test failed for another reason than a missing
-    function."""
+def causes_of(outcomes, jobs):
+    """(causes.Found of a run, what programs that ended early showed in a second run: {name: Seen}).
+    (None, {}) if no test failed for another reason than a missing function."""
     known = [outcome for outcome in outcomes if outcome.passed or not is_absent(outcome)]
     if all(outcome.passed for outcome in known):
-        return None
-    from . import causes
-    return causes.find(known)
+        return None, {}
+    from . import causes, symptoms
+    looks = symptoms.looks(known, jobs)
+    return causes.find(known, looks=looks), looks
 
 
 def is_absent(outcome):
@@ -230,7 +230,7 @@ def is_absent(outcome):
     return outcome.reason.endswith(NOT_DEFINED)
 
 
-def explain_failures(args, outcomes, found):
+def explain_failures(args, outcomes, found, looks):
     """Print why tests failed: in full for the first few, or for all that were asked for by name."""
     failed = [outcome for outcome in outcomes if not outcome.passed]
     count_absent(failed)
@@ -241,15 +241,16 @@ def explain_failures(args, outcomes, found):
     from . import explain
     if found and not args.diff:
         show_causes(args, outcomes, found)
-        failed.sort(key=lambda outcome: outcome.test.name in found.by_program)
+        if not args.names:
+            failed = without_explained(failed, found)
     passed = [outcome for outcome in outcomes if outcome.passed]
     full = len(failed) if args.names else FULL_EXPLANATIONS
-    for number, outcome in enumerate(failed[:full]):
+    for outcome in failed[:full]:
         print("\n" + "-" * explain.WIDTH)
         if args.diff:
             print(explain.comparison(outcome))
             continue
-        seen = explain.second_look(outcome) if number < MOST_LOOKS else None
+        seen = looks.get(outcome.test.name) or explain.second_look(outcome)
         print(explain.explain(outcome, again(args, outcome.test.name), passed, seen, found))
     if failed[full:]:
         print(f"{len(failed) - full} more failed; to have one explained, run it by name:")
@@ -257,16 +258,27 @@ def explain_failures(args, outcomes, found):
               + f"    {again(args, 'NAME')}")
 
 
+def without_explained(failed, found):
+    """The failures that no cause above explains; says how many others there are."""
+    left = [outcome for outcome in failed if not found.of(outcome.test.name)[1]]
+    if len(left) < len(failed):
+        few = "1 failure is" if len(failed) - len(left) == 1 else \
+            f"{len(failed) - len(left)} failures are"
+        print(f"\n{few} explained above; run a test by name to see its first difference.")
+    return left
+
+
 def show_causes(args, outcomes, found):
     """Print the causes of the failures, and what the result is if causes are counted."""
     from . import causetext
-    print("\n" + causetext.text(found))
-    if found.causes:
+    print("\n" + causetext.text(found, bool(args.names)))
+    if any(cause.proved for cause in found.causes):
         most = suite.load_scheme(args.suite or suite.DEFAULT_ROOT).cause_points
         earned = causetext.earned_by_cause(found, outcomes, most)
         possible = sum(outcome.test.points for outcome in outcomes)
-        print(f"\nTotal by cause: {earned}/{possible}: explained failures cost nothing, and each "
-              f"mistake costs\n{most} points, or what its failures cost if that is less.")
+        print(f"\nTotal by cause: {earned}/{possible}: counts only if your course says so. Then a "
+              f"mistake costs\n{most} points, or what its failures cost if that is less, however "
+              "many programs it fails.")
 
 
 def count_absent(failed):

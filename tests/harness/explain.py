@@ -39,7 +39,7 @@ def explain(outcome, again, passed=(), seen=None, found=None):
     causes are explained above this (causetext.py), so that they are only named here.
     """
     parts = [f"{outcome.test.name}: {outcome.reason}"]
-    if not own_check(outcome.run):
+    if not own_check(outcome.run) and not (found and found.has_end(outcome.test.name)):
         parts.append("\n".join(map(printable, rerun.where(seen, outcome.setup))))
     begun = outcome.run.trace is not None and outcome.run.trace.main_seen
     if outcome.difference is not None and begun:
@@ -101,11 +101,16 @@ def as_above(causes, name):
     numbers, whole = causes.of(name)
     if not numbers:
         return ""
-    lines = [hanging(f"{number}. {causes.causes[number - 1].rule}: "
-                     f"{causes.causes[number - 1].sentence}") for number in numbers]
+    lines = [hanging(f"{number}. {title(cause.rule, cause.sentence)}")
+             for number, cause in enumerate(causes.causes, 1) if number in numbers]
     head = "As above:" if whole else "The first difference is as above; more differs later, for " \
         "another reason:"
     return "\n".join([head, *lines])
+
+
+def title(rule, sentence):
+    """What a cause is: the rule that it breaks, if it breaks one, and its sentence."""
+    return f"{rule}: {sentence}" if rule else sentence
 
 
 def in_full(outcome, focus, passed, causes):

@@ -34,6 +34,14 @@ class Difference:
         """Whether both made the same call here, so that only what it did differs."""
         return bool(self.expected and self.actual) and self.expected[0] == self.actual[0]
 
+    def foreign_calls(self):
+        """Names of the system calls that this call made and no allocator makes, once each; []
+        if it did not return."""
+        if not self.same_call() or not self.actual[-1].startswith(RESULT):
+            return []
+        names = [line.strip().partition("(")[0] for line in nested(self.actual) if "(" in line]
+        return list(dict.fromkeys(name for name in names if name not in trace.MEMORY_CALLS))
+
     def sentence(self):
         """What differs, in one sentence."""
         if not self.expected:
@@ -45,6 +53,9 @@ class Difference:
             return f"in place of {where}: {self.actual[0]}"
         if not self.actual[-1].startswith(RESULT):
             return f"{where}: did not return"
+        foreign = ", ".join(f"`{name}`" for name in self.foreign_calls())
+        if foreign:
+            return f"{where}: made the system call {foreign}, which no allocator makes (Y1)"
         return f"{where}: " + ("the result differs" if nested(self.expected) == nested(self.actual)
                                else "the system calls differ")
 
@@ -81,8 +92,8 @@ class Outcome:
     @property
     def stopped_itself(self):
         """Whether every event agrees until the program's own check of its memory failed."""
-        return self.difference is not None and not self.difference.same_call() \
-            and self.difference.index == len(self.actual) - 1 and bool(own_check(self.run))
+        return self.difference is not None and \
+            stopped_itself(self.run, self.difference, self.actual)
 
     @property
     def passed(self):
@@ -98,6 +109,13 @@ class Outcome:
     def earned(self):
         """Points for this test: all of them or none."""
         return self.test.points if self.passed else 0
+
+
+def stopped_itself(run, difference, actual):
+    """Whether all the events `actual` agree up to this first difference, the program's end by its
+    own check."""
+    return not difference.same_call() and difference.index == len(actual) - 1 \
+        and bool(own_check(run))
 
 
 def nested(event):

@@ -200,10 +200,10 @@ static void release(const struct operation *operation)
 
 static void check_defined(int letter)
 {
-	CHECK(letter != 'm' || os_malloc, "os_malloc is not defined in the submission");
-	CHECK(letter != 'c' || os_calloc, "os_calloc is not defined in the submission");
-	CHECK(letter != 'r' || os_realloc, "os_realloc is not defined in the submission");
-	CHECK(letter != 'f' || os_free, "os_free is not defined in the submission");
+	CHECK(letter != 'm' || os_malloc, "os_malloc is not defined in your library");
+	CHECK(letter != 'c' || os_calloc, "os_calloc is not defined in your library");
+	CHECK(letter != 'r' || os_realloc, "os_realloc is not defined in your library");
+	CHECK(letter != 'f' || os_free, "os_free is not defined in your library");
 }
 
 static void play(const struct operation *operation)

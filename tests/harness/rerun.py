@@ -114,6 +114,8 @@ def agrees(seen, run):
     """Whether the second run ended as the traced one did."""
     if run.status == "exited":
         return seen.how in ("", "exit")
+    if run.status == "tracer":      # it gave up following calls inside one another
+        return seen.how in ("crash", "hang")
     if run.status == "timeout" or run.trace.signal in ("SIGKILL", "SIGXCPU"):
         return seen.how == "hang"
     return seen.how == "crash" and seen.signal == run.trace.signal
@@ -265,7 +267,7 @@ def where(seen, setup):
     shown = own_frames(seen.frames)
     lines = [f"{head}, in a second run without the tracer:"] if shown else []
     if shown:
-        lines.append("  " + stack_text(seen.frames, shown))
+        lines.append("  " + stack_text(seen, shown))
         quoted = [source_line(frame, setup) for frame in shown]
         lines += [f"    {frame.line}: {text}" for frame, text in zip(shown, quoted) if text]
     return lines + [f"  {text}" for text in [about_end(seen)] if text]
@@ -278,11 +280,13 @@ def own_frames(frames):
     return list({(frame.name, frame.line): frame for frame in own}.values())[:MOST_SHOWN]
 
 
-def stack_text(frames, shown):
-    """`memcpy, called from os_realloc (osmem.c:12), called from ...`"""
-    first = frames[0]
+def stack_text(seen, shown):
+    """`memcpy (libc.so.6), called from os_realloc (osmem.c:12), called from ...`"""
+    first = seen.frames[0]
     names = [place_text(frame) for frame in shown]
-    if first.module not in (LIBRARY, "program"):
+    if seen.how == "exit":
+        names.insert(0, f"exit({seen.status})")
+    elif first.module not in (LIBRARY, "program"):
         outside = first.name if first.name != "?" else "another library"
         names.insert(0, f"{outside} ({first.module})")
     return ", called from ".join(names)
@@ -297,7 +301,7 @@ def place_text(frame):
 def about_end(seen):
     """One sentence on what a crash, hang or exit was about, "" if there is nothing to say."""
     if seen.how == "exit":
-        return f"It called exit({seen.status}): a program's library never does that."
+        return "A library must not end the program that uses it."
     if seen.signal == "SIGFPE":
         return "It divided by zero."
     if seen.signal == "SIGABRT":

@@ -53,11 +53,11 @@ class Subject:
 TRACER_SAYS = re.compile(rb"^(?:callstack_push_\w+: Error: call nesting too deep!|"
                          rb"(?:en|dis)able_breakpoint pid=\d+, .*)$\n?", re.MULTILINE)
 NO_SUCH_NAME = 127                      # the loader's exit status
-NOT_DEFINED = "is not defined in the submission"
+NOT_DEFINED = "is not defined in your library"
 UNDEFINED = re.compile(rb"symbol lookup error: .*: undefined symbol: (\w+)")
 SUITE = Subject(build.OSMEM, FUNCTIONS, tracing.parse)
-NO_EXIT = ("DIE() and exit() end the whole program; where a system call fails, return NULL with "
-           "errno = ENOMEM (B1)")
+NO_EXIT = "a library must not end the program that uses it"
+REFUSED = "a system call failed before it: return NULL with errno = ENOMEM there (B1)"
 OUT_OF_TIME = ("SIGKILL", "SIGXCPU")    # how the kernel ends what exceeds RLIMIT_CPU
 
 
@@ -397,7 +397,9 @@ def undefined(trace, stderr):
 def strayed(trace):
     """The sentence on a program that ended elsewhere than it should; '' for a normal course."""
     if trace.exit_status is not None and trace.open_call:
-        return f"called exit({trace.exit_status}){inside(trace)}: {NO_EXIT}"
+        refused = any((call.result or 0) < 0 for call in trace.open_call.syscalls)
+        return f"called exit({trace.exit_status}){inside(trace)}: " \
+            + (f"{NO_EXIT}; {REFUSED}" if refused else NO_EXIT)
     if trace.outside_main:
         return f"{trace.outside_main} was called before main or after it"
     if not trace.main_seen and trace.exit_status is not None:
