@@ -38,7 +38,6 @@
 #include "config.h"
 
 #define CANARY		(HARDENED ? sizeof(uint64_t) : 0)
-#define GUARD		(HARDENED ? UNIT : 0)		/* bytes behind a large block */
 #define ZEROED_MOST	512U
 
 /* Verifies that a free slot of size bytes is zero, as far as it was zeroed. */

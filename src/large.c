@@ -44,6 +44,20 @@ static size_t entered(size_t length)
 	return length < ENTERED_MOST ? length : ENTERED_MOST;
 }
 
+/*
+ * Bytes behind a mapping that the program cannot touch: as many as bring the next block of this
+ * kind right behind them. The kernel counts mappings side by side as one (vm.max_map_count).
+ */
+static size_t guard_for(size_t length, size_t alignment)
+{
+	return HARDENED ? round_up(length + UNIT, alignment) - length : 0;
+}
+
+static size_t guard_of(const struct slab *slab)
+{
+	return slab->units * UNIT;
+}
+
 static bool is_mapped(const struct slab *slab)
 {
 	return !slab->chunk;
@@ -66,7 +80,7 @@ static void count_mapped(size_t mappings, size_t bytes)
 
 static bool unmap(const struct slab *slab)
 {
-	if (!os_unmap((void *)slab->start, slab->size + GUARD))
+	if (!os_unmap((void *)slab->start, slab->size + guard_of(slab)))
 		return false;
 	count_mapped(-1UL, -slab->size);
 	return true;
@@ -74,9 +88,9 @@ static bool unmap(const struct slab *slab)
 
 /* Spans */
 
-static struct slab *alloc_span(size_t size)
+static struct slab *alloc_span(size_t size, size_t alignment)
 {
-	struct span span = span_take(units_of(size), false);
+	struct span span = span_take_aligned(units_of(size), units_of(alignment), false);
 	struct slab *slab = span.start ? slab_single(span, span.units * UNIT) : NULL;
 
 	if (!slab) {
@@ -194,27 +208,27 @@ static bool kept_add(struct slab *slab)
 /* With a guard behind it. Where that is refused, the block has none, but is one. */
 static void *map_guarded(size_t length, size_t alignment)
 {
-	char *start = os_map_aligned(length + GUARD, alignment);
+	size_t guard = guard_for(length, alignment);
+	char *start = os_map_aligned(length + guard, alignment);
 
-	if (GUARD && start)
-		os_guard(start + length, GUARD);
+	if (guard && start)
+		os_guard(start + length, guard);
 	return start;
 }
 
 static struct slab *alloc_fresh(size_t length, size_t alignment)
 {
-	void *start = map_guarded(length, alignment);
-	struct span span = { .clean = true };
+	struct span span = { .start = (uintptr_t)map_guarded(length, alignment), .clean = true };
 	struct slab *slab;
 
-	if (!start)
+	if (!span.start)
 		return NULL;
-	span.start = (uintptr_t)start;
+	span.units = units_of(guard_for(length, alignment));
 	slab = pagemap_reserve(span.start, entered(length)) ? slab_single(span, length) : NULL;
 	if (slab)
 		count_mapped(1, length);
 	else
-		os_unmap(start, length + GUARD);
+		os_unmap((void *)span.start, length + guard_for(length, alignment));
 	return slab;
 }
 
@@ -250,17 +264,19 @@ static bool resize_here(struct slab *slab, size_t length)
 /* To another address: the pages move, nothing is copied. A guard stays behind, and goes. */
 static bool resize_elsewhere(struct slab *slab, size_t length)
 {
+	size_t guard = guard_for(length, UNIT);
 	char *onto = map_guarded(length, UNIT);
 
 	if (!onto)
 		return false;
 	if (!pagemap_reserve((uintptr_t)onto, entered(length)) ||
 	    !os_move((void *)slab->start, slab->size, onto, length)) {
-		os_unmap(onto, length + GUARD);
+		os_unmap(onto, length + guard);
 		return false;
 	}
-	if (GUARD)
-		os_unmap((void *)(slab->start + slab->size), GUARD);
+	if (guard)
+		os_unmap((void *)(slab->start + slab->size), guard_of(slab));
+	slab->units = units_of(guard);
 	pagemap_set(slab->start, entered(slab->size), &slab_gone);
 	slab->start = (uintptr_t)onto;
 	return true;
@@ -298,29 +314,41 @@ static bool resize_mapping(struct slab *slab, size_t length)
 
 /* Blocks */
 
-static struct slab *alloc_in_chunk(size_t size, bool roomy)
+static bool fits_in_chunk(size_t size, size_t alignment)
 {
-	struct slab *slab = roomy ? alloc_span(size + size / 2) : NULL;
+	return size <= SPAN_MOST * UNIT && (alignment <= UNIT ||
+	       (alignment < SPAN_MOST * UNIT && size <= SPAN_MOST * UNIT - alignment));
+}
 
-	return slab ? slab : alloc_span(size);
+static struct slab *alloc_in_chunk(size_t size, size_t alignment, bool roomy)
+{
+	struct slab *slab = roomy ? alloc_span(size + size / 2, alignment) : NULL;
+
+	return slab ? slab : alloc_span(size, alignment);
+}
+
+/* Where the kernel has no room for a mapping (RLIMIT_AS), a chunk may have some. */
+static struct slab *alloc_any(size_t size, size_t alignment, bool roomy)
+{
+	bool fits = fits_in_chunk(size, alignment);
+	struct slab *slab = NULL;
+
+	if (HARDENED || !fits || (roomy && size > GROWN_LEAST))
+		slab = alloc_mapping(size, alignment < UNIT ? UNIT : alignment, roomy);
+	return slab || !fits ? slab : alloc_in_chunk(size, alignment, roomy);
 }
 
 static void *alloc(size_t size, size_t alignment, bool roomy)
 {
-	struct slab *slab = NULL;
+	struct slab *slab;
 	int error = errno;
 
 	if (size > LARGE_MOST || alignment > LARGE_MOST - size) {
 		errno = ENOMEM;
 		return NULL;
 	}
-	size += !size;
 	central_take();
-	if (HARDENED || alignment > UNIT || size > (roomy ? GROWN_LEAST : SPAN_MOST * UNIT))
-		slab = alloc_mapping(size, alignment < UNIT ? UNIT : alignment, roomy);
-	/* A chunk may have room where the kernel has none (RLIMIT_AS). */
-	if (!slab && alignment <= UNIT && size <= SPAN_MOST * UNIT)
-		slab = alloc_in_chunk(size, roomy);
+	slab = alloc_any(size + !size, alignment, roomy);
 	central_give();
 	if (!slab)
 		return NULL;

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * Blocks that no class is large enough for, and those aligned more strictly than
- * slabs are: each the only slot of a slab without an owner, in a span while it
- * fits into one, else in a mapping of its own. Either grows where it is if there is
- * room; else a mapping moves without being copied. A few mappings that were freed are
- * kept, with their pages, for the next taker. (In the hardened build all are mappings, none
- * of which is kept, and what grows moves.)
+ * Blocks that no class is large enough for, and those aligned more strictly than slabs are: each
+ * the only slot of a slab without an owner, in a span if the block and its alignment fit into one,
+ * else in a mapping of its own. Either grows where it is if there is room; else a mapping moves
+ * without being copied. A few mappings that were freed are kept, with their pages, for the next
+ * taker. (In the hardened build all are mappings, none of which is kept, and what grows moves.)
  *
  * Lengths and sizes are bytes. All functions take the lock unless it says otherwise.
  */

@@ -12,6 +12,11 @@
 
 #include "config.h"
 
+/* Linux 6.13; older C libraries do not name it. */
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL	102
+#endif
+
 size_t os_page_size(void)
 {
 	return getauxval(AT_PAGESZ);
@@ -106,31 +111,36 @@ bool os_move(void *start, size_t length, void *onto, size_t new_length)
 	return false;
 }
 
-bool os_purge(void *start, size_t length)
+/* madvise() that leaves errno alone. */
+static bool advise(void *start, size_t length, int advice)
 {
 	int error = errno;
-	bool purged = madvise(start, length, MADV_DONTNEED) == 0;
+	bool done = madvise(start, length, advice) == 0;
 
 	errno = error;
-	return purged;
+	return done;
 }
 
+bool os_purge(void *start, size_t length)
+{
+	return advise(start, length, MADV_DONTNEED);
+}
+
+/* What mprotect() guards is a mapping of its own; what madvise() does is none. */
 bool os_guard(void *start, size_t length)
 {
 	int error = errno;
-	bool guarded = mprotect(start, length, PROT_NONE) == 0;
+	bool guarded = advise(start, length, MADV_GUARD_INSTALL) ||
+		       mprotect(start, length, PROT_NONE) == 0;
 
 	errno = error;
 	return guarded;
 }
 
+/* A kernel without huge pages refuses, and nothing is lost. */
 void os_prefer_huge(void *start, size_t length)
 {
-	int error = errno;
-
-	/* A kernel without them refuses, and nothing is lost. */
-	madvise(start, length, MADV_HUGEPAGE);
-	errno = error;
+	advise(start, length, MADV_HUGEPAGE);
 }
 
 bool os_unmap(void *start, size_t length)

@@ -88,7 +88,7 @@ struct __attribute__((aligned(64))) slab {
 	bool mailed;		/* is in the mailbox */
 
 	bool used_before;	/* as allocated, the span may have held something */
-	uint32_t units;		/* of the span */
+	uint32_t units;		/* of the span, or of the guard behind a mapping */
 	struct chunk *chunk;	/* of the span; NULL: a large block with a mapping of its own */
 	uint64_t resting;	/* hardened: like vacant, but not before vacant is used up */
 	struct slab *next;	/* in the heap's list of slabs with free slots */

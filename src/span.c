@@ -82,7 +82,7 @@ static void run_enter(struct chunk *chunk, bool dirty, unsigned int run)
 		bounds_raise(&chunks, chunk->number, quantity_of(dirty, dense), (uint16_t)run);
 }
 
-/* What span_take() looks for. */
+/* What a search is for. */
 struct request {
 	unsigned int units;
 	bool dense;
@@ -237,19 +237,24 @@ static unsigned int chunk_use(struct chunk *chunk, unsigned int from, unsigned i
 	return dirty;
 }
 
-/* What has pages is taken first, then the first fit. */
-struct span span_take(unsigned int units, bool dense)
+/*
+ * What has pages is taken first, then the first fit. Where alignment - 1 more units are free than
+ * are taken, one of the first alignment units is at a multiple.
+ */
+struct span span_take_aligned(unsigned int units, unsigned int alignment, bool dense)
 {
+	unsigned int room = units + alignment - 1;
 	unsigned int from;
-	struct chunk *chunk = find_chunk(units, dense, &from);
+	struct chunk *chunk = find_chunk(room, dense, &from);
 	bool clean;
 
 	if (!chunk) {
-		chunk = chunk_open(units, dense);
+		chunk = chunk_open(room, dense);
 		if (!chunk)
 			return (struct span){ .start = 0 };
 		from = 0;
 	}
+	from += -(unsigned int)(chunk->start / UNIT + from) & (alignment - 1);
 	clean = chunk_use(chunk, from, units) == 0;
 	return (struct span){ chunk->start + from * UNIT, units, clean, chunk };
 }

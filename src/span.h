@@ -72,10 +72,16 @@ struct span_totals {
 extern struct span_totals span_totals;
 
 /*
- * Takes so many units, at most SPAN_MOST; .start is 0 with ENOMEM when there is no
- * memory. Dense: all of it is going to be used, so that huge pages waste nothing.
+ * Takes so many units at a multiple of alignment units, a power of two; both together at most
+ * SPAN_MOST. .start is 0 with ENOMEM when there is no memory. Dense: all of it is going to be
+ * used, so that huge pages waste nothing.
  */
-struct span span_take(unsigned int units, bool dense);
+struct span span_take_aligned(unsigned int units, unsigned int alignment, bool dense);
+
+static inline struct span span_take(unsigned int units, bool dense)
+{
+	return span_take_aligned(units, 1, dense);
+}
 
 /* Makes a span longer or shorter where it is; false: there is no room. */
 bool span_resize(struct span *span, unsigned int units);

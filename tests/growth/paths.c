@@ -22,7 +22,7 @@ static uint64_t state = 88172645463325252;
 
 struct path {
 	const char *name;
-	size_t size;
+	size_t size, alignment;		/* 0: any */
 	void (*work)(const struct path *path);
 };
 
@@ -37,7 +37,8 @@ static size_t next_random(void)
 
 static void *make(const struct path *path)
 {
-	void *block = malloc(path->size);
+	void *block = path->alignment ? memalign(path->alignment, path->size) :
+					malloc(path->size);
 
 	if (!block)
 		abort();
@@ -77,13 +78,15 @@ static void trim(const struct path *path)
 }
 
 static const struct path paths[] = {
-	{ "replace-slot", 100000, replace },
-	{ "add-slot", 100000, add },
-	{ "drop-slot", 100000, drop },
-	{ "replace-span", 3 * MIB / 2, replace },
-	{ "add-span", 3 * MIB / 2, add },
-	{ "drop-span", 3 * MIB / 2, drop },
-	{ "trim", 100000, trim },
+	{ "replace-slot", 100000, 0, replace },
+	{ "add-slot", 100000, 0, add },
+	{ "drop-slot", 100000, 0, drop },
+	{ "replace-span", 3 * MIB / 2, 0, replace },
+	{ "add-span", 3 * MIB / 2, 0, add },
+	{ "drop-span", 3 * MIB / 2, 0, drop },
+	{ "replace-aligned", 100, 64 * 1024, replace },
+	{ "add-aligned", 100, 64 * 1024, add },
+	{ "trim", 100000, 0, trim },
 };
 
 __attribute__((noinline)) void measured(const struct path *path);
