@@ -32,6 +32,14 @@ static struct {
 	size_t most;
 } kept = { .most = KEPT_LEAST };
 
+/*
+ * Freed mappings that the kernel refused to unmap, since that would have split a mapping of its
+ * own in two (vm.max_map_count): without pages, to be used again or unmapped later. A search looks
+ * at REFUSED_TRIED of them.
+ */
+static struct slab *refused;
+#define REFUSED_TRIED	16
+
 struct large_totals large_totals;
 
 static size_t round_up(size_t size, size_t to)
@@ -78,12 +86,66 @@ static void count_mapped(size_t mappings, size_t bytes)
 		totals->most_bytes = totals->bytes;
 }
 
-static bool unmap(const struct slab *slab)
+/* Unmaps a freed mapping. If the kernel refuses, the pages go nevertheless. */
+static void unmap(struct slab *slab)
 {
-	if (!os_unmap((void *)slab->start, slab->size + guard_of(slab)))
-		return false;
-	count_mapped(-1UL, -slab->size);
-	return true;
+	void *start = (void *)slab->start;
+
+	if (os_unmap(start, slab->size + guard_of(slab))) {
+		count_mapped(-1UL, -slab->size);
+		slab_forget(slab);
+		return;
+	}
+	slab->kept = true;
+	slab->used_before = !os_purge(start, slab->size);
+	if (HARDENED)
+		os_guard(start, slab->size);
+	/* A fork may have found the list half changed: the child lets it be. */
+	if (central_abandoned)
+		return;
+	slab->next = refused;
+	refused = slab;
+}
+
+/* Tries once more to unmap the one that was refused last. */
+static void refused_retry(void)
+{
+	struct slab *slab = central_abandoned ? NULL : refused;
+
+	if (!slab)
+		return;
+	refused = slab->next;
+	unmap(slab);
+}
+
+static void refused_retry_all(void)
+{
+	struct slab *slab = central_abandoned ? NULL : refused;
+
+	if (slab)
+		refused = NULL;
+	for (struct slab *next; slab; slab = next) {
+		next = slab->next;
+		unmap(slab);
+	}
+}
+
+/* One that is large enough; NULL. What is guarded now is not used again. */
+static struct slab *refused_take(size_t length, size_t alignment)
+{
+	struct slab **link = &refused;
+
+	if (HARDENED || central_abandoned)
+		return NULL;
+	for (int n = 0; *link && n < REFUSED_TRIED; n++, link = &(*link)->next) {
+		struct slab *slab = *link;
+
+		if (slab->size < length || slab->start % alignment)
+			continue;
+		*link = slab->next;
+		return slab;
+	}
+	return NULL;
 }
 
 /* Spans */
@@ -132,31 +194,25 @@ static struct slab *kept_remove(unsigned int n)
 
 	kept.count--;
 	kept.bytes -= slab->size;
-	slab->kept = false;
 	for (; n < kept.count; n++)
 		kept.slab[n] = kept.slab[n + 1];
 	return slab;
 }
 
-/* Unmaps the one that was freed first; false: the kernel does not let go of it. */
-static bool kept_drop(void)
+/* Unmaps the one that was freed first. */
+static void kept_drop(void)
 {
-	struct slab *slab = kept.slab[0];
-
-	if (!unmap(slab))
-		return false;
-	kept_remove(0);
-	slab_forget(slab);
-	return true;
+	unmap(kept_remove(0));
 }
 
 size_t large_release(void)
 {
-	size_t before = kept.bytes;
+	size_t before = large_totals.bytes;
 
-	while (kept_count() && kept_drop())
-		;
-	return before - kept.bytes;
+	while (kept_count())
+		kept_drop();
+	refused_retry_all();
+	return before - large_totals.bytes;
 }
 
 void large_make_room(void)
@@ -195,8 +251,7 @@ static bool kept_add(struct slab *slab)
 	if (length > kept.most || HARDENED || central_abandoned)
 		return false;
 	while (kept.count == KEPT_MAPPINGS || kept.bytes + length > kept.most)
-		if (!kept_drop())
-			return false;
+		kept_drop();
 	kept.slab[kept.count++] = slab;
 	kept.bytes += length;
 	slab->kept = true;
@@ -232,33 +287,38 @@ static struct slab *alloc_fresh(size_t length, size_t alignment)
 	return slab;
 }
 
-static struct slab *alloc_mapping(size_t size, size_t alignment, bool roomy)
+/* One that was freed; NULL. If none fits, one of the kept ones goes. */
+static struct slab *alloc_freed(size_t length, size_t alignment, bool roomy)
 {
-	size_t length = round_up(size, UNIT);
 	struct slab *slab = kept_take(length, alignment, roomy);
 
 	if (slab)
 		slab->used_before = true;
 	else if (kept_count())
-		kept_drop();	/* it did not fit */
+		kept_drop();
+	return slab ? slab : refused_take(length, alignment);
+}
+
+static struct slab *alloc_mapping(size_t size, size_t alignment, bool roomy)
+{
+	size_t length = round_up(size, UNIT);
+	struct slab *slab = alloc_freed(length, alignment, roomy);
+
 	if (!slab && roomy)
 		slab = alloc_fresh(round_up(length + length / 2, UNIT), alignment);
 	if (!slab)
 		slab = alloc_fresh(length, alignment);
-	if (slab)
-		pagemap_set(slab->start, entered(slab->size), slab);
+	if (!slab)
+		return NULL;
+	slab->kept = false;
+	pagemap_set(slab->start, entered(slab->size), slab);
 	return slab;
 }
 
 static bool resize_here(struct slab *slab, size_t length)
 {
-	if (!pagemap_reserve(slab->start, entered(length)) ||
-	    !os_resize((void *)slab->start, slab->size, length))
-		return false;
-	if (length < slab->size)
-		pagemap_set(slab->start + length, entered(slab->size) > length ?
-			    entered(slab->size) - length : 0, &slab_gone);
-	return true;
+	return pagemap_reserve(slab->start, entered(length)) &&
+	       os_resize((void *)slab->start, slab->size, length);
 }
 
 /* To another address: the pages move, nothing is copied. A guard stays behind, and goes. */
@@ -287,28 +347,55 @@ static bool resize_roomy(struct slab *slab, size_t *length)
 {
 	size_t roomy = round_up(*length + *length / 2, UNIT);
 
-	if (*length > slab->size &&
-	    (resize_here(slab, roomy) || resize_elsewhere(slab, roomy))) {
+	if (resize_here(slab, roomy) || resize_elsewhere(slab, roomy)) {
 		*length = roomy;
 		return true;
 	}
 	return resize_here(slab, *length) || resize_elsewhere(slab, *length);
 }
 
-/* The guard stays next to what was asked for. */
+/* If the kernel refuses to unmap the end of the block, the pages there go nevertheless. */
+static bool shrink(struct slab *slab, size_t *length)
+{
+	if (resize_here(slab, *length))
+		return true;
+	*length = os_purge((void *)(slab->start + *length), slab->size - *length) ? slab->size : 0;
+	return *length;
+}
+
+/* The guard stays next to what was asked for: that of a block that shrinks becomes longer. */
 static bool resize_guarded(struct slab *slab, size_t length)
 {
-	return length > slab->size && resize_elsewhere(slab, length);
+	char *end = (char *)slab->start + length;
+	size_t less = slab->size - length;
+
+	if (length > slab->size)
+		return resize_elsewhere(slab, length);
+	if (!os_guard(end, less))
+		return false;
+	os_purge(end, less);
+	slab->units += units_of(less);
+	return true;
+}
+
+static bool resize_to(struct slab *slab, size_t *length)
+{
+	if (HARDENED)
+		return resize_guarded(slab, *length);
+	return *length < slab->size ? shrink(slab, length) : resize_roomy(slab, length);
 }
 
 static bool resize_mapping(struct slab *slab, size_t length)
 {
-	if (length < GROWN_LEAST ||
-	    !(HARDENED ? resize_guarded(slab, length) : resize_roomy(slab, &length)))
+	size_t before = entered(slab->size);
+
+	if (length < GROWN_LEAST || !resize_to(slab, &length))
 		return false;
 	count_mapped(0, length - slab->size);
 	slab->size = length;
 	pagemap_set(slab->start, entered(length), slab);
+	if (entered(length) < before)
+		pagemap_set(slab->start + length, before - length, &slab_gone);
 	return true;
 }
 
@@ -379,13 +466,13 @@ void large_free(struct slab *slab)
 	size_t length = slab->size;
 
 	central_take();
+	refused_retry();
 	pagemap_set(slab->start, is_mapped(slab) ? entered(length) : length, &slab_gone);
 	if (!is_mapped(slab)) {
 		span_give(slab_span(slab));
 		slab_forget(slab);
 	} else if (!kept_add(slab)) {
 		unmap(slab);
-		slab_forget(slab);
 	}
 	central_give();
 }

@@ -5,7 +5,8 @@
  * the only slot of a slab without an owner, in a span if the block and its alignment fit into one,
  * else in a mapping of its own. Either grows where it is if there is room; else a mapping moves
  * without being copied. A few mappings that were freed are kept, with their pages, for the next
- * taker. (In the hardened build all are mappings, none of which is kept, and what grows moves.)
+ * taker; one that the kernel refuses to unmap goes without its pages. (In the hardened build all
+ * are mappings, none of which is kept, and what grows moves.)
  *
  * Lengths and sizes are bytes. All functions take the lock unless it says otherwise.
  */

@@ -226,10 +226,9 @@ static void *change(struct slab *slab, void *ptr, size_t before, size_t size)
 	size_t had = room(slab);
 	void *moved = audit_after(large_resize(slab, whole(size)));
 
-	if (HARDENED && moved) {
-		/* What nobody might write came along; such a block only grows. */
+	/* What nobody might write came along. */
+	if (HARDENED && moved && size > before)
 		harden_open(moved, had, before);
-	}
 	if (moved)
 		return hand_out(moved, size);
 	moved = size > before && size > SLOT_MOST && !HARDENED ? large_alloc_roomy(size) :

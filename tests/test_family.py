@@ -27,6 +27,7 @@ IMPOSSIBLE = 77
 # What the C library itself does not come through, and why.
 NOT_GLIBC = {"exports": "glibc 2.36 has no cfree(), free_sized(), free_aligned_sized()",
              "make-room": "glibc keeps what lies between blocks",
+             "mappings": "glibc keeps the pages of what it cannot unmap",
              "memory": "glibc keeps most of what was freed in front of a live block",
              "rlimits": "glibc has no 70,000 bytes left once it may map nothing more",
              "system-calls": "glibc needs mprotect for the arenas of threads"}

@@ -2,7 +2,9 @@
 
 /*
  * A process may only have so many mappings (vm.max_map_count). Blocks of large alignments, and
- * those with a guard behind them in the hardened build, leave most of them to the program.
+ * those with a guard behind them in the hardened build, leave most of them to the program. When
+ * there is none left, the kernel refuses to unmap the inside of one: what is freed there goes back
+ * to the kernel nevertheless, and is there again for the next block.
  */
 
 #include "family.h"
@@ -17,6 +19,9 @@
 
 #define BLOCKS		20000		/* of each kind */
 #define MAPPINGS_MOST	4000		/* may be needed for these */
+#define LARGE		40
+#define SIZE		(9 * MIB)
+#define AREAS		((size_t)150000)	/* more than a process may have, as a rule */
 
 static size_t mappings(void)
 {
@@ -68,6 +73,77 @@ static void guarded(void *arg)
 	CHECK_FOR(mappings() < before + MAPPINGS_MOST, mappings() - before);
 }
 
+/* Every second page of it is made a mapping of its own, until the kernel refuses. */
+static void *use_up_mappings(void)
+{
+	char *area = mmap(NULL, 2 * AREAS * PAGE, PROT_NONE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	CHECK(area != MAP_FAILED);
+	for (size_t i = 0; i < AREAS; i++)
+		if (mprotect(area + 2 * i * PAGE, PAGE, PROT_READ)) {
+			CHECK(errno == ENOMEM);
+			return area;
+		}
+	skip("vm.max_map_count is too high to be reached here");
+}
+
+/* Those in between first: each of them would leave one mapping more than there was. */
+static void free_in_between(void *blocks[])
+{
+	for (size_t i = 1; i < LARGE; i += 2)
+		free(blocks[i]);
+	for (size_t i = 0; i < LARGE; i += 2)
+		free(blocks[i]);
+}
+
+static void allocate_large(void *blocks[])
+{
+	for (size_t i = 0; i < LARGE; i++) {
+		blocks[i] = malloc(SIZE);
+		CHECK_FOR(blocks[i], i);
+		memset(blocks[i], 1, SIZE);
+	}
+}
+
+/* Some of the freed blocks may be kept at hand, with their pages, until the trim. */
+static void freed_without_a_mapping(void *arg)
+{
+	size_t before = statm(STATM_RESIDENT);
+	void *blocks[LARGE];
+	size_t addresses;
+	void *area;
+
+	(void)arg;
+	allocate_large(blocks);
+	addresses = statm(STATM_SIZE);
+	area = use_up_mappings();
+	free_in_between(blocks);
+	CHECK_FOR(statm(STATM_RESIDENT) < before + LARGE * SIZE / 4, statm(STATM_RESIDENT));
+	for (size_t i = 0; i < LARGE; i++)
+		free(calloc(1, SIZE));
+	CHECK(munmap(area, 2 * AREAS * PAGE) == 0);
+	malloc_trim(0);
+	CHECK_FOR(statm(STATM_RESIDENT) < before + 4 * MIB, statm(STATM_RESIDENT) - before);
+	CHECK_FOR(statm(STATM_SIZE) < addresses - LARGE / 2 * SIZE, statm(STATM_SIZE));
+	allocate_large(blocks);
+}
+
+/* The second half of a block goes back, although its addresses do not. */
+static void shrunk_without_a_mapping(void *arg)
+{
+	void *blocks[LARGE];
+	size_t before;
+
+	(void)arg;
+	allocate_large(blocks);
+	before = statm(STATM_RESIDENT);
+	use_up_mappings();
+	for (size_t i = 0; i < LARGE; i++)
+		CHECK_FOR(realloc(blocks[i], SIZE / 3), i);
+	CHECK_FOR(statm(STATM_RESIDENT) < before - LARGE * SIZE / 2, statm(STATM_RESIDENT));
+}
+
 /* Whether each guard is a mapping: in the hardened build, whose usable size is what was asked. */
 static bool guards_are_mappings(void)
 {
@@ -88,5 +164,7 @@ int main(void)
 	for (size_t i = 0; i < LENGTH(alignments); i++)
 		in_child(aligned, &alignments[i]);
 	in_child(guarded, NULL);
+	in_child(freed_without_a_mapping, NULL);
+	in_child(shrunk_without_a_mapping, NULL);
 	return 0;
 }
