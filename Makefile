@@ -20,10 +20,10 @@ help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
 deps: ## install what is missing (Debian or Ubuntu packages)
-	@checker/deps.sh
+	@checker/deps.sh -q
 
 demo: ## run the example programs on os_*: traces, heap map, numbers
-	@checker/deps.sh student
+	@checker/deps.sh -q student
 	@$(MAKE) --no-print-directory -C examples demo
 
 check: deps ## everything: lint, pytest, the traced programs
@@ -52,7 +52,7 @@ preload-check: deps build ## bash, python3, gcc, node, redis and others on libos
 	@"$(PYTHON)" tests/preload.py
 
 distros: ## demo, suite, grader, check in fresh Debian and Ubuntu roots: DISTROS="trixie noble"
-	@checker/deps.sh distros
+	@checker/deps.sh -q distros
 	@tests/distros.sh $(DISTROS)
 
 mutants: deps ## mistakes in the library, one at a time, and what notices them: docs/mutants.md

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Install what is missing on Debian or Ubuntu, asking nothing; do nothing when nothing is missing.
-# Usage: checker/deps.sh [--list] [student|staff|developer|distros]     developer if none is named
+# Usage: checker/deps.sh [--list|-q] [student|staff|developer|distros]     developer if none is named
 #   student    build, run and trace: make demo, tests/run_tests.py
 #   staff      and grade: checker/grade
 #   developer  and everything else: make check
@@ -66,8 +66,9 @@ as_root() {
     fi
 }
 
-list=""
+list="" quiet=""
 [[ ${1:-} != --list ]] || { list=yes; shift; }
+[[ ${1:-} != -q ]] || { quiet=yes; shift; }      # not a word if nothing is missing
 role=${1:-developer}
 case $role in
     student | staff | developer | distros) ;;
@@ -81,18 +82,21 @@ if [[ $list ]]; then
     ((${#packages[@]} == 0)) || printf '%s\n' "${packages[@]}"
     exit 0
 fi
-((${#packages[@]})) || exit 0
+if ((${#packages[@]} == 0)); then
+    [[ $quiet ]] || echo "osmem: all that the role $role needs is installed"
+    exit 0
+fi
 
 by_hand="apt-get install -y --no-install-recommends ${packages[*]}"
 has apt-get || die "missing: ${packages[*]}; this is not Debian or Ubuntu: install what matches them"
 root=$(as_root) || die "missing: ${packages[*]}; run as root: $by_hand"
 
 echo "osmem: installing ${packages[*]}"
-quiet=(-qq -o "Dpkg::Use-Pty=0" -o "DPkg::Lock::Timeout=600")
-"$root" DEBIAN_FRONTEND=noninteractive apt-get "${quiet[@]}" update ||
+options=(-qq -o "Dpkg::Use-Pty=0" -o "DPkg::Lock::Timeout=600")
+"$root" DEBIAN_FRONTEND=noninteractive apt-get "${options[@]}" update ||
     echo "osmem: apt-get update failed; trying with the package lists at hand" >&2
 "$root" DEBIAN_FRONTEND=noninteractive \
-    apt-get "${quiet[@]}" install -y --no-install-recommends "${packages[@]}" >/dev/null ||
+    apt-get "${options[@]}" install -y --no-install-recommends "${packages[@]}" >/dev/null ||
     die "apt-get could not install ${packages[*]}; see above, then run as root: $by_hand"
 still=$(missing | tr '\n' ' ')
 [[ -z $still ]] || die "still missing after the installation: $still"

@@ -217,6 +217,17 @@ def test_who_needs_which_package(tmp_path, role, without, missing):
     assert (done.returncode, done.stdout.split()) == (0, missing)
 
 
+def test_that_nothing_is_missing_is_said(tmp_path):
+    """The role distros wants nothing but commands that stand-ins can be made for."""
+    for tool in ("debootstrap", "bwrap", "git"):
+        (tmp_path / tool).write_text("#!/bin/sh\n", encoding="ascii")
+        (tmp_path / tool).chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    done = shell(["checker/deps.sh", "distros"], "{}", PATH=path)
+    assert (done.returncode, done.stdout) == (0, "osmem: all that the role distros needs is "
+                                              "installed\n")
+
+
 def test_an_unknown_role():
     one_line(shell(["checker/deps.sh", "nobody"], "{}"), "there is no 'nobody'")
 
