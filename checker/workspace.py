@@ -24,6 +24,9 @@ from harness import build, diagnostics, sandbox  # noqa: E402
 QUOTA = 128 << 20       # bytes of all files that a compiler or linter makes, about
 LEAST_FILE = 2 << 20    # bytes that each of them may have, however many there are
 SAYS_FULL = re.compile("No space left on device|[Qq]uota exceeded|File too large")
+NO_HEADER = re.compile(r"fatal error: [^:]+\.h: No such file or directory")
+NOT_HANDED_IN = ("; neither the source folder nor a utils/ or include/ beside it has this header: "
+                 "was it not handed in?")
 BAD_NAME = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG)
 BUILD_FLAGS = ["-std=gnu11", "-O2", "-g", "-fPIC", "-pthread", "-fcommon"]
 
@@ -118,8 +121,9 @@ class Workspace:
         finally:
             self.log = diagnostics.log(self.printed, self.place)
         if status:
-            raise intake.Refused("it does not compile: " +
-                                 diagnostics.first_error(output, self.place))
+            first = diagnostics.first_error(output, self.place)
+            raise intake.Refused(f"it does not compile: {first}" +
+                                 NOT_HANDED_IN * bool(NO_HEADER.search(first)))
         self.take_library(objects / "libosmem.so")
 
     def take_library(self, made):

@@ -137,3 +137,12 @@ def test_what_a_submission_prints_names_no_machine_path(tmp_path):
     printed = "\n".join(test.output for test in made.tests)
     assert re.search(r"^  src/osmem\.c:\d+: sbrk", printed, re.MULTILINE)
     assert "osmem-grade" not in printed
+
+
+def test_a_header_that_was_not_handed_in(tmp_path):
+    """The refusal says where it was looked for."""
+    made = submit.result_of(tmp_path / "it", '#include "helpers.h"\n' + submit.naive())
+    assert made.status == "refused" and "helpers.h: No such file or directory" in made.reason
+    assert made.reason.endswith("has this header: was it not handed in?")
+    made = submit.result_of(tmp_path / "other", '#error "helpers.h: is no file or directory"\n')
+    assert "handed in" not in made.reason
