@@ -93,10 +93,11 @@ def row(result):
 
 def table(rows):
     """The class's table as text: what people look at first."""
-    lines = [f"{'submission':<24} {'correct':>8} {'style':>6} {'total':>6} {'by cause':>8} "
+    width = max([len("submission"), *(len(printable(name)) for name, *_ in rows)])
+    lines = [f"{'submission':<{width}} {'correct':>8} {'style':>6} {'total':>6} {'by cause':>8} "
              f"{'mark':>6} {'of':>4}  note"]
     for name, _, score, most, correct, style, by_cause, mark, *_, note in rows:
-        lines.append(f"{printable(name):<24} {correct:>8} {style or '-':>6} {score:>6} "
+        lines.append(f"{printable(name):<{width}} {correct:>8} {style or '-':>6} {score:>6} "
                      f"{by_cause:>8} {mark:>6} {most:>4}  {note}")
     return "\n".join(lines) + "\n"
 
@@ -262,8 +263,9 @@ def classroom_test(group, tests):
 
 
 def vpl(result):
-    """What Moodle's Virtual Programming Lab reads from standard output. Every line is a comment
-    of ours: none that a submission wrote can pass for a grade."""
+    """What Moodle's Virtual Programming Lab reads from standard output: the causes, and a line for
+    each failure. Every line is a comment of ours: none that a submission wrote can pass for a
+    grade."""
     lines = [*(summary(result) + scaling(result) + causes_for_students(result)
                + log_of_refused(result)).splitlines(), ""]
     for group, tests in by_group(result.tests).items():
@@ -273,7 +275,6 @@ def vpl(result):
         for test in tests:
             if test.share < 1 and not test.hidden and result.status == GRADED:
                 lines.append(f"{test.name}: {test.reason}")
-                lines += [">" + line for line in test.output.splitlines()]
     comments = [f"Comment :=>>{printable(line)}" for line in "\n".join(lines).splitlines()]
     return "\n".join([*comments, f"Grade :=>>{number(result.scaled)}"]) + "\n"
 

@@ -243,3 +243,19 @@ def test_style_that_was_not_measured_is_no_zero():
     assert upload["score"] == 15 and "For a maximum of 100 that is 15" in upload["output"]
     again = from_document(json.loads(writers.as_json(result)))
     assert (again.score, again.max_score, again.style_note) == (13.5, 90, note)
+
+
+def test_vpl_has_one_line_for_each_failure():
+    """The whole explanation of each is in the report page."""
+    result = RESULTS["graded"]
+    failed = [test for test in result.tests if test.share < 1 and not test.hidden]
+    text = writers.vpl(result)
+    assert all(text.count(f"Comment :=>>{test.name}: ") == 1 for test in failed)
+    assert not any(line.startswith("Comment :=>>>") for line in text.splitlines())
+
+
+def test_the_table_is_aligned_for_long_names():
+    rows = [writers.row(made(name=name)) for name in ("anna", "b" * 70)]
+    head, *lines = writers.table(rows).splitlines()
+    assert [line[70:].split()[0] for line in lines] == ["13.5", "13.5"]
+    assert {line.index(" 13.5") for line in lines} == {head.index("correct") + 2}
