@@ -314,7 +314,8 @@ def whereabouts(actual, expected, model):
     address = parse_address(text)
     if not address:
         return []
-    return [f"The program's result, {text}, would lie {place(address, model)} there."]
+    return [f"In this heap, which is not your library's, the program's result, {text}, would lie "
+            f"{place(address, model)}."]
 
 
 def place(address, model):
