@@ -84,7 +84,7 @@ class Feedback:
 def text_of(outcome, trial, passed=(), found=None, seen=None):
     """The explanation of one failure; `seen` is what a second run of a program showed."""
     if trial:
-        text = about_trial(outcome, trial, found)
+        text = about_trial(outcome, trial, passed, found)
     else:
         text = explain.explain(outcome, f"python3 tests/run_tests.py {outcome.test.name}",
                                passed, seen, found)

@@ -64,13 +64,13 @@ def shadow_text(outcome):
     return "The shadow heap, which knows no reference:\n" + indented(lines, "  ") if lines else ""
 
 
-def about_trial(outcome, trial, found=None):
-    """The explanation of a sequence: as for a program where the model can say it. `found`:
-    causes.Found of all failures, or None."""
+def about_trial(outcome, trial, passed, found):
+    """The explanation of a sequence: as for a program where the model can say it. `passed`:
+    outcomes of programs that passed; `found`: causes.Found of all failures."""
     shown = f"python3 tests/fuzz.py --replay '{trial.text}'"
     if outcome.difference is None or outcome.stopped_itself or trial.kind == "fault":
         again = f"{REFUSALS}\nWhat was played (tests/harness/player.c): {trial.text}" \
             if trial.kind == "fault" else "Run it again:\n  " + shown
         said = outcome.run.stderr.decode("utf-8", "replace").strip()
         return "\n\n".join(filter(None, [explain.comparison(outcome), said, again]))
-    return explain.explain(outcome, shown, found=found)
+    return explain.explain(outcome, shown, passed, found=found)

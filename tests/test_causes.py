@@ -12,10 +12,10 @@ from harness import causes, causetext, grade, hints, rules, suite
 from harness.composed import compose, replayed
 from harness.history import make
 from harness.mistakes import (ALL, CallocThresholdNotStrict, CallocThresholdWithoutHeader,
-                              FirstBlockIsWhole, GrowsByPages, HeaderOf24Bytes, Mistake,
-                              NeverMerges, NeverSplits, SizesNotRounded, SizesWrapAround,
-                              ThresholdBeforeRounding, ThresholdNotStrict, ThresholdsNotStrict,
-                              ThresholdsWithoutHeader, ThresholdWithoutHeader)
+                              FirstBlockIsWhole, FirstFit, GrowsByPages, HeaderOf24Bytes,
+                              Mistake, NeverMerges, NeverSplits, SizesNotRounded,
+                              SizesWrapAround, ThresholdBeforeRounding, ThresholdNotStrict,
+                              ThresholdsNotStrict, ThresholdsWithoutHeader, ThresholdWithoutHeader)
 from harness.realloc_mistakes import AlwaysMoves, KeepsEqualMapping
 from harness.symbols import step_text
 
@@ -167,6 +167,28 @@ def test_a_block_that_is_moved_for_its_own_size_has_a_hint():
     outcome = outcome_of("test-realloc-same-size", {AlwaysMoves})
     found = hints.hints(outcome.difference, outcome.expected, ["X4"])
     assert ("X4", causes.sentence_of(AlwaysMoves)) in found
+
+
+def garbled_after(name, mistakes):
+    """(an outcome that shows these mistakes at its first difference and then what none explains,
+    one that agrees with the reference up to the call behind and then shows the same)."""
+    outcome = outcome_of(name, mistakes)
+    index, made = outcome.difference.index, []
+    for events in (outcome.actual, outcome.expected):
+        actual = [*events[:index + 1], ("os_malloc(1)", "  = HeapStart + 0x8"), ("exit(0)",)]
+        difference = grade.first_difference(outcome.expected, actual)
+        made.append(grade.Outcome(outcome.test, outcome.expected, actual, outcome.run, 0.0,
+                                  difference, "it differs"))
+    return made
+
+
+def test_a_hint_that_another_failure_contradicts_is_not_given():
+    shown, _ = garbled_after("test-malloc-best-fit", {FirstFit})
+    _, denied = garbled_after("test-mixed-fragmentation", {FirstFit})
+    hint = (FirstFit.rule, causes.sentence_of(FirstFit))
+    alone, both = causes.find([shown]), causes.find([shown, denied])
+    assert (alone.causes, both.causes) == ([], [])
+    assert hint in alone.hints(shown.test.name) and hint not in both.hints(shown.test.name)
 
 
 def test_a_sentence_of_several_mistakes_names_their_rules():

@@ -250,7 +250,28 @@ def test_every_mistake_in_memory_is_recognised(kind):
 ])
 def test_signs_at_the_first_use(actual, rule):
     difference = grade.Difference(0, step_text(Model().malloc(1)), actual)
-    assert [found for found, _ in hints.hints(difference, [difference.expected], ["F1"])] == [rule]
+    assert [found for found, _ in hints.from_signs(difference, [difference.expected],
+                                                   ["F1"])] == [rule]
+
+
+def test_a_model_of_the_mistake_comes_before_a_sign():
+    first = step_text(Model().malloc(1))
+    difference = grade.Difference(0, first, (*first[:-1], "  = HeapStart + 0x18"))
+    assert hints.hints(difference, [first], ["F1"]) == [
+        ("G1", f"the library {mistakes.HeaderOf24Bytes.__doc__}")]
+
+
+@pytest.mark.parametrize("call, actual, denying", [
+    (1, ["  brk(0) = HeapStart + 0x0", "  brk(HeapStart + 0x20000) = HeapStart + 0x20000",
+         "  = HeapStart + 0x18"], 1000),
+    (200001, ["  mmap(NULL, 200033, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) = "
+              "<mapped-addr 1> + 0x0", "  = <mapped-addr 1> + 0x20"], 150001)])
+def test_a_sign_that_a_passed_program_contradicts_is_not_given(call, actual, denying):
+    step = Model().malloc(call)
+    difference = grade.Difference(0, step_text(step), (step_text(step)[0], *actual))
+    passed = [SimpleNamespace(expected=[step_text(Model().malloc(denying))])]
+    assert hints.from_signs(difference, [difference.expected], step.rules)
+    assert not hints.from_signs(difference, [difference.expected], step.rules, passed)
 
 
 def one_call_differs(call, actual, model):

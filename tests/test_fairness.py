@@ -12,9 +12,6 @@ MOST = 13       # points that one mistake may cost
 # What costs more, and why the programs cannot help it: mistake -> (most points, reason).
 DEARER = {
     "HeaderOf24Bytes": (85, "every payload lies elsewhere"),
-    "MallocReturnsNull": (79, "every program but those of os_calloc begins with os_malloc"),
-    "CallocReturnsNull": (18, "every program with os_calloc shows its result"),
-    "ReallocAlwaysReturnsNull": (47, "every program that resizes a block shows where it lies then"),
     "ReallocReturnsNull": (46, "every program that resizes a block shows where it lies then"),
     "FreeDoesNothing": (54, "a hole is what most rules of search and realloc are shown with"),
     "NeverBeginsHeap": (75, "every program with a heap shows the first growth"),
@@ -34,6 +31,7 @@ DEARER = {
     "MapsPages": (21, "every program with a mapping shows its length"),
     "UnmapsWithoutHeader": (23, "every program with a mapping gives it back"),
     "UnmapsPages": (21, "every program with a mapping gives it back"),
+    "NeverUnmaps": (23, "every program with a mapping gives it back"),
     "UnmapsPayload": (23, "every program with a mapping gives it back"),
     "AbsorbsOneTooFew": (20, "growing in place shows what merging and splitting left behind"),
     "LosesSlack": (16, "eight programs are about S2, and each later block lies elsewhere"),

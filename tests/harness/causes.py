@@ -33,6 +33,7 @@ AT_ONCE = 5             # of these, until one more mistake predicts more of them
 MOST_EVENTS = 200       # of a program that the search looks at
 MOST_CALLS = 30000      # calls replayed for one suite
 MOST_ALIKE = 3          # mistakes named for one cause
+MOST_POSSIBLE = 2       # mistakes named for a failure without a cause; if there are more, none is
 READ = re.compile(r"\(found (-?\d+), expected (-?\d+)\)$")
 RULE = re.compile(r"\b[A-Z]\d\b")
 
@@ -69,6 +70,8 @@ class Found:
     by_program {name of an explained failure: classes of the mistakes that explain it}
     first      {name of a failure: class of the mistake that its first difference shows}
     failed     how many programs failed
+    possible   {name of a failure whose first difference none of them shows: mistakes that show it
+               and that nothing in the suite contradicts}
     """
 
     causes: list
@@ -77,6 +80,7 @@ class Found:
     failed: int
     mistakes: frozenset = frozenset()   # all of them together
     alike: dict = field(default_factory=dict)   # what Search.alike() gave
+    possible: dict = field(default_factory=dict)
 
     def predicts(self, outcome):
         """Whether an allocator with all these mistakes shows the whole trace of an Outcome, one
@@ -112,8 +116,9 @@ class Found:
 
     def hints(self, name):
         """(rule, sentence) of the mistakes behind the failure of that name, the one that its first
-        difference shows before the others; [] if none is known."""
-        kinds = list(self.by_program.get(name, ()))
+        difference shows before the others, or of the mistakes that may be behind it; [] if none is
+        known."""
+        kinds = list(self.by_program.get(name, self.possible.get(name, ())))
         first = self.first.get(name)
         if first is not None:
             kinds = [first, *(kind for kind in kinds if kind is not first)]
@@ -357,6 +362,29 @@ class Search:
             all(self.replays.explains(mistakes, story) for story in stories) and \
             not self.refuted(mistakes)
 
+    def possible(self, mistakes, stories):
+        """{name: mistakes that may be behind the first difference of a failure}, as far as the
+        effort allows, where the set does not show this difference, and one or two of them do."""
+        found = {}
+        try:
+            for story in stories:
+                kinds = tuple(kind for kind in ALL if kind not in mistakes
+                              and self.fits(mistakes, kind, story))
+                if 0 < len(kinds) <= MOST_POSSIBLE:
+                    found[story.name] = kinds
+        except Spent:
+            pass
+        return found
+
+    def fits(self, mistakes, kind, story):
+        """Whether a set with one mistake more predicts a failure's first difference, is refuted by
+        no passed program, and predicts no other failure less far than without it."""
+        more = mistakes | {kind}
+        return compose(more) is not None and \
+            self.replays.predicted(more, story) > story.first and not self.refuted(more) and \
+            not any(self.replays.predicted(more, other) < self.replays.predicted(mistakes, other)
+                    for other in self.failed)
+
     def first_shown(self, mistakes, story):
         """The mistake that the first difference shows: without it, the set does not predict it."""
         if self.replays.predicted(mistakes, story) <= story.first:
@@ -386,10 +414,13 @@ def find(outcomes, more=(), looks=None):
     by_program, first, shown = attributed(search, mistakes, [*search.failed, *others]) \
         if mistakes else ({}, {}, {})
     alike = search.alike(mistakes, by_program, shown)
+    search.replays.left = MOST_CALLS
+    possible = search.possible(mistakes, [story for story in (*search.failed, *others)
+                                          if story.name not in first])
     failed = sum(not outcome.passed for outcome in (*outcomes, *more))
     known = causes_of(by_program, shown, [*outcomes, *more], alike)
-    found = with_output(Found(known, by_program, first, failed, mistakes, alike),
-                        [*stories, *told], [*outcomes, *more])
+    found = Found(known, by_program, first, failed, mistakes, alike, possible)
+    found = with_output(found, [*stories, *told], [*outcomes, *more])
     return with_symptoms(found, outcomes, looks or {})
 
 

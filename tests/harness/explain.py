@@ -9,7 +9,7 @@ from itertools import zip_longest
 from . import heapmap, rerun, rules
 from .composed import FATAL, replayed
 from .grade import RESULT, nested, own_check
-from .hints import MOST, as_hints, hints
+from .hints import MOST, as_hints, from_signs, hints
 from .history import make, model_after, step_at
 from .model import FREE, MAP_STRIDE
 from .report import first_lines, indented, printable
@@ -117,18 +117,21 @@ def in_full(outcome, focus, passed, causes):
     """Likely mistakes, rules and pictures of a differing event that no cause above explains."""
     step = step_at(outcome.expected, focus)
     found = causes.hints(outcome.test.name)[:MOST] if causes else []
-    found = found or mistakes_in(outcome, step.rules if step else [], passed)
+    found = found or mistakes_in(outcome, step.rules if step else [], passed, causes)
     return [likely(found), rule_part(outcome, found), pictures(outcome, focus) if step else ""]
 
 
-def mistakes_in(outcome, numbers, passed):
-    """(rule, what) of each mistake that explains exactly this; `numbers`: rules of the call."""
+def mistakes_in(outcome, numbers, passed, causes):
+    """(rule, what) of each mistake that explains exactly this; `numbers`: rules of the call. Where
+    causes were looked for, no other model of a mistake agrees with the whole suite."""
     if not outcome.run.comparable:
         return []       # the reason says it
-    if not outcome.stopped_itself:
+    if outcome.stopped_itself:
+        from . import suspects      # late: it builds the oracle
+        return as_hints(suspects.found(outcome, passed))
+    if causes is None:
         return hints(outcome.difference, outcome.expected, numbers, passed)
-    from . import suspects      # late: it builds the oracle
-    return as_hints(suspects.found(outcome, passed))
+    return as_hints(from_signs(outcome.difference, outcome.expected, numbers, passed))
 
 
 def focus_index(difference):

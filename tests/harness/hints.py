@@ -3,8 +3,9 @@
 
 A hint is given only if what the library did is exactly what that mistake leads to.
 
-Two sources: tables of features of the two events (SIGNS), and wrong allocators that reproduce
-the program's trace exactly (mistakes.py).
+Two sources: wrong allocators that reproduce the program's trace exactly (mistakes.py), and a table
+of features of the two events (SIGNS). Most signs say what the library did in this call; those that
+say more are not given if a program that passed contradicts them.
 """
 
 import re
@@ -19,6 +20,7 @@ from .symbols import step_text
 
 QUESTION = "  brk(0)"
 ALLOWED = ("brk", "mmap", "munmap")
+SIZES = re.compile(r"os_(?:malloc|calloc|realloc)\((?:.*, )?(\d+)\)")
 MMAP = re.compile(r"mmap\(NULL, (\d+), (.*)\) = ")
 MOST = 2        # hints printed for one failure
 MOST_EVENTS = 200       # of a test that passed; longer ones say little more and take long
@@ -126,9 +128,9 @@ SIGNS = (
      "such as stdio or the C library's malloc"),
     (asks_break_again, "F3", "asks for the break again with brk(0); sbrk remembers it, a raw brk "
      "does not"),
-    (keeps_mapping, "R2", "does not give the block's mapping back"),
-    (lowers_break, "R1", "moves the break when it frees a block"),
-    (serves_zero, "W4", "does something for a request of nothing"),
+    (keeps_mapping, "R2", "does not give the block's mapping back here"),
+    (lowers_break, "R1", "moves the break in this os_free"),
+    (serves_zero, "W4", "does something for this request of nothing"),
     (revives_free_block, "X2", "hands out a free block again because os_realloc was called on it"),
     (other_order, "Y1", "makes the right system calls in the wrong order"),
     (first_payload_elsewhere, "G4", "does not begin the heap with one 32-byte header exactly at "
@@ -138,11 +140,33 @@ SIGNS = (
 )
 
 
-def from_signs(difference, events, rules):
-    """(rule, what) of every sign that the two events show."""
+def begins_heap_rightly(event):
+    """Whether an event of a program that passed denies first_payload_elsewhere()."""
+    return any(line.startswith(QUESTION) for line in event)
+
+
+def maps_odd_size(event):
+    """Whether an event of a program that passed denies maps_unaligned()."""
+    asked = SIZES.fullmatch(event[0])
+    return bool(asked and int(asked[1]) % 8 and mappings(event))
+
+
+DENIED = {first_payload_elsewhere: begins_heap_rightly, maps_unaligned: maps_odd_size}
+
+
+def is_denied(sign, passed):
+    """Whether a program that passed contradicts what a sign says."""
+    return sign in DENIED and any(DENIED[sign](event) for outcome in passed
+                                  for event in outcome.expected)
+
+
+def from_signs(difference, events, rules, passed=()):
+    """(rule, what) of every sign that the two events show, and that no outcome of `passed`
+    contradicts."""
     begun = any(line.startswith(QUESTION) for event in events[:difference.index] for line in event)
     case = Case(difference.expected, difference.actual, rules, begun)
-    return [(rule, what) for sign, rule, what in SIGNS if sign(case)]
+    return [(rule, what) for sign, rule, what in SIGNS
+            if sign(case) and not is_denied(sign, passed)]
 
 
 def reproduces(mistake, events, seen):
@@ -185,7 +209,8 @@ def hints(difference, events, rules, passed=()):
     """
     if not difference.same_call():
         return []
-    found = from_signs(difference, events, rules) or from_mistakes(difference, events, passed)
+    found = from_mistakes(difference, events, passed) or \
+        from_signs(difference, events, rules, passed)
     return as_hints(found)
 
 

@@ -7,9 +7,11 @@ new mistake is one more subclass of Mistake: its docstring completes the sentenc
 ...", `rule` is the contract rule that it breaks.
 """
 
+import sys
+
 from . import realloc_mistakes      # noqa: F401 - its classes are subclasses of Mistake, too
 from .mistake import Asked, GappedBlock, Losing, Mistake, whole_pages
-from .model import (ALLOC, FAILED, FREE, HEADER, PAGE, PTRDIFF_MAX, SIZE_MAX, T,
+from .model import (ALLOC, FAILED, FREE, HEADER, MAP_STRIDE, PAGE, PTRDIFF_MAX, SIZE_MAX, T,
                     NULL, SystemCallFailed, aligned)
 
 
@@ -177,35 +179,6 @@ class EnlargesWithoutHeader(Mistake):
         self._move_break(self.brk + self._rounded(n) - block.size - self.block.header)
         block.size = self._rounded(n)
         block.gap -= self.block.header
-
-
-# ---- functions that are not finished ---------------------------------------------------------
-
-class MallocReturnsNull(Mistake):
-    """returns NULL from os_malloc whatever it is asked for"""
-
-    rule = "W1"
-
-    def _malloc(self, n):
-        return NULL
-
-
-class CallocReturnsNull(Mistake):
-    """returns NULL from os_calloc whatever it is asked for"""
-
-    rule = "W2"
-
-    def _calloc(self, k, m):
-        return NULL
-
-
-class FreeDoesNothing(Mistake):
-    """does nothing in os_free"""
-
-    rule = "R1"
-
-    def _free(self, p):
-        pass
 
 
 # ---- headers ---------------------------------------------------------------------------------
@@ -464,17 +437,6 @@ class NeverSplits(Mistake):
         pass
 
 
-class LosesSlack(Losing):
-    """leaves the slack out of size when it does not split a block, and so loses it"""
-
-    rule = "S2"
-
-    def _split(self, block, n):
-        super()._split(block, n)
-        if block.size > self._rounded(n):
-            self._lose(block, self._rounded(n))
-
-
 class SplitsTooSmall(Mistake):
     """splits a block although fewer than 40 bytes (a header and 8 bytes) remain"""
 
@@ -487,6 +449,17 @@ class SplitsTooSmall(Mistake):
         block.size = self._rounded(n)
         behind = self.block(block.end, rest - self.block.header, FREE)
         self.heap.insert(self.heap.index(block) + 1, behind)
+
+
+class LosesSlack(Losing):
+    """leaves the slack out of size when it does not split a block, and so loses it"""
+
+    rule = "S2"
+
+    def _split(self, block, n):
+        super()._split(block, n)
+        if block.size > self._rounded(n):
+            self._lose(block, self._rounded(n))
 
 
 class SplitsTooLate(Mistake):
@@ -577,13 +550,36 @@ class UnmapsPayload(Mistake):
         super()._record(name, args, result)
 
 
+class NeverUnmaps(Mistake):
+    """never gives a mapping back"""
+
+    rule = "R2"
+
+    def _unmap(self, block):
+        del self.maps[block.addr // MAP_STRIDE]
+
+
+class FreeDoesNothing(Mistake):
+    """does nothing in os_free"""
+
+    rule = "R1"
+
+    def _free(self, p):
+        pass
+
+
 def kinds_of(mistake):
-    """Every class below `mistake` that names a rule, in the order of their files."""
+    """Every class below `mistake` that names a rule."""
     for kind in mistake.__subclasses__():
         if kind.rule:
             yield kind
         yield from kinds_of(kind)
 
 
-ALL = tuple(sorted(dict.fromkeys(kinds_of(Mistake)), key=lambda kind: kind.__module__))
+def place_of(mistake):
+    """(file, number in it) of a class: where mistakes explain the same, the first is named."""
+    return mistake.__module__, [*vars(sys.modules[mistake.__module__])].index(mistake.__name__)
+
+
+ALL = tuple(sorted(set(kinds_of(Mistake)), key=place_of))
 MISTAKES = tuple(kind for kind in ALL if kind.visible is Mistake.visible)   # that traces show

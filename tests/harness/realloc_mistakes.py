@@ -5,24 +5,6 @@ from .mistake import Mistake
 from .model import FREE, NULL
 
 
-class ReallocReturnsNull(Mistake):
-    """returns NULL from os_realloc for every block, and leaves the block as it was"""
-
-    rule = "X4"
-
-    def _realloc(self, p, n):
-        return super()._realloc(p, n) if p == NULL else NULL
-
-
-class ReallocAlwaysReturnsNull(Mistake):
-    """returns NULL from os_realloc whatever it is asked for"""
-
-    rule = "X4"
-
-    def _realloc(self, p, n):
-        return NULL
-
-
 class AlwaysMoves(Mistake):
     """moves every block in os_realloc (os_malloc, a copy, os_free) instead of using its place"""
 
@@ -190,3 +172,12 @@ class KeepsEqualMapping(Mistake):
         if self._rounded(n) == old.size:
             return old.payload
         return super()._realloc_mapped(old, n)
+
+
+class ReallocReturnsNull(Mistake):
+    """returns NULL from os_realloc for every block, and leaves the block as it was"""
+
+    rule = "X4"
+
+    def _realloc(self, p, n):
+        return super()._realloc(p, n) if p == NULL else NULL
