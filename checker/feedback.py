@@ -87,6 +87,6 @@ def text_of(outcome, trial, passed=(), found=None, seen=None):
         text = about_trial(outcome, trial, passed, found)
     else:
         text = explain.explain(outcome, f"python3 tests/run_tests.py {outcome.test.name}",
-                               passed, seen, found)
+                               passed, seen, found, brief=True)
     parts = [printable(text).rstrip("\n"), shadow_text(outcome)]
     return "\n\n".join(filter(None, parts)) + "\n"

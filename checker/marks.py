@@ -73,4 +73,4 @@ def about_trial(outcome, trial, passed, found):
             if trial.kind == "fault" else "Run it again:\n  " + shown
         said = outcome.run.stderr.decode("utf-8", "replace").strip()
         return "\n\n".join(filter(None, [explain.comparison(outcome), said, again]))
-    return explain.explain(outcome, shown, passed, found=found)
+    return explain.explain(outcome, shown, passed, found=found, brief=True)

@@ -71,7 +71,8 @@ def causes_of(result, causes, verbose):
     is to be said about them."""
     if not any(test.output for test in result.tests if test.group != "style"):
         return ""
-    lines = [result.headline(causes)]
+    head = result.headline(causes)
+    lines = [causetext.overview(head, causes) if verbose else head]
     for count, (cause, cost) in enumerate(result.with_costs(causes), 1):
         if verbose:
             lines += ["", causetext.one(count, cause, f"; by cause they cost {number(cost)}")]

@@ -80,9 +80,17 @@ def test_rerun_command_works(tmp_path):
 
 
 def test_where_the_actual_result_lies():
-    done = run("--library", library("FIRST_FIT"), "mixed-linked-list")
-    assert re.search(r"In this heap, which is not your library's, the program's "
-                     r"result, HeapStart \+ 0x[0-9a-f]+, would lie \w+", done.stdout)
+    """It is said whose heap that is."""
+    wanted, event = (("os_malloc(8)", f"  = HeapStart + {place:#x}") for place in (0x20, 0x40))
+    assert "\n".join(explain.whereabouts(event, wanted, Model())).split() == (
+        "In this heap, which is not your library's, the program's result, HeapStart + 0x40, would "
+        "lie 64 bytes behind the break.").split()
+    assert explain.whereabouts(wanted, wanted, Model()) == []
+
+
+def test_a_heap_that_a_call_leaves_alone_is_drawn_once():
+    lines, _ = explain.before_and_after(Model(), ("os_malloc(0)", "  = NULL"), "as it is")
+    assert lines[0] == "The heap before and after os_malloc(0), as it is:" and len(lines) == 2
 
 
 @pytest.mark.parametrize("address, words", [

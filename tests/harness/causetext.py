@@ -127,8 +127,16 @@ def text(found, whole=False):
     explained = set().union(*(cause.programs for cause in found.causes))
     head = headline(len(found.causes), len(explained), found.failed,
                     noun_of(cause.proved for cause in found.causes))
-    return "\n\n".join([head, *(one(number, made, whole=whole) for number, made in
+    return "\n\n".join([overview(head, records(found)), *(one(number, made, whole=whole) for number, made in
                                 enumerate(records(found), 1))])
+
+
+def overview(head, made):
+    """The headline `head`, and a line for each of several records."""
+    lines = [wrapped(f"{number}. {explain.title(each['rule'], each['sentence'])} "
+                     f"({counted(len(each['tests']), 'failure')})", "  ")
+             for number, each in enumerate(made, 1)]
+    return "\n".join([head, *lines]) if len(made) != 1 else head
 
 
 def one(number, made, cost="", whole=False):

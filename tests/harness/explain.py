@@ -15,7 +15,6 @@ from .model import FREE, MAP_STRIDE
 from .report import first_lines, indented, printable
 from .runner import NOT_DEFINED
 from .stats import follow, live_state, parse_address
-from .symbols import step_text
 
 WIDTH = 96              # characters of a line of explanation
 MOST_BESIDE = 110       # characters of two events side by side
@@ -31,12 +30,13 @@ LOOK_AHEAD = 200        # events that are compared in a diff, behind the first d
 MOST_COMPARED = 2000    # lines of each side that are compared in a diff
 
 
-def explain(outcome, again, passed=(), seen=None, found=None):
+def explain(outcome, again, passed=(), seen=None, found=None, brief=False):
     """The whole explanation of one failed test as text; `again` is the command to rerun it.
 
     `passed`: outcomes of tests that passed on the same library; what they contradict is not said.
     `seen`: what second_look() saw, or None. `found`: causes.Found of the whole suite, or None; its
-    causes are explained above this (causetext.py), so that they are only named here.
+    causes are explained above this (causetext.py), so that they are only named here. `brief`:
+    without the diff of a failure that they explain.
     """
     parts = [f"{outcome.test.name}: {outcome.reason}"]
     if not own_check(outcome.run) and not (found and found.has_end(outcome.test.name)):
@@ -44,6 +44,8 @@ def explain(outcome, again, passed=(), seen=None, found=None):
     begun = outcome.run.trace is not None and outcome.run.trace.main_seen
     if outcome.difference is not None and begun:
         parts += about_difference(outcome, passed, found)
+        if not (brief and found and found.of(outcome.test.name)[1]):
+            parts.append("Difference (- reference, + program):\n" + indented(unified(outcome), "  "))
         parts.append(other_headers(outcome, seen))
     if not outcome.reason.endswith(NOT_DEFINED):
         parts.append(said(outcome.run.stderr))
@@ -93,7 +95,7 @@ def about_difference(outcome, passed, causes=None):
         parts.append(beside(difference.expected, difference.actual))
     known = as_above(causes, outcome.test.name) if causes else ""
     parts += [known] if known else in_full(outcome, focus, passed, causes)
-    return [*parts, "Difference (- reference, + program):\n" + indented(unified(outcome), "  ")]
+    return parts
 
 
 def as_above(causes, name):
@@ -263,6 +265,8 @@ def before_and_after(model, event, whose):
     before = heapmap.draw(model, mark=argument(event))
     step = make(model, event)
     after = heapmap.draw(model, mark=step.result or None)
+    if before == after:
+        return [f"The heap before and after {event[0]}, {whose}:", indented(after, "  ")], step
     return [f"The heap before {event[0]}, {whose}:", indented(before, "  "),
             f"and after it, {whose}:", indented(after, "  ")], step
 
@@ -292,14 +296,14 @@ def cause_pictures(example):
         right = replayed(example.others, events[:index])
         wrong = replayed(example.mistakes, events[:index + 1])
         whose = "without this mistake" if example.others else "as the contract has it"
-        lines, step = before_and_after(right, events[index], whose)
+        lines, _ = before_and_after(right, events[index], whose)
     except FATAL:
         return ""
     wrong.brk = follow(events[:index + 1]).brk
     result = parse_address(events[index][-1].removeprefix(RESULT))
     own = indented(heapmap.draw(wrong, mark=result or None, between="unknown"), "  ")
     here = [] if own == lines[-1] else ["and as your library has it:", own]
-    return "\n".join([*lines, *whereabouts(events[index], step_text(step), right), *here])
+    return "\n".join([*lines, *here])
 
 
 def argument(event):
@@ -317,8 +321,9 @@ def whereabouts(actual, expected, model):
     address = parse_address(text)
     if not address:
         return []
-    return [f"In this heap, which is not your library's, the program's result, {text}, would lie "
-            f"{place(address, model)}."]
+    where_it_is = place(address, model)
+    return [textwrap.fill(f"In this heap, which is not your library's, the program's result, "
+                          f"{text}, would lie {where_it_is}.", WIDTH)]
 
 
 def place(address, model):

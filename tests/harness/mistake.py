@@ -29,6 +29,9 @@ class Mistake(Model):
     keeps_errno = False     # whether NULL was returned for an impossible size without ENOMEM
     calloc_limit = PAGE     # bytes from which, header included, os_calloc maps
 
+    def __init_subclass__(cls):
+        cls.__doc__ = " ".join((cls.__doc__ or "").split())     # part of a sentence
+
     def __init__(self, **options):
         super().__init__(page=self.calloc_limit, **options)
 
