@@ -143,6 +143,11 @@ void os_prefer_huge(void *start, size_t length)
 	advise(start, length, MADV_HUGEPAGE);
 }
 
+void os_avoid_huge(void *start, size_t length)
+{
+	advise(start, length, MADV_NOHUGEPAGE);
+}
+
 bool os_unmap(void *start, size_t length)
 {
 	if (munmap(start, length) == 0)

@@ -63,8 +63,11 @@ bool os_purge(void *start, size_t length);
 /* Makes a part of a mapping inaccessible; false: it is as before. */
 bool os_guard(void *start, size_t length);
 
-/* Asks for huge pages, where there are any, in a range that nobody has touched. */
+/* Asks for huge pages, where there are any, in a range without pages. */
 void os_prefer_huge(void *start, size_t length);
+
+/* Asks for no huge pages in a range, neither now nor by and by (khugepaged). */
+void os_avoid_huge(void *start, size_t length);
 
 /* Gives a whole mapping back; false with errno = ENOMEM, and it is still there. */
 bool os_unmap(void *start, size_t length);

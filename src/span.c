@@ -226,6 +226,11 @@ static unsigned int chunk_use(struct chunk *chunk, unsigned int from, unsigned i
 {
 	unsigned int dirty = bits_assign(chunk->dirty, from, units, false);
 
+	/* Where there is no page yet, huge ones take the place of none. */
+	if (chunk->huge && chunk->holes && !chunk->used_units && !chunk->dirty_units && !dirty) {
+		chunk->holes = false;
+		os_prefer_huge((void *)chunk->mapping, chunk->length);
+	}
 	bits_assign(chunk->used, from, units, true);
 	chunk->used_units += units;
 	chunk->dirty_units -= dirty;
@@ -261,7 +266,23 @@ struct span span_take_aligned(unsigned int units, unsigned int alignment, bool d
 
 /* Purging */
 
-/* Gives the chunk's dirty pages back after the first keep units; a refusal leaves them dirty. */
+/*
+ * Gives the pages of dirty units back; a refusal leaves them dirty. A huge page in their place
+ * would bring them back (khugepaged), so there are to be none in this chunk any more.
+ */
+static void run_purge(struct chunk *chunk, unsigned int from, unsigned int units)
+{
+	if (!units || !os_purge((void *)(chunk->start + from * UNIT), units * UNIT))
+		return;
+	bits_assign(chunk->dirty, from, units, false);
+	chunk->dirty_units -= units;
+	span_totals.dirty -= units;
+	if (!chunk->holes)
+		os_avoid_huge((void *)chunk->mapping, chunk->length);
+	chunk->holes = true;
+}
+
+/* Gives the chunk's dirty pages back after the first keep units. */
 static void chunk_purge(struct chunk *chunk, size_t *keep)
 {
 	unsigned int from = bits_next(chunk->dirty, 0, chunk->units, true);
@@ -271,13 +292,7 @@ static void chunk_purge(struct chunk *chunk, size_t *keep)
 		unsigned int stay = (unsigned int)least(*keep, end - from);
 
 		*keep -= stay;
-		from += stay;
-		if (from < end && os_purge((void *)(chunk->start + from * UNIT),
-					   (end - from) * UNIT)) {
-			bits_assign(chunk->dirty, from, end - from, false);
-			chunk->dirty_units -= end - from;
-			span_totals.dirty -= end - from;
-		}
+		run_purge(chunk, from + stay, end - from - stay);
 		from = bits_next(chunk->dirty, end, chunk->units, true);
 	}
 }

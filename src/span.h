@@ -47,6 +47,7 @@ struct chunk {
 	unsigned int number;		/* stays, also while the chunk has no memory */
 	uint16_t longest[2];		/* no run of free units is longer; no run of dirty ones */
 	bool huge;			/* of huge pages, for dense spans only */
+	bool holes;			/* was purged since: no huge pages until it is empty */
 	unsigned int era;		/* chunks of earlier ones than now are abandoned */
 	uintptr_t mapping;		/* what is mapped, in bytes */
 	size_t length;

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+/*
+ * Memory that was freed stays with the kernel: no part of it is left where khugepaged, which looks
+ * for such places for minutes, may put a huge page. Once all is freed, there may be some again.
+ */
+
+#include "family.h"
+
+#define BLOCKS		400000
+#define SIZE		((size_t)500)
+#define STAYS_EACH	1024		/* every so manyth block stays */
+#define RETURNS_MOST	(BLOCKS * SIZE / 8)
+
+static void *blocks[BLOCKS];
+
+/* Bytes without a page, in mappings that are advised to have huge pages. */
+static size_t may_return(void)
+{
+	static char line[512];
+	FILE *smaps = fopen("/proc/self/smaps", "r");
+	size_t size = 0, resident = 0, sum = 0;
+
+	CHECK(smaps);
+	while (fgets(line, sizeof(line), smaps)) {
+		if (!strncmp(line, "Size:", 5))
+			size = strtoul(line + 5, NULL, 10);
+		if (!strncmp(line, "Rss:", 4))
+			resident = strtoul(line + 4, NULL, 10);
+		if (!strncmp(line, "VmFlags:", 8) && strstr(line, " hg"))
+			sum += size - resident;
+	}
+	fclose(smaps);
+	return sum * KIB;
+}
+
+static void allocate_all(void)
+{
+	for (size_t i = 0; i < BLOCKS; i++) {
+		if (!blocks[i])
+			blocks[i] = malloc(SIZE);
+		CHECK_FOR(blocks[i], i);
+		memset(blocks[i], 1, SIZE);
+	}
+}
+
+static void free_most(size_t stays_each)
+{
+	for (size_t i = 0; i < BLOCKS; i++) {
+		if (i % stays_each == 1)
+			continue;
+		free(blocks[i]);
+		blocks[i] = NULL;
+	}
+	malloc_trim(0);
+}
+
+int main(void)
+{
+	watchdog();
+	/* The file's buffer is there from now on. */
+	may_return();
+	for (int round = 0; round < 3; round++) {
+		size_t before = statm(STATM_RESIDENT);
+
+		allocate_all();
+		CHECK_FOR(statm(STATM_RESIDENT) > before + BLOCKS * SIZE / 2, round);
+		free_most(STAYS_EACH);
+		CHECK_FOR(may_return() < RETURNS_MOST, may_return());
+	}
+	free_most(BLOCKS);
+	allocate_all();
+	free_most(STAYS_EACH);
+	CHECK_FOR(may_return() < RETURNS_MOST, may_return());
+	return 0;
+}
