@@ -227,7 +227,7 @@ static void check_direct(struct audit *audit, const struct heap *heap)
 	}
 }
 
-/* Where there are other threads, one of them may be taking the mail out (close_left()). */
+/* Where there are other threads, one of them may be taking the mail out (heap_close_left()). */
 static void check_mailbox(struct audit *audit, const struct heap *heap)
 {
 	const struct slab *slab = os_single_threaded() ? heap->mailbox : NULL;

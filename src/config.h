@@ -63,6 +63,14 @@ _Static_assert((EXACT_BINS & (EXACT_BINS - 1)) == 0, "range bins start at a powe
 #define DEBUG	false
 #endif
 
+#if defined(__SANITIZE_THREAD__)
+#define THREAD_SANITIZER
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define THREAD_SANITIZER
+#endif
+#endif
+
 #define likely(x)	__builtin_expect(!!(x), 1)
 #define unlikely(x)	__builtin_expect(!!(x), 0)
 

@@ -14,6 +14,7 @@
 static struct slab slab_none;
 
 __extension__ struct heap heap_none = { .direct = { [0 ... DIRECT_MOST / GRAIN] = &slab_none } };
+struct heap *heap_all;
 __thread struct heap *heap_mine __attribute__((tls_model("initial-exec"))) = &heap_none;
 
 bool central_busy;
@@ -61,34 +62,14 @@ static void list_changed(struct heap *heap, unsigned int class)
  */
 static void list_add(struct heap *heap, struct slab *slab)
 {
-	struct slab *first = heap->lists[slab->class];
-
-	slab->next = NULL;
-	slab->prev = slab;
-	if (!first) {
-		heap->lists[slab->class] = slab;
+	if (slab_append(&heap->lists[slab->class], slab))
 		list_changed(heap, slab->class);
-		return;
-	}
-	slab->prev = first->prev;
-	slab->prev->next = slab;
-	first->prev = slab;
 }
 
 static void list_remove(struct heap *heap, struct slab *slab)
 {
-	struct slab *first = heap->lists[slab->class];
-
-	if (slab->next)
-		slab->next->prev = slab->prev;
-	else
-		first->prev = slab->prev;
-	if (slab != first) {
-		slab->prev->next = slab->next;
-		return;
-	}
-	heap->lists[slab->class] = slab->next;
-	list_changed(heap, slab->class);
+	if (slab_remove(&heap->lists[slab->class], slab))
+		list_changed(heap, slab->class);
 }
 
 /* Empty slabs */
@@ -107,8 +88,7 @@ static bool list_close(struct heap *heap, struct slab *slab)
 	return slab_close(slab);
 }
 
-/* Takes a slab out of a class's stock, NULL when it is empty. */
-static struct slab *stock_take(struct heap *heap, unsigned int class)
+struct slab *heap_stock_take(struct heap *heap, unsigned int class)
 {
 	struct stock *stock = &heap->stock[class];
 	struct slab *slab = stock->first;
@@ -148,14 +128,14 @@ static void stock_shrink(struct heap *heap)
 	} while (!heap->stock[class].count);
 	heap->shrunk = class;
 	heap->stock[class].most--;
-	slab_close(stock_take(heap, class));
+	slab_close(heap_stock_take(heap, class));
 }
 
 /* Gives back all empty slabs. */
 static void close_empty(struct heap *heap)
 {
 	for (unsigned int class = 0; class < CLASSES; class++) {
-		for (struct slab *slab; (slab = stock_take(heap, class));)
+		for (struct slab *slab; (slab = heap_stock_take(heap, class));)
 			slab_close(slab);
 		heap->stock[class] = (struct stock){ .first = NULL };
 		for (struct slab *slab = heap->lists[class], *next; slab; slab = next) {
@@ -184,18 +164,31 @@ static void retire(struct heap *heap, struct slab *slab)
 	}
 }
 
-/* What a fork in a signal handler must not find half done, see central.h. */
+/*
+ * From begin() to finish(), only the caller changes the heap. A thread that trims heaps skips busy
+ * ones, and holds the lock while it trims one, so begin() waits for the lock. A signal handler
+ * that allocates finds its own thread busy, and goes on. For what a fork in one finds, see
+ * central.h.
+ */
 
 static void begin(struct heap *heap)
 {
-	heap->busy = true;
+	uint8_t busy = BUSY_NOBODY;
+
+	while (!__atomic_compare_exchange_n(&heap->busy, &busy, BUSY_USER, false,
+					    __ATOMIC_ACQUIRE, __ATOMIC_RELAXED) &&
+	       busy == BUSY_TRIMMED) {
+		central_take();
+		central_give();
+		busy = BUSY_NOBODY;
+	}
 	signal_fence();
 }
 
 static void finish(struct heap *heap)
 {
 	signal_fence();
-	heap->busy = false;
+	__atomic_store_n(&heap->busy, BUSY_NOBODY, __ATOMIC_RELEASE);
 }
 
 void central_abandon(void)
@@ -208,6 +201,19 @@ void central_abandon(void)
 	central_abandoned = true;
 }
 
+/* Whether a fork interrupted this thread while it changed the heap. */
+static bool is_half_done(const struct heap *heap)
+{
+	return __atomic_load_n(&heap->busy, __ATOMIC_RELAXED) == BUSY_USER;
+}
+
+/* Adds the heap to heap_all. The lock must be held. */
+static void heap_list(struct heap *heap)
+{
+	heap->other = heap_all;
+	__atomic_store_n(&heap_all, heap, __ATOMIC_RELEASE);
+}
+
 /* In the child. What was half done stays so, unused; blocks are freed into it as if remote. */
 static void after_fork(void)
 {
@@ -215,10 +221,16 @@ static void after_fork(void)
 		central_abandon();
 		central_busy = false;
 	}
-	if (heap_mine->busy) {
+	if (is_half_done(heap_mine)) {
 		heap_mine = &heap_none;
 		central_abandoned = true;
 	}
+	/* Those of other threads may be half changed. */
+	heap_all = NULL;
+	if (heap_mine != &heap_none)
+		heap_list(heap_mine);
+	for (struct heap *heap = idle; heap; heap = heap->next)
+		heap_list(heap);
 }
 
 void heap_free_slow(struct heap *heap, struct slab *slab)
@@ -275,22 +287,16 @@ static void read_mail(struct heap *heap)
 	}
 }
 
-/* Gives back what it can. */
-static void tidy(struct heap *heap)
+/* Gives back what it can. A heap without a thread is told of slabs that become empty later. */
+static void tidy(struct heap *heap, bool for_long)
 {
 	begin(heap);
 	read_mail(heap);
 	close_empty(heap);
-	finish(heap);
-}
-
-/* The same of a heap without a thread, which is then to be told of slabs that become empty. */
-static void tidy_for_long(struct heap *heap)
-{
-	tidy(heap);
-	for (unsigned int class = 0; class < CLASSES; class++)
+	for (unsigned int class = 0; for_long && class < CLASSES; class++)
 		for (struct slab *slab = heap->lists[class]; slab; slab = slab->next)
 			slab_await_last(slab);
+	finish(heap);
 }
 
 /* Makes the heap one of those that have no thread. The caller holds the lock. */
@@ -338,7 +344,7 @@ static void tidy_idle(bool all)
 	while (mailed) {
 		struct heap *next = mailed->next;
 
-		tidy_for_long(mailed);
+		tidy(mailed, true);
 		central_take();
 		idle_add(mailed);
 		central_give();
@@ -346,8 +352,7 @@ static void tidy_idle(bool all)
 	}
 }
 
-/* A heap does not read its mail: closes the slabs in there that nobody uses. For any thread. */
-static void close_left(struct heap *heap)
+void heap_close_left(struct heap *heap)
 {
 	struct slab *slab = mail_fetch(heap);
 
@@ -376,7 +381,7 @@ void heap_free_remote(struct slab *slab, void *slot)
 	}
 	if (news & NEWS_EMPTY &&
 	    __atomic_add_fetch(&heap->left, units, __ATOMIC_RELAXED) > LEFT_MOST)
-		close_left(heap);
+		heap_close_left(heap);
 }
 
 /* Heaps and threads */
@@ -422,6 +427,7 @@ static struct heap *heap_make(void)
 		return NULL;
 	for (size_t i = 0; i < sizeof(heap->direct) / sizeof(heap->direct[0]); i++)
 		heap->direct[i] = &slab_none;
+	heap_list(heap);
 	return heap;
 }
 
@@ -473,14 +479,14 @@ static void heap_leave(void *arg)
 	struct heap *heap = arg;
 
 	/* What a fork has left half done is nobody's (after_fork). */
-	if (heap->busy)
+	if (is_half_done(heap))
 		return;
 	if (__atomic_load_n(&idle_count, __ATOMIC_RELAXED) < IDLE_READY_MOST) {
 		begin(heap);
 		read_mail(heap);
 		finish(heap);
 	} else {
-		tidy_for_long(heap);
+		tidy(heap, true);
 	}
 	heap_mine = &heap_none;
 	borrows = true;
@@ -526,7 +532,7 @@ static struct slab *find_slab(struct heap *heap, unsigned int class)
 		else
 			list_add(heap, slab);
 	}
-	slab = stock_take(heap, class);
+	slab = heap_stock_take(heap, class);
 	if (!slab)
 		slab = open_slab(heap, class);
 	if (!slab)
@@ -575,16 +581,10 @@ void *heap_alloc_slow(struct heap *heap, size_t size)
 	return slot;
 }
 
-void heap_trim(void)
+void heap_tidy(void)
 {
 	/* Threads without a heap share heap_none, which nobody may write. */
 	if (heap_mine != &heap_none)
-		tidy(heap_mine);
+		tidy(heap_mine, false);
 	tidy_idle(true);
-}
-
-void heap_make_room(void)
-{
-	heap_trim();
-	large_make_room();
 }

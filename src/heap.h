@@ -24,8 +24,9 @@
  *
  * And while threads are at work, which tests/model/remote.pml checks:
  *
- *  5. One thread at a time uses a heap: its own, or who took it out of the list of those
- *     without a thread to tidy it; and one thread at a time has the lock.
+ *  5. One thread at a time uses a heap: its own, or one that took it out of the list of those
+ *     without a thread to tidy it. While another one trims the heap (trim.h), its own only takes
+ *     slots of first slabs and gives slots back. One thread at a time has the lock.
  *  6. In a heap that was tidied for long and is without a thread since, a slab without a live
  *     slot is in the mailbox, but see docs/osmalloc.md, "What is missing".
  */
@@ -57,12 +58,19 @@ struct heap {
 	unsigned int shrunk;	/* the class whose stock was made smaller last */
 	bool keeps[CLASSES];	/* the class has a slab that is kept */
 	bool filled[CLASSES];	/* it has had a slab without a free slot */
-	bool busy;		/* its thread is changing more than a free list */
+	uint8_t busy;		/* who is changing more than a free list: enum busy */
 	bool idle;		/* has no thread */
 	struct slab *mailbox __attribute__((aligned(64)));
 	size_t left;		/* units of slabs in it that have no live slot */
 	struct heap *next;	/* among those without a thread */
+	struct heap *other;	/* the next one of heap_all */
 };
+
+/* Its thread, or the one that tidies it; or a thread that trims it and holds the lock. */
+enum busy { BUSY_NOBODY, BUSY_USER, BUSY_TRIMMED };
+
+/* All heaps; written with the lock. In a fork's child, without those of threads that are gone. */
+extern struct heap *heap_all;
 
 /* The calling thread's heap; heap_none, which has no slots, before it has one. */
 extern __thread struct heap *heap_mine __attribute__((tls_model("initial-exec")));
@@ -80,11 +88,14 @@ void heap_free_slow(struct heap *heap, struct slab *slab);
 /* Gives a slot of another thread's slab back. */
 void heap_free_remote(struct slab *slab, void *slot);
 
-/* Gives the empty slabs of the calling thread's heap and of heaps without a thread back. */
-void heap_trim(void);
+/* Gives back the empty slabs of the calling thread's heap, and of heaps without a thread. */
+void heap_tidy(void);
 
-/* There is no memory left: unmaps what can be. errno may change. */
-void heap_make_room(void);
+/* Gives back the slabs in the heap's mailbox that nobody uses. For any thread. */
+void heap_close_left(struct heap *heap);
+
+/* Takes an empty slab out of a class's stock, NULL: there is none. For whom the heap is busy. */
+struct slab *heap_stock_take(struct heap *heap, unsigned int class);
 
 /* Calls visit for every heap whose thread has ended. The caller holds the lock. */
 void heap_walk_idle(void (*visit)(const struct heap *heap, void *arg), void *arg);

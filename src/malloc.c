@@ -17,6 +17,7 @@
 #include "check.h"
 #include "heap.h"
 #include "large.h"
+#include "trim.h"
 
 static bool is_power_of_two(size_t n)
 {
@@ -92,7 +93,7 @@ static __attribute__((noinline)) void *take_large(size_t size, size_t alignment)
 	void *block = large_alloc(size, alignment);
 
 	if (unlikely(!block) && may_fit(size | alignment)) {
-		heap_make_room();
+		trim_all();
 		errno = error;
 		block = large_alloc(size, alignment);
 	}
@@ -108,7 +109,7 @@ static __attribute__((noinline)) void *take_slow(size_t size)
 		return take_large(size, GRAIN);
 	slot = heap_alloc_slow(heap_mine, size);
 	if (unlikely(!slot)) {
-		heap_make_room();
+		trim_all();
 		errno = error;
 		slot = heap_alloc_slow(heap_mine, size);
 	}
@@ -259,7 +260,7 @@ OSMALLOC_API void *realloc(void *ptr, size_t size)
 		return stay(slab, ptr, before, size);
 	changed = change(slab, ptr, before, size);
 	if (unlikely(!changed) && size > before && may_fit(size)) {
-		heap_make_room();
+		trim_all();
 		errno = error;
 		changed = change(slab, ptr, before, size);
 	}

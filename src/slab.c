@@ -162,15 +162,21 @@ struct slab *slab_open(unsigned int class, struct heap *owner, bool filled)
 	return slab;
 }
 
-bool slab_close(struct slab *slab)
+bool slab_close_locked(struct slab *slab)
 {
 	struct span span = slab_span(slab);
+
+	pagemap_set(span.start, span.units * UNIT, &slab_gone);
+	slab_forget(slab);
+	return span_give(span);
+}
+
+bool slab_close(struct slab *slab)
+{
 	bool purged;
 
 	central_take();
-	pagemap_set(span.start, span.units * UNIT, &slab_gone);
-	slab_forget(slab);
-	purged = span_give(span);
+	purged = slab_close_locked(slab);
 	central_give();
 	return purged;
 }
@@ -333,6 +339,17 @@ bool slab_is_left(const struct slab *slab)
 	return aside & 1 && remote & REMOTE_LAST &&
 	       slab_waiting(slab, remote) == slab->capacity &&
 	       __atomic_load_n(&slab->aside, __ATOMIC_RELAXED) == aside;
+}
+
+bool slab_is_unused(const struct slab *slab)
+{
+	/* In this order: slots only come into remote, and the countdown only goes down. */
+	uint64_t remote = __atomic_load_n(&slab->remote, __ATOMIC_ACQUIRE);
+	uint32_t countdown = __atomic_load_n(&slab->countdown, __ATOMIC_ACQUIRE);
+
+	/* At 0, the owner is on its way to heap_free_slow(). */
+	return countdown && countdown == slab_waiting(slab, remote) + slab->kept &&
+	       !__atomic_load_n(&slab->mailed, __ATOMIC_RELAXED);
 }
 
 void slab_await_last(struct slab *slab)

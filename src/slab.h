@@ -222,6 +222,21 @@ static inline void *slab_take(struct slab *slab)
 	return likely(slab_is_linked(slab)) ? slab_pop(slab) : slab_pick(slab);
 }
 
+/*
+ * One live slot less, as far as the owner knows; true: there is none. A thread that trims the heap
+ * (trim.c) finds what was done before when it reads the new countdown.
+ */
+static inline bool slab_count_down(struct slab *slab)
+{
+#ifdef THREAD_SANITIZER
+	return __atomic_sub_fetch(&slab->countdown, 1, __ATOMIC_RELEASE) == 0;
+#else
+	/* Nobody else writes it, so no atomic instruction is needed. */
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	return --slab->countdown == 0;
+#endif
+}
+
 /* The owner gives a slot back; true: heap_free_slow() is due. */
 static inline bool slab_push(struct slab *slab, void *ptr)
 {
@@ -235,8 +250,41 @@ static inline bool slab_push(struct slab *slab, void *ptr)
 
 		__atomic_store_n(free, *free | slot, __ATOMIC_RELAXED);
 	}
-	signal_fence();
-	return --slab->countdown == 0;
+	return slab_count_down(slab);
+}
+
+/* Adds a slab at the end of a list; true: it is the first. */
+static inline bool slab_append(struct slab **list, struct slab *slab)
+{
+	struct slab *first = *list;
+
+	slab->next = NULL;
+	slab->prev = slab;
+	if (!first) {
+		*list = slab;
+		return true;
+	}
+	slab->prev = first->prev;
+	slab->prev->next = slab;
+	first->prev = slab;
+	return false;
+}
+
+/* Removes a slab from its list; true: it was the first. */
+static inline bool slab_remove(struct slab **list, struct slab *slab)
+{
+	struct slab *first = *list;
+
+	if (slab->next)
+		slab->next->prev = slab->prev;
+	else
+		first->prev = slab->prev;
+	if (slab != first) {
+		slab->prev->next = slab->next;
+		return false;
+	}
+	*list = slab->next;
+	return true;
 }
 
 static inline struct span slab_span(const struct slab *slab)
@@ -252,6 +300,9 @@ struct slab *slab_open(unsigned int class, struct heap *owner, bool filled);
 
 /* Gives the slab's span back; true as span_give(). Takes the lock. */
 bool slab_close(struct slab *slab);
+
+/* The same; the caller holds the lock. */
+bool slab_close_locked(struct slab *slab);
 
 /* A descriptor of one slot of size bytes, not in the page map yet. The caller holds the lock. */
 struct slab *slab_single(struct span span, size_t size);
@@ -277,6 +328,12 @@ unsigned int slab_push_remote(struct slab *slab, void *ptr);
  * live slot any more. Its owner does not know of it then, and anybody may close it.
  */
 bool slab_is_left(const struct slab *slab);
+
+/*
+ * Whether a listed slab has no live slot and its owner is not about to look at it. For a thread
+ * that trims the heap, and only if the owner takes no slots of the slab meanwhile.
+ */
+bool slab_is_unused(const struct slab *slab);
 
 /* The owner will not look at the slab, which has live slots, before the last of them is free. */
 void slab_await_last(struct slab *slab);

@@ -18,6 +18,7 @@
 #include "central.h"
 #include "heap.h"
 #include "large.h"
+#include "trim.h"
 
 #define OSMEM_PRINTF_NO_MACROS
 #include "printf.h"
@@ -134,7 +135,7 @@ OSMALLOC_API int malloc_trim(size_t pad)
 	size_t given;
 
 	(void)pad;
-	heap_trim();
+	trim_heaps();
 	audit_after(NULL);
 	central_take();
 	given = large_release() + span_purge(0);

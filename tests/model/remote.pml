@@ -3,14 +3,14 @@
 /*
  * What threads do to each other in osmalloc: slots given back to another thread's
  * slab, mail, the end of a thread, the next one that takes its heap over, slabs that
- * a sleeping owner left, fork. See docs/osmalloc.md, "Model".
+ * a sleeping owner left, or has in its lists, fork. See docs/osmalloc.md, "Model".
  *
  * One heap with SLABS slabs of SLOTS slots. THREADS threads do some things each, STEPS
  * the first and OTHERS the others: whoever has the heap allocates, frees, tidies, or
  * ends; everybody frees what anybody allocated, closes what is left, tidies the heap
  * while it is idle, takes it over, and may fork, once: from then on that thread is
- * alone. When all threads are done without a fork, init frees what is live, tidies,
- * and looks for what was lost.
+ * alone. Everybody trims the heap while its thread is not busy. When all threads are done
+ * without a fork, init frees what is live, tidies, and looks for what was lost.
  *
  * Inlines have the names of the functions in src/slab.c and src/heap.c, variables those
  * in slab.h and heap.h. One step is one access to memory that several threads use, or
@@ -61,8 +61,17 @@
 #define FORK_UNLOCKED		17	/* fork: does not wait for the lock */
 #define FORK_ADOPTS		18	/* fork: heaps of threads that are no more become idle */
 #define TOLD_ALWAYS		19	/* heap 6: without its exception; not a mistake, but not so */
+#define TRIM_FIRST		20	/* trim: the first slab of a list is trimmed, too */
+#define TRIM_COMING		21	/* slab_is_unused: does not look whether countdown is 0 */
+#define TRIM_BUSY		22	/* trim: does not look whether the heap is busy */
+#define TRIM_MAILED		23	/* slab_is_unused: does not look whether it is mailed */
 
 #define WRONG(mistake)	(wrong == mistake)
+
+/* heap->busy */
+#define BUSY_NOBODY	0
+#define BUSY_USER	1
+#define BUSY_TRIMMED	2
 
 /* remote: two flags; below, slots, or slab->aside */
 #define REMOTE_FIRST	128
@@ -101,6 +110,8 @@ typedef slab_t {
 	byte there;		/* are in remote */
 	bool open;		/* has a span */
 	bool listed;		/* is in its class's list */
+	bool first;		/* and the first there: its owner may take slots at any time */
+	bool coming;		/* countdown is 0: its owner is going to heap_free_slow() */
 	byte hand;		/* whoever is about to use it as mail */
 	bool awaited;		/* its idle heap was tidied for long, nothing collected since */
 	byte stale;		/* freed by threads whose view of remote is of before a collect */
@@ -114,6 +125,7 @@ bool idle;			/* heap->idle */
 bool in_list;			/* the heap is in the list of those without a thread */
 bool lock;
 bool central_busy;
+byte busy;			/* heap->busy */
 byte user = NOBODY;		/* ghost: the heap's thread, or who tidies it */
 bool forked;
 byte survivor;			/* of a fork: the thread that is in the child */
@@ -135,26 +147,36 @@ inline central_give()
 
 /* ---- slab.c ---- */
 
+/* At the end of the list; there may be others of this class that the model does not have. */
+inline list_add(s)
+{
+	slab[s].listed = true;
+	if
+	:: slab[s].first = true
+	:: true
+	fi
+}
+
 inline slab_open(s)
 {
 	atomic {
 		!lock ->
 		slab[s].open = true;
 		slab[s].vacant = ALL;
-		slab[s].listed = true				/* list_add() */
+		list_add(s)
 	}
 }
 
 /* Everything that somebody could still be about to do with the slab is asked for here. */
-inline slab_close(s)
+inline slab_close_locked(s)
 {
-	atomic {
-		!lock ->
+	d_step {
 		assert(slab[s].open);				/* slab 5 */
 		assert(!slab[s].live);				/* slab 5 */
 		assert(slab[s].hand == NOBODY || slab[s].hand == _pid);	/* slab 5 */
 		assert(!slab[s].mailed || slab[s].hand == _pid);	/* slab 5 */
 		assert(!slab[s].listed);			/* heap 2 */
+		assert(!slab[s].coming);			/* slab 5 */
 		slab[s].open = false;
 		slab[s].vacant = 0;
 		slab[s].remote = 0;
@@ -173,6 +195,11 @@ inline slab_close(s)
 		}
 		n = 0
 	}
+}
+
+inline slab_close(s)
+{
+	atomic { !lock -> slab_close_locked(s) }
 }
 
 /* Counts what is in given, and takes it. */
@@ -342,7 +369,7 @@ inline slab_set_aside(s)
 	if
 	:: failed ->
 		slab[s].is_full = false;
-		d_step { slab[s].aside++; slab[s].listed = true; failed = false }	/* list_add() */
+		atomic { slab[s].aside++; list_add(s); failed = false }
 	:: else
 	fi
 }
@@ -356,15 +383,46 @@ inline slab_take_back(s)
 		fi
 	};
 	slab[s].is_full = false;
-	d_step { slab[s].aside++; slab[s].listed = true }	/* list_add() */
+	atomic { slab[s].aside++; list_add(s) }
+}
+
+/* Sets left if the listed slab has no live slot. What it reads, it reads in this order. */
+inline slab_is_unused(s)
+{
+	before = slab[s].remote;
+	d_step {						/* countdown */
+		after = SLOTS - BITS(slab[s].vacant);
+		left = after == WAITING(before) && (!slab[s].coming || WRONG(TRIM_COMING))
+	};
+	left = left && (!slab[s].mailed || WRONG(TRIM_MAILED));
+	d_step { before = 0; after = 0 }
 }
 
 /* ---- heap.c ---- */
 
+inline begin()
+{
+	atomic {
+		busy != BUSY_TRIMMED ->
+		assert(busy == BUSY_NOBODY);			/* heap 5 */
+		busy = BUSY_USER
+	}
+}
+
+inline finish()
+{
+	busy = BUSY_NOBODY
+}
+
+inline list_remove(s)
+{
+	d_step { slab[s].listed = false; slab[s].first = false }
+}
+
 /* Closes the listed slab, which is empty, but not before its mail was read. */
 inline list_close(s)
 {
-	slab[s].listed = false;					/* list_remove() */
+	list_remove(s);
 	slab_close(s)
 }
 
@@ -387,11 +445,18 @@ inline retire(s)
 inline heap_free_slow(s)
 {
 	if
-	:: slab[s].is_full -> slab_take_back(s)
-	:: else
-	fi;
-	if
-	:: slab[s].vacant == ALL -> retire(s)
+	:: slab[s].coming ->
+		begin();
+		d_step { assert(slab[s].open); slab[s].coming = false };	/* slab 5 */
+		if
+		:: slab[s].is_full -> slab_take_back(s)
+		:: else
+		fi;
+		if
+		:: slab[s].vacant == ALL -> retire(s)
+		:: else
+		fi;
+		finish()
 	:: else
 	fi
 }
@@ -489,7 +554,7 @@ inline close_empty()
 	t = 0
 }
 
-/* tidy_for_long(), after tidy() */
+/* tidy() of a heap that is to be told */
 inline await_all()
 {
 	for (t : 0 .. SLABS - 1) {
@@ -530,7 +595,7 @@ inline idle_remove(condition)
 }
 
 /* The mailbox of a heap that does not read its mail is looked through by another thread. */
-inline close_left()
+inline heap_close_left()
 {
 	mail_fetch();
 	do
@@ -545,6 +610,28 @@ inline close_left()
 	:: else -> break
 	od;
 	letter = 0
+}
+
+/* The heap's thread trims no heap of its own, and no heap is trimmed in the child of a fork. */
+inline trim(s)
+{
+	central_take();
+	if
+	:: atomic { busy == BUSY_NOBODY || WRONG(TRIM_BUSY) -> busy = BUSY_TRIMMED };
+		if
+		:: slab[s].listed && (!slab[s].first || WRONG(TRIM_FIRST)) ->
+			slab_is_unused(s);
+			if
+			:: left -> list_remove(s); slab_close_locked(s)
+			:: else
+			fi;
+			left = false
+		:: else
+		fi;
+		busy = BUSY_NOBODY
+	:: else
+	fi;
+	central_give()
 }
 
 inline take(s)
@@ -563,20 +650,26 @@ inline take(s)
 inline heap_alloc(s)
 {
 	if
-	:: !slab[s].open -> slab_open(s)
-	:: slab[s].open && slab[s].listed && slab[s].vacant -> take(s)
-	:: slab[s].open && !slab[s].vacant ->			/* find_slab() */
+	:: !slab[s].open -> begin(); slab_open(s); finish()
+	:: slab[s].open && slab[s].first && slab[s].vacant -> take(s)
+	:: slab[s].open && !(slab[s].first && slab[s].vacant) ->	/* find_slab() */
+		begin();
 		read_mail();
 		if
 		:: slab[s].listed ->
-			slab_collect(s);			/* slab_refill() */
+			slab[s].first = true;			/* no other is in front any more */
 			if
-			:: slab[s].vacant -> take(s)
+			:: !slab[s].vacant -> slab_collect(s)	/* slab_refill() */
+			:: else
+			fi;
+			if
+			:: slab[s].vacant -> finish(); take(s)
 			:: else ->
-				slab[s].listed = false;		/* list_remove() */
-				slab_set_aside(s)
+				list_remove(s);
+				slab_set_aside(s);
+				finish()
 			fi
-		:: else
+		:: else -> finish()
 		fi
 	fi
 }
@@ -611,7 +704,8 @@ inline give(s)
 		d_step {					/* slab_push() */
 			slab[s].vacant = slab[s].vacant | 1 << slot;
 			slab[s].live = slab[s].live & ~(1 << slot);
-			slab[s].freeing = slab[s].freeing & ~(1 << slot)
+			slab[s].freeing = slab[s].freeing & ~(1 << slot);
+			slab[s].coming = slab[s].is_full || slab[s].vacant == ALL
 		};
 		heap_free_slow(s)
 	:: else -> heap_free_remote(s, slot)
@@ -637,7 +731,7 @@ inline fork()
 	}
 }
 
-/* What heap_trim(), heap_leave() and tidy_idle() have in common: tidy() and more */
+/* What heap_tidy(), heap_leave() and tidy_idle() have in common: tidy() and more */
 #define NONE		0
 #define TRIM		1
 #define LEAVE		2
@@ -660,7 +754,7 @@ proctype thread(byte steps) provided (!forked || survivor == _pid)
 		if
 		:: user == _pid -> heap_alloc(s)
 		:: slab[s].live & ~slab[s].freeing -> give(s)
-		:: user == _pid -> job = TRIM			/* heap_trim() */
+		:: user == _pid -> job = TRIM			/* heap_tidy() */
 		:: user != _pid && in_list ->			/* heap_enter() */
 			idle_remove(true);
 			if
@@ -677,23 +771,26 @@ proctype thread(byte steps) provided (!forked || survivor == _pid)
 		:: user != _pid && idle && mailbox < NO_SLAB ->	/* tidy_idle() */
 			idle_remove(mailbox < NO_SLAB);
 			job = (user == _pid -> TIDY_IDLE : NONE)
-		:: user != _pid && mailbox < NO_SLAB -> close_left()
+		:: user != _pid && mailbox < NO_SLAB -> heap_close_left()
+		:: user != _pid && !forked -> trim(s)
 		:: !forked -> fork()
 		fi;
 		s = 0
 	:: job == NONE && user == _pid -> job = LEAVE		/* heap_leave() */
 	:: job == NONE && user != _pid -> break
 	:: job != NONE ->
+		begin();
 		read_mail();
 		if
 		:: job == LEAVE					/* the heap is kept ready */
 		:: true ->
 			close_empty();
 			if
-			:: job != TRIM -> await_all()		/* tidy_for_long() */
+			:: job != TRIM -> await_all()		/* for_long */
 			:: else
 			fi
 		fi;
+		finish();
 		if
 		:: job != TRIM -> idle_add()
 		:: else

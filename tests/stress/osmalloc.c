@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * The production allocator: threads that free each other's blocks, with contents
- * verified, while others come and go. It is compiled into the program, and
- * malloc() and so on are other names there (prefix.h), so that a
- * sanitizer, which has a malloc() of its own, can watch.
+ * The production allocator: threads that free each other's blocks, with contents verified, while
+ * others come and go, and one trims the heaps of all. It is compiled into the program, and
+ * malloc() and so on are other names there (prefix.h), so that a sanitizer, which has a malloc()
+ * of its own, can watch.
  */
 
 #include <pthread.h>
@@ -15,10 +15,12 @@
 #include "audit.h"
 #include "pagemap.h"
 #include "stress.h"
+#include "trim.h"
 
 #define SHARED	512
 #define WORKERS	4
 #define GUESTS	50
+#define CHAIN	300	/* blocks: some slabs */
 
 /* What is at the beginning of every block. */
 struct block {
@@ -28,6 +30,15 @@ struct block {
 
 static struct block *shared[SHARED];
 static long steps;
+static bool done;
+
+/* Blocks of one size that another thread is to free. */
+struct link {
+	struct link *next;
+	size_t number;
+};
+
+static struct link *chains[WORKERS];
 
 static size_t checked(size_t size)
 {
@@ -67,14 +78,59 @@ static void step(struct table *numbers)
 	drop(block, next_random(numbers) % 2);
 }
 
+/* All numbers have to be there, from the last to the first. */
+static void drop_chain(struct link *link)
+{
+	size_t number = CHAIN;
+
+	for (struct link *next; link; link = next) {
+		number -= 2;
+		next = link->next;
+		if (link->number != number)
+			complain("contents of a chain changed");
+		free(link);
+	}
+}
+
+/* Frees every second block of many, and leaves the others to another thread. */
+static void step_chain(struct table *numbers)
+{
+	size_t size = sizeof(struct link) + next_random(numbers) % 1000;
+	struct link *links[CHAIN];
+	struct link *chain = NULL;
+
+	for (size_t i = 0; i < CHAIN; i++) {
+		links[i] = malloc(size);
+		if (!links[i])
+			complain("no memory");
+	}
+	for (size_t i = 0; i < CHAIN; i += 2) {
+		*links[i] = (struct link){ chain, i };
+		chain = links[i];
+		free(links[i + 1]);
+	}
+	drop_chain(__atomic_exchange_n(&chains[next_random(numbers) % WORKERS], chain,
+				       __ATOMIC_ACQ_REL));
+}
+
+static void *trim(void *arg)
+{
+	while (!__atomic_load_n(&done, __ATOMIC_ACQUIRE))
+		trim_heaps();
+	return arg;
+}
+
 static void *work(void *arg)
 {
 	static struct table tables[WORKERS];
 	struct table *numbers = &tables[(size_t)arg];
 
 	numbers->state = (size_t)arg * 0x9e3779b97f4a7c15 + 1;
-	for (long i = 0; i < steps; i++)
+	for (long i = 0; i < steps; i++) {
 		step(numbers);
+		if (i % CHAIN == 0)
+			step_chain(numbers);
+	}
 	return NULL;
 }
 
@@ -105,18 +161,23 @@ static void check_last_addresses(void)
 
 int main(int argc, char **argv)
 {
-	pthread_t workers[WORKERS], guest;
+	pthread_t workers[WORKERS], guest, trimmer;
 
 	steps = steps_wanted(argc, argv);
 	check_last_addresses();
 	for (size_t i = 0; i < WORKERS; i++)
 		start(&workers[i], work, i);
+	start(&trimmer, trim, 0);
 	for (size_t i = 0; i < GUESTS; i++) {
 		start(&guest, visit, i);
 		pthread_join(guest, NULL);
 	}
 	for (size_t i = 0; i < WORKERS; i++)
 		pthread_join(workers[i], NULL);
+	__atomic_store_n(&done, true, __ATOMIC_RELEASE);
+	pthread_join(trimmer, NULL);
+	for (size_t i = 0; i < WORKERS; i++)
+		drop_chain(chains[i]);
 	for (size_t i = 0; i < SHARED; i++)
 		drop(shared[i], false);
 	if (audit_check())

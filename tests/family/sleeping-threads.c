@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+/*
+ * Threads that sleep do not keep what is free: malloc_trim() in another thread gives back what was
+ * freed of their blocks, by whichever thread, and so does a malloc() that would fail otherwise.
+ * When they wake up, they go on as if nothing had been.
+ */
+
+#include "family.h"
+
+#include <pthread.h>
+
+#define THREADS		8
+#define ROUNDS		2
+#define BLOCKS		((size_t)30000)		/* of each thread, some 8 MiB */
+#define LIVE_EACH	1000			/* every so manyth block stays live */
+#define ROOM		(24 * MIB)		/* less than is free in the sleeping threads */
+
+static pthread_barrier_t before, after;
+static void *blocks[THREADS][BLOCKS];
+static size_t sizes[THREADS][BLOCKS];
+static bool some_stay;
+
+static bool stays(size_t i)
+{
+	return some_stay && i % LIVE_EACH == 0;
+}
+
+static void sleep_for_a_while(void)
+{
+	pthread_barrier_wait(&before);
+	pthread_barrier_wait(&after);
+}
+
+static void allocate(size_t number, uint64_t *state)
+{
+	for (size_t i = 0; i < BLOCKS; i++) {
+		if (blocks[number][i])
+			continue;
+		sizes[number][i] = 32 + next_random(state) % 480;
+		blocks[number][i] = malloc(sizes[number][i]);
+		CHECK_FOR(blocks[number][i], i);
+		fill(blocks[number][i], sizes[number][i], i);
+	}
+}
+
+/* Every second block from the first one on, but those that stay. */
+static void release(size_t number, size_t first)
+{
+	for (size_t i = first; i < BLOCKS; i += 2) {
+		if (stays(i))
+			continue;
+		CHECK_FOR(holds(blocks[number][i], sizes[number][i], i), i);
+		free(blocks[number][i]);
+		blocks[number][i] = NULL;
+	}
+}
+
+/* Frees one half of its blocks, and sleeps while the main thread frees the other. */
+static void *work(void *arg)
+{
+	size_t number = (size_t)arg;
+	uint64_t state = number + 1;
+
+	for (int round = 0; round < ROUNDS; round++) {
+		allocate(number, &state);
+		release(number, 1);
+		sleep_for_a_while();
+	}
+	return NULL;
+}
+
+static void start(pthread_t threads[])
+{
+	memset(sizes, 1, sizeof(sizes));
+	CHECK(pthread_barrier_init(&before, NULL, THREADS + 1) == 0);
+	CHECK(pthread_barrier_init(&after, NULL, THREADS + 1) == 0);
+	for (size_t i = 0; i < THREADS; i++)
+		CHECK_FOR(pthread_create(&threads[i], NULL, work, (void *)i) == 0, i);
+}
+
+static void wait_and_release(void)
+{
+	pthread_barrier_wait(&before);
+	for (size_t number = 0; number < THREADS; number++)
+		release(number, 0);
+}
+
+static void trimmed(void *arg)
+{
+	pthread_t threads[THREADS];
+	size_t empty, full;
+
+	(void)arg;
+	some_stay = true;
+	empty = statm(STATM_RESIDENT);
+	start(threads);
+	for (int round = 0; round < ROUNDS; round++) {
+		wait_and_release();
+		full = statm(STATM_RESIDENT) - empty;
+		malloc_trim(0);
+		CHECK_FOR(full > THREADS * 6 * MIB, full);
+		CHECK_FOR(statm(STATM_RESIDENT) - empty < full / 3, full);
+		pthread_barrier_wait(&after);
+	}
+	for (size_t i = 0; i < THREADS; i++)
+		CHECK_FOR(pthread_join(threads[i], NULL) == 0, i);
+}
+
+/* The process may not have more addresses, so the blocks need what the threads have. */
+static void limited(void *arg)
+{
+	pthread_t threads[THREADS];
+
+	(void)arg;
+	start(threads);
+	wait_and_release();
+	allow_more(RLIMIT_AS, 2 * MIB);
+	for (size_t sum = 0; sum < ROOM; sum += MIB)
+		CHECK_FOR(malloc(MIB), sum);
+}
+
+int main(void)
+{
+	watchdog();
+	in_child(trimmed, NULL);
+	in_child(limited, NULL);
+	return 0;
+}
