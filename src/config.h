@@ -56,6 +56,8 @@ _Static_assert((EXACT_BINS & (EXACT_BINS - 1)) == 0, "range bins start at a powe
 #define HARDENED false
 #endif
 
+#define FENCE	(HARDENED ? 16UL * 1024 : 0)	/* bytes that guard both ends of what is mapped */
+
 /* A debug build (make debug) audits everything after each slow step, see block.h. */
 #ifdef OSMEM_DEBUG
 #define DEBUG	true

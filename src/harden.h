@@ -16,8 +16,9 @@
  *    ZEROED_MOST bytes: a write after free() is found, a read finds nothing.
  *  - A freed slot rests until its slab has no other to give; which slot is
  *    given is random.
- *  - Large blocks have mappings of their own, with a guard behind them that
- *    cannot be touched; free() unmaps both, so that every later access is one to no memory.
+ *  - Large blocks have mappings of their own, with guards on both sides that cannot be touched;
+ *    free() unmaps all of it, so that every later access is one to no memory.
+ *  - The page map and the descriptors lie between guards as well, away from every block.
  *
  * Invariants, beside those of slab.h (audit.h):
  *

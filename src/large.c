@@ -53,12 +53,14 @@ static size_t entered(size_t length)
 }
 
 /*
- * Bytes behind a mapping that the program cannot touch: as many as bring the next block of this
- * kind right behind them. The kernel counts mappings side by side as one (vm.max_map_count).
+ * Bytes behind a mapping that the program cannot touch, FENCE or as many as bring the next block
+ * of this kind right in front. The kernel counts mappings side by side as one (vm.max_map_count).
  */
 static size_t guard_for(size_t length, size_t alignment)
 {
-	return HARDENED ? round_up(length + UNIT, alignment) - length : 0;
+	size_t guarded = FENCE + length + FENCE;
+
+	return FENCE + (alignment < SPAN_MOST * UNIT ? round_up(guarded, alignment) - guarded : 0);
 }
 
 static size_t guard_of(const struct slab *slab)
@@ -89,9 +91,9 @@ static void count_mapped(size_t mappings, size_t bytes)
 /* Unmaps a freed mapping. If the kernel refuses, the pages go nevertheless. */
 static void unmap(struct slab *slab)
 {
-	void *start = (void *)slab->start;
+	char *start = (char *)slab->start;
 
-	if (os_unmap(start, slab->size + guard_of(slab))) {
+	if (os_unmap(start - FENCE, FENCE + slab->size + guard_of(slab))) {
 		count_mapped(-1UL, -slab->size);
 		slab_forget(slab);
 		return;
@@ -260,15 +262,10 @@ static bool kept_add(struct slab *slab)
 
 /* Mappings */
 
-/* With a guard behind it. Where that is refused, the block has none, but is one. */
-static void *map_guarded(size_t length, size_t alignment)
+/* Maps a block with its guards. */
+static char *map_guarded(size_t length, size_t alignment)
 {
-	size_t guard = guard_for(length, alignment);
-	char *start = os_map_aligned(length + guard, alignment);
-
-	if (guard && start)
-		os_guard(start + length, guard);
-	return start;
+	return os_map_guarded(FENCE, length, guard_for(length, alignment), alignment);
 }
 
 static struct slab *alloc_fresh(size_t length, size_t alignment)
@@ -283,7 +280,8 @@ static struct slab *alloc_fresh(size_t length, size_t alignment)
 	if (slab)
 		count_mapped(1, length);
 	else
-		os_unmap((void *)span.start, length + guard_for(length, alignment));
+		os_unmap((char *)span.start - FENCE,
+			 FENCE + length + guard_for(length, alignment));
 	return slab;
 }
 
@@ -321,21 +319,24 @@ static bool resize_here(struct slab *slab, size_t length)
 	       os_resize((void *)slab->start, slab->size, length);
 }
 
-/* To another address: the pages move, nothing is copied. A guard stays behind, and goes. */
+/* To another address: the pages move, nothing is copied. Guards stay behind, and go. */
 static bool resize_elsewhere(struct slab *slab, size_t length)
 {
 	size_t guard = guard_for(length, UNIT);
 	char *onto = map_guarded(length, UNIT);
+	char *from = (char *)slab->start;
 
 	if (!onto)
 		return false;
 	if (!pagemap_reserve((uintptr_t)onto, entered(length)) ||
-	    !os_move((void *)slab->start, slab->size, onto, length)) {
-		os_unmap(onto, length + guard);
+	    !os_move(from, slab->size, onto, length)) {
+		os_unmap(onto - FENCE, FENCE + length + guard);
 		return false;
 	}
-	if (guard)
-		os_unmap((void *)(slab->start + slab->size), guard_of(slab));
+	if (HARDENED) {
+		os_unmap(from - FENCE, FENCE);
+		os_unmap(from + slab->size, guard_of(slab));
+	}
 	slab->units = units_of(guard);
 	pagemap_set(slab->start, entered(slab->size), &slab_gone);
 	slab->start = (uintptr_t)onto;

@@ -2,6 +2,7 @@
 
 #include "meta.h"
 
+#include "config.h"
 #include "os.h"
 
 #define META_LINE	64UL			/* what descriptors are aligned to: a cache line */
@@ -19,7 +20,7 @@ void *meta_alloc(size_t size)
 	size = (size + META_LINE - 1) & ~(META_LINE - 1);
 	memory = next;
 	if (!memory || size > (size_t)(end - memory)) {
-		memory = os_map(META_BLOCK);
+		memory = os_map_guarded(FENCE, META_BLOCK, FENCE, PAGE);
 		if (!memory)
 			return NULL;
 		end = memory + META_BLOCK;

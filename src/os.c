@@ -70,29 +70,41 @@ void *os_map(size_t length)
 	return NULL;
 }
 
-void *os_map_aligned(size_t length, size_t alignment)
+void *os_map_aligned(size_t before, size_t length, size_t alignment)
 {
-	size_t whole = length + alignment - PAGE;
-	char *start, *aligned;
-	size_t before;
+	size_t needed = before + length;
+	size_t whole = needed + alignment - PAGE;
+	char *start, *end;
+	size_t skew;
 
 	/* Mappings of like alignment lie side by side: the next one often fits at once. */
-	start = os_map(length);
-	if (!start || (uintptr_t)start % alignment == 0)
-		return start;
-	os_unmap(start, length);
-	start = whole < length ? NULL : os_map(whole);
+	start = os_map(needed);
+	if (!start || (uintptr_t)(start + before) % alignment == 0)
+		return start ? start + before : NULL;
+	os_unmap(start, needed);
+	start = whole < needed ? NULL : os_map(whole);
 	if (!start) {
 		errno = ENOMEM;
 		return NULL;
 	}
-	before = -(uintptr_t)start & (alignment - 1);
-	aligned = start + before;
-	if (before)
-		os_unmap(start, before);
-	if (whole - before - length)
-		os_unmap(aligned + length, whole - before - length);
-	return aligned;
+	skew = -(uintptr_t)(start + before) & (alignment - 1);
+	end = start + skew + needed;
+	if (skew)
+		os_unmap(start, skew);
+	if (whole - skew - needed)
+		os_unmap(end, whole - skew - needed);
+	return start + skew + before;
+}
+
+void *os_map_guarded(size_t before, size_t length, size_t after, size_t alignment)
+{
+	char *start = os_map_aligned(before, length + after, alignment);
+
+	if (start && before)
+		os_guard(start - before, before);
+	if (start && after)
+		os_guard(start + length, after);
+	return start;
 }
 
 bool os_resize(void *start, size_t length, size_t new_length)

@@ -48,8 +48,17 @@ bool os_break_grow(size_t bytes);
 /* A private, zeroed mapping (M1); NULL with errno = ENOMEM. */
 void *os_map(size_t length);
 
-/* The same, with a start that is a multiple of alignment, a power of two of pages. */
-void *os_map_aligned(size_t length, size_t alignment);
+/*
+ * The same, with so many bytes in front of what is returned, which is a multiple of alignment, a
+ * power of two of pages.
+ */
+void *os_map_aligned(size_t before, size_t length, size_t alignment);
+
+/*
+ * The same with guards in front and behind, which cannot be touched. Where the kernel refuses one,
+ * the mapping has none, but is one.
+ */
+void *os_map_guarded(size_t before, size_t length, size_t after, size_t alignment);
 
 /* Makes a mapping longer or shorter where it is; false with errno = ENOMEM. */
 bool os_resize(void *start, size_t length, size_t new_length);

@@ -21,7 +21,7 @@ static struct pagemap_leaf **slot_of(uintptr_t unit)
 static struct pagemap_leaf *leaf_make(void)
 {
 	if (first_taken)
-		return os_map(sizeof(first_leaf));
+		return os_map_guarded(FENCE, sizeof(first_leaf), FENCE, PAGE);
 	first_taken = true;
 	return &first_leaf;
 }
@@ -29,7 +29,7 @@ static struct pagemap_leaf *leaf_make(void)
 static void leaf_drop(struct pagemap_leaf *leaf)
 {
 	if (leaf != &first_leaf)
-		os_unmap(leaf, sizeof(*leaf));
+		os_unmap((char *)leaf - FENCE, FENCE + sizeof(*leaf) + FENCE);
 }
 
 bool pagemap_reserve(uintptr_t start, size_t length)

@@ -130,7 +130,7 @@ static struct chunk *find_chunk(unsigned int units, bool dense, unsigned int *fr
 static bool chunk_map(struct chunk *chunk, size_t units, bool huge)
 {
 	size_t length = units * UNIT;
-	void *memory = huge ? os_map_aligned(length, HUGE_PAGE) : os_map(length);
+	void *memory = huge ? os_map_aligned(0, length, HUGE_PAGE) : os_map(length);
 	uintptr_t skew = -(uintptr_t)memory & (UNIT - 1);
 
 	if (!memory)

@@ -74,11 +74,12 @@ int main(void) { pthread_t t; char *volatile p = malloc(10); pthread_create(&t, 
 
 
 @pytest.mark.parametrize("size", LARGE)
-@pytest.mark.parametrize("name", ["far-past-the-end", "write-after-free", "read-after-free",
-                                  "double-free-of-overwritten", "far-past-the-grown-end",
+@pytest.mark.parametrize("name", ["far-past-the-end", "before-the-start", "write-after-free",
+                                  "read-after-free", "double-free-of-overwritten",
+                                  "far-past-the-grown-end", "before-the-grown-start",
                                   "left-behind"])
 def test_no_memory_there(hardened, program, name, size):
-    """Large blocks: behind one, and where one was, is nothing that could be touched."""
+    """Large blocks: around one, and where one was, is nothing that could be touched."""
     assert run(hardened, program, name, size).returncode == -signal.SIGSEGV
 
 

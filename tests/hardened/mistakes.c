@@ -123,6 +123,12 @@ static __attribute__((noinline)) void grow(void)
 	usable = malloc_usable_size(block);
 }
 
+static int before_the_grown_start(size_t size)
+{
+	grow();
+	return before_the_start(size);
+}
+
 static int past_the_grown_end_by_one(size_t size)
 {
 	grow();
@@ -195,6 +201,7 @@ static const struct {
 	{ "read-after-free", read_after_free },
 	{ "double-free-of-overwritten", double_free_of_overwritten },
 	{ "past-the-grown-end-by-one", past_the_grown_end_by_one },
+	{ "before-the-grown-start", before_the_grown_start },
 	{ "far-past-the-grown-end", far_past_the_grown_end },
 	{ "left-behind", left_behind },
 	{ "reads-what-it-never-wrote", reads_what_it_never_wrote },
