@@ -12,11 +12,11 @@ from harness import causes, causetext, grade, hints, rules, suite
 from harness.composed import compose, replayed
 from harness.history import make
 from harness.mistakes import (ALL, CallocThresholdNotStrict, CallocThresholdWithoutHeader,
-                              FirstBlockIsWhole, FirstFit, GrowsByPages, HeaderOf24Bytes,
-                              Mistake, NeverMerges, NeverSplits, SizesNotRounded,
+                              FirstBlockIsWhole, FirstBlockLosesRest, FirstFit, GrowsByPages,
+                              HeaderOf24Bytes, Mistake, NeverMerges, NeverSplits, SizesNotRounded,
                               SizesWrapAround, ThresholdBeforeRounding, ThresholdNotStrict,
                               ThresholdsNotStrict, ThresholdsWithoutHeader, ThresholdWithoutHeader)
-from harness.realloc_mistakes import AlwaysMoves, KeepsEqualMapping
+from harness.realloc_mistakes import AlwaysMoves, KeepsEqualMapping, MovesLastBlock
 from harness.symbols import step_text
 
 REFERENCES = suite.read_references(suite.load_suite())
@@ -143,6 +143,16 @@ def test_the_example_of_each_cause_shows_this_cause(made, later):
         assert f"event {example.index + 1}, {call[0]}" in record["where"]
     assert later == any(cause.example.index > cause.example.outcome.difference.index
                         for cause in causes_found)
+
+
+@pytest.mark.parametrize("made", [
+    {HeaderOf24Bytes, FirstBlockIsWhole, AlwaysMoves},
+    {HeaderOf24Bytes, FirstBlockLosesRest, MovesLastBlock, NeverMerges},
+    {FirstBlockLosesRest, SizesWrapAround, AlwaysMoves}])
+def test_several_mistakes_are_told_from_those_that_look_alike_at_first(made):
+    """A first block that is whole or loses its rest looks the same until it is freed."""
+    assert {cause.mistake for cause in found_for(made)[0].causes} == {
+        kind.__name__ for kind in made}
 
 
 @pytest.mark.parametrize("made, drawn", [

@@ -30,6 +30,7 @@ from .symbols import step_text
 MOST_TOGETHER = 8       # mistakes in one set
 MOST_SEARCHED = 20      # failures that one step of the search looks at, the first that differ
 AT_ONCE = 5             # of these, until one more mistake predicts more of them
+MOST_COMPARED = 4       # such mistakes that are compared by all failures, the best ones
 MOST_EVENTS = 200       # of a program that the search looks at
 MOST_CALLS = 30000      # calls replayed for one suite
 MOST_ALIKE = 3          # mistakes named for one cause
@@ -282,8 +283,8 @@ class Search:
         return stories[:MOST_SEARCHED]
 
     def larger(self, mistakes):
-        """The sets with one mistake more that predict more of what is not explained, best first,
-        in groups: those of the first few failures, then those of more."""
+        """Lists of the sets with one mistake more that predict more of what is not explained, best
+        first: those that do in the first few failures, then those in more."""
         stories, seen = self.unexplained(mistakes), {mistakes}
         before = self.worth(mistakes, stories)
         for begin in range(0, len(stories), AT_ONCE):
@@ -295,16 +296,18 @@ class Search:
             found = [(self.worth(more, stories), -number, more)
                      for number, more in enumerate(sets)]
             found = [entry for entry in found if entry[0] > before]
-            yield from (more for *_, more in sorted(found, key=lambda entry: entry[:2],
-                                                    reverse=True))
+            yield [more for *_, more in sorted(found, key=lambda entry: entry[:2], reverse=True)]
 
     def step(self, mistakes):
         """A set that explains more than this one and that no passed program refutes, or None."""
-        for more in self.larger(mistakes):
-            before = self.worth(mistakes, self.short)
-            if self.worth(more, self.short) > before and not self.refuted(more):
-                fewer = self.needed(more)
-                return fewer if self.worth(fewer, self.short) > before else more
+        before = self.worth(mistakes, self.short)
+        for sets in self.larger(mistakes):
+            best = sorted(sets[:MOST_COMPARED], reverse=True,
+                          key=lambda more: self.worth(more, self.short))
+            for more in [*best, *sets[MOST_COMPARED:]]:
+                if self.worth(more, self.short) > before and not self.refuted(more):
+                    fewer = self.needed(more)
+                    return fewer if self.worth(fewer, self.short) > before else more
         return None
 
     def best(self):
