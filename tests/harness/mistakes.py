@@ -271,18 +271,22 @@ class ThresholdsNotStrict(ThresholdNotStrict):
     calloc_limit = PAGE + 8
 
 
-class ThresholdBeforeRounding(Mistake):
-    """compares a size with the thresholds before it rounds it up to a multiple of 8"""
+class MallocThresholdBeforeRounding(Mistake):
+    """compares a size with the 128 KiB threshold before it rounds it up to a multiple of 8"""
 
     rule = "W1"
+
+    def _belongs_on_heap(self, n):
+        return n + self.block.header < T
+
+
+class ThresholdBeforeRounding(MallocThresholdBeforeRounding):
+    """compares a size with the thresholds before it rounds it up to a multiple of 8"""
 
     def _calloc(self, k, m):
         if k * m and k * m + self.block.header < self.page:
             return self._search_heap(k * m).payload
         return super()._calloc(k, m)
-
-    def _belongs_on_heap(self, n):
-        return n + self.block.header < T
 
 
 class SizesNotRounded(Mistake):

@@ -69,6 +69,16 @@ class AbsorbsBeforeMapping(Mistake):
         return super()._realloc_heap(block, n)
 
 
+class MergesInRealloc(Mistake):
+    """merges free neighbours in the whole heap whenever os_realloc is called"""
+
+    rule = "H1"
+
+    def _realloc_heap(self, block, n):
+        self._merge_all()
+        return super()._realloc_heap(block, n)
+
+
 class MovesLastBlock(Mistake):
     """moves the last block of the heap instead of growing it where it is"""
 
