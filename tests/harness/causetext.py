@@ -127,8 +127,9 @@ def text(found, whole=False):
     explained = set().union(*(cause.programs for cause in found.causes))
     head = headline(len(found.causes), len(explained), found.failed,
                     noun_of(cause.proved for cause in found.causes))
-    return "\n\n".join([overview(head, records(found)), *(one(number, made, whole=whole) for number, made in
-                                enumerate(records(found), 1))])
+    made = records(found)
+    return "\n\n".join([overview(head, made), *(one(number, cause, whole=whole)
+                                                for number, cause in enumerate(made, 1))])
 
 
 def overview(head, made):

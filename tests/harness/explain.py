@@ -45,7 +45,8 @@ def explain(outcome, again, passed=(), seen=None, found=None, brief=False):
     if outcome.difference is not None and begun:
         parts += about_difference(outcome, passed, found)
         if not (brief and found and found.of(outcome.test.name)[1]):
-            parts.append("Difference (- reference, + program):\n" + indented(unified(outcome), "  "))
+            parts.append("Difference (- reference, + program):\n" +
+                         indented(unified(outcome), "  "))
         parts.append(other_headers(outcome, seen))
     if not outcome.reason.endswith(NOT_DEFINED):
         parts.append(said(outcome.run.stderr))
