@@ -5,7 +5,7 @@ PYTHON = $$(checker/python.sh || echo python3)
 SECONDS ?= 60
 STRESS ?= 20
 
-.PHONY: build install skeleton help deps demo check lint test tests stress fuzz model preload-check distros mutants bench bench-family marks growth clean
+.PHONY: build install skeleton help deps demo check lint test tests stress fuzz model preload-check distros check-arch mutants bench bench-family marks growth clean
 
 build: ## build the libraries in src/ (the default)
 	$(MAKE) -C src
@@ -54,6 +54,10 @@ preload-check: deps build ## bash, python3, gcc, node, redis and others on libos
 distros: ## demo, suite, grader, check in fresh Debian and Ubuntu roots: DISTROS="trixie noble"
 	@checker/deps.sh -q distros
 	@tests/distros.sh $(DISTROS)
+
+check-arch: ## build, traced suite, tests of libosmalloc on an emulated arm64 machine: KERNEL=16k
+	@checker/deps.sh -q arch
+	@tests/arch.sh $(KERNEL)
 
 mutants: deps ## mistakes in the library, one at a time, and what notices them: docs/mutants.md
 	@"$(PYTHON)" tests/mutate.py --markdown docs/mutants.md

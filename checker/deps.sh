@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Install what is missing on Debian or Ubuntu, asking nothing; do nothing when nothing is missing.
-# Usage: checker/deps.sh [--list|-q] [student|staff|developer|distros]     developer if none is named
+# Usage: checker/deps.sh [--list|-q] [student|staff|developer|distros|arch]     developer if none
 #   student    build, run and trace: make demo, tests/run_tests.py
 #   staff      and grade: checker/grade
 #   developer  and everything else: make check
 #   distros    what make distros needs
+#   arch       what make check-arch needs
 # --list only prints the missing packages, one a line. A held dpkg lock is waited for.
 # Exit status: 0 everything is there, 2 something is missing and could not be installed.
 
@@ -53,6 +54,13 @@ missing_distros() {
     has git || echo git                         # the last commit
 }
 
+missing_arch() {
+    has debootstrap || echo debootstrap         # fetches an arm64 system from a mirror
+    has cpio || echo cpio                       # packs it as the kernel wants it
+    has qemu-system-aarch64 || echo qemu-system-arm     # emulates the machine
+    has git || echo git                         # the last commit
+}
+
 missing() { "missing_$role" | tr ' ' '\n' | sort -u; }
 
 # Print the word to put before a command that needs root, or fail.
@@ -71,8 +79,8 @@ list="" quiet=""
 [[ ${1:-} != -q ]] || { quiet=yes; shift; }      # not a word if nothing is missing
 role=${1:-developer}
 case $role in
-    student | staff | developer | distros) ;;
-    *) die "there is no '$role'; name student, staff, developer or distros" ;;
+    student | staff | developer | distros | arch) ;;
+    *) die "there is no '$role'; name student, staff, developer, distros or arch" ;;
 esac
 
 # Not <(...), which needs /proc; no package has a blank in its name.

@@ -156,7 +156,7 @@ def probe_run():
         if build.outdated(target, (source,)):
             build.compile_to(str(target), [*build.PROGRAM_FLAGS, include, str(source), *flags],
                              name, machine.install("gcc", "libc6-dev"))
-    return runner.run_traced(str(place / "probe"), str(library), timeout=20.0)
+    return runner.run_traced(str(place / "probe"), str(library), timeout=60.0)
 
 
 def tracing():

@@ -24,8 +24,8 @@ CONTAINER = ("start the container with --cap-add=SYS_PTRACE --security-opt secco
 EMULATED = ("an emulated processor has no ptrace: use a container image or a virtual machine of "
             "this computer's own kind (docker run --platform linux/arm64 on Arm)")
 WSL1 = "this is WSL 1, which has no Linux kernel: convert it: wsl --set-version DISTRIBUTION 2"
-ARM = ("on Arm the suite was not tried; Debian 12 has no ltrace there, Debian 13 has 0.7.91: if "
-       "that fails, use an x86-64 machine")
+ARM = ("on Arm the suite needs Debian 13 or what has its ltrace, 0.7.91; Debian 12 has no ltrace "
+       "there")
 
 
 def words_of(release=OS_RELEASE):
