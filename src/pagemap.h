@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * Address -> slab: a radix tree of two levels over 47-bit addresses, an entry
+ * Address -> slab: a radix tree of two levels over 48-bit addresses, an entry
  * for each unit. Whatever has a slab begins at a unit and has all of its units for
  * itself. Any pointer may be looked up; nothing but the tree is read. Entries
  * are written under the span lock and read without it: a thread that holds a
@@ -20,7 +20,7 @@ struct slab;
 
 #define UNIT			(16UL * 1024)
 #define PAGEMAP_LEAF_LOG	16	/* units in a leaf: 1 GiB */
-#define PAGEMAP_ROOT_LOG	17
+#define PAGEMAP_ROOT_LOG	18	/* 48 bits of addresses, as arm64 has them */
 
 #define ADDRESSES	(UNIT << (PAGEMAP_LEAF_LOG + PAGEMAP_ROOT_LOG))	/* that there are, bytes */
 

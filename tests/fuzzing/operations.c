@@ -14,7 +14,7 @@
 #define PAGE		(4 * KIB)
 #define LIVE_MOST	(512 * MIB)	/* bytes of live blocks, but for small ones */
 #define CERTAIN		((size_t)1 << 30)	/* so much the library itself never refuses */
-#define ADDRESSES	((size_t)1 << 47)	/* bytes that there are addresses for */
+#define ADDRESSES	((size_t)1 << 48)	/* bytes that there are addresses for */
 #define MANY_MOST	600		/* blocks that one operation makes */
 #define UNTOUCHED	12345		/* an errno that no function sets */
 
