@@ -95,8 +95,9 @@ def test_a_submission_without_any_of_them_is_refused(tmp_path):
 
 def test_a_helper_that_is_defined_nowhere_is_named(tmp_path):
     """Linked lazily, it fails the calls that come to it, and the name is in the reason."""
-    text = submit.naive(extra="void grow_lst(void);").replace(
-        "void os_free(void *ptr)\n{\n", "void os_free(void *ptr)\n{\n\tgrow_lst();\n")
+    text = submit.naive().replace(
+        "void os_free(void *ptr)\n{\n",
+        "void grow_lst(void);\nvoid os_free(void *ptr)\n{\n\tgrow_lst();\n")
     made = submit.result_of(tmp_path / "typo", text)
     failed = [test for test in made.tests if test.status == "failed"]
     assert failed and all("wants grow_lst inside os_free(" in test.reason for test in failed)

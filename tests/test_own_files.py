@@ -124,8 +124,9 @@ def test_a_header_may_define_a_variable(way, tmp_path):
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_name_that_is_defined_nowhere_is_named(way, tmp_path):
-    source = submit.naive(extra="void grow_lst(void);\n").replace(
-        "void os_free(void *ptr)\n{\n", "void os_free(void *ptr)\n{\n\tgrow_lst();\n")
+    source = submit.naive().replace(
+        "void os_free(void *ptr)\n{\n",
+        "void grow_lst(void);\nvoid os_free(void *ptr)\n{\n\tgrow_lst();\n")
     files = {"osmem.c": source, "heap.c": "void grow_list(void);\nvoid grow_list(void)\n{\n}\n"}
     found = earned(way, tmp_path, files)
     assert "grow_lst" in found if way != "checker/grade" else found < 10

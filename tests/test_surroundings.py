@@ -135,7 +135,9 @@ def test_missing_temporary_directory(commands, name):
 def test_demo_without_temporary_directory():
     done = shell(["make", "-s", "-C", "examples", "demo"], "TMPDIR=/no/such {}")
     assert done.returncode == 2
-    assert re.match("show_trace: cannot write temporary .*; set TMPDIR", done.stderr), done.stderr
+    # make 4.4 says something about TMPDIR itself, and goes on.
+    said = re.search("^show_trace: cannot write temporary .*; set TMPDIR", done.stderr, re.M)
+    assert said, done.stderr
 
 
 @pytest.mark.parametrize("name", ["run_tests", "show_trace", "grade"])
