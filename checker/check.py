@@ -7,7 +7,6 @@ programs. Exit status: 0 nothing failed, 1 otherwise.
 """
 
 import json
-import os
 import shlex
 import subprocess
 import sys
@@ -40,9 +39,8 @@ def linters(_scratch):
 def pytest(scratch):
     """The tests of the library and of the harness."""
     report = scratch / "pytest.xml"
-    workers = len(os.sched_getaffinity(0)) + 1      # some tests wait for a time-out
-    done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-n", str(workers),
-                           "--dist=loadfile", f"--junitxml={report}"], cwd=ROOT, check=False)
+    done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-n", "auto", "--dist=loadfile",
+                           f"--junitxml={report}"], cwd=ROOT, check=False)
     results = pytest_results(report.read_text()) if report.exists() else []
     return results + unexplained(done.returncode, results, "make test")
 

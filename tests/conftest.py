@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What the pytest tests share: the built library and programs linked with it."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -10,6 +11,12 @@ ROOT = Path(__file__).resolve().parent.parent
 # What tests of several files build in the tree when it is not there: arguments of make.
 SHARED = [["src"], ["src", f"O={ROOT / 'bench/build'}"], ["examples"]]
 WARNINGS = ["-Wall", "-Wextra", "-Werror"]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers():
+    """One worker more than there are cores: some tests wait for a time-out."""
+    return len(os.sched_getaffinity(0)) + 1
 
 
 @pytest.hookimpl(optionalhook=True)
