@@ -66,9 +66,9 @@ pack() {
         -prune -o -print0 | cpio --null --quiet -o -H newc) >"$place/initramfs"
 }
 
-# Boot a kernel; the guest's console is the log.
+# Boot a kernel; the guest's console is the log. A cortex-a72 would have no pages of 16 KiB.
 boot() {
-    timeout "${hours}h" qemu-system-aarch64 -M virt -cpu cortex-a72 -smp 2 -m 6G -nographic \
+    timeout "${hours}h" qemu-system-aarch64 -M virt -cpu cortex-a76 -smp 2 -m 6G -nographic \
         -no-reboot -nic none -kernel "$2" -initrd "$place/initramfs" \
         -append "console=ttyAMA0 rdinit=/init panic=-1 quiet" >"$place/$1.log" 2>&1 </dev/null
 }
