@@ -16,7 +16,6 @@ from pathlib import Path
 
 import intake
 import result
-import scratch
 import worker
 import writers
 import tree
@@ -24,6 +23,7 @@ from course import CannotGrade
 from result import BROKEN, Result, write_text
 
 tree.add_harness()
+from harness import temporary  # noqa: E402
 from harness.export import write_text as write_through  # noqa: E402
 
 MAIN = Path(__file__).resolve().parent / "main.py"
@@ -174,7 +174,7 @@ def run_all(waiting, options, course, rows, progress):
             progress.add(rows[jobs[job]], True)
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
-        with scratch.undisturbed():
+        with temporary.undisturbed():
             children.stop()
         raise
     finally:

@@ -32,7 +32,7 @@ import tree
 from course import BUILD_SECONDS, CannotGrade, Course, Settings
 
 tree.add_harness()
-from harness import entry, sandbox  # noqa: E402
+from harness import entry, sandbox, temporary  # noqa: E402
 from harness.build import HarnessError  # noqa: E402
 from harness.cli import MOST_JOBS, MOST_SECONDS, Parser, whole  # noqa: E402
 from harness.export import check_writable, write_text  # noqa: E402
@@ -271,12 +271,10 @@ def main(argv):
     """Run the command line `argv`; the exit status."""
     sys.stdout.reconfigure(errors="backslashreplace")
     options = None
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) != signal.SIG_IGN:      # as nohup has it
-            signal.signal(number, lambda number, _: sys.exit(128 + number))
+    temporary.exit_on_signals()
     try:
         options = arguments(argv)
-        with scratch.full_is_said(), scratch.directory():
+        with scratch.full_is_said(), temporary.directory():
             return run(options)
     except scratch.Full as reason:
         print(f"grade: {reason}", file=sys.stderr)

@@ -439,23 +439,45 @@ def gone(pid):
         return True
 
 
+def waiting(place):
+    """The command, in TMPDIR `place`, while a program that never ends is traced."""
+    process = subprocess.Popen(
+        trial.command("--suite", part_suite(), "--library", library("HANGS"), "--timeout", "60"),
+        env={**os.environ, "TMPDIR": str(place)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        # A shell starts what is to run in the background with SIGINT ignored, nohup all with
+        # SIGHUP ignored, and so were we then.
+        text=True, preexec_fn=lambda: [signal.signal(number, signal.SIG_DFL)
+                                       for number in (signal.SIGINT, signal.SIGHUP)])
+    wait_until(lambda: traces(process.pid), "no program was started")
+    return process
+
+
 @pytest.mark.parametrize("number, status, said", [
     (signal.SIGINT, 130, "run_tests: interrupted\n"), (signal.SIGTERM, 143, ""),
+    (signal.SIGHUP, 129, ""),
 ])
 def test_interrupt_kills_everything(number, status, said):
     place = trial.scratch() / number.name
     place.mkdir(mode=0o755)
-    process = subprocess.Popen(
-        trial.command("--suite", part_suite(), "--library", library("HANGS"), "--timeout", "60"),
-        env={**os.environ, "TMPDIR": str(place)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        # A shell starts what is to run in the background with SIGINT ignored, and so were we then.
-        text=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
-    wait_until(lambda: traces(process.pid), "no program was started")
+    process = waiting(place)
     started = descendants(process.pid)
     process.send_signal(number)
     _, errors = process.communicate(timeout=300)
     assert (process.returncode, errors) == (status, said)
     wait_until(lambda: all(map(gone, started)), "a program survived")
+    assert list(place.iterdir()) == []
+
+
+def test_the_next_run_removes_what_a_killed_one_left():
+    place = trial.scratch() / "killed"
+    place.mkdir(mode=0o755)
+    process = waiting(place)
+    started = descendants(process.pid)
+    process.kill()
+    process.communicate(timeout=300)
+    wait_until(lambda: all(map(gone, started)), "a program survived")
+    assert len(list(place.iterdir())) == 1
+    trial.run("--suite", part_suite(), "--library", library(), TMPDIR=str(place))
     assert list(place.iterdir()) == []
 
 

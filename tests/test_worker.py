@@ -18,7 +18,7 @@ import trial
 import classrun
 import intake
 import main
-import scratch
+from harness import temporary
 from test_class import group_of
 
 FEW = ["--no-style", "--suite", trial.part_suite()]
@@ -158,22 +158,22 @@ def test_a_killed_run_leaves_no_process_and_the_next_one_tidies_up(place):
         process.wait()
         assert wait_for(lambda: group_of(process.pid) == [])
     left = os.listdir("tmp")
-    assert len(left) == 1 and left[0].startswith(scratch.PREFIX)
-    with scratch.directory() as live:
-        scratch.remove_leftovers(place / "tmp")
+    assert len(left) == 1 and left[0].startswith(temporary.PREFIX)
+    with temporary.directory() as live:
+        temporary.remove_leftovers(place / "tmp")
         assert os.listdir("tmp") == [os.path.basename(live)]
     assert os.listdir("tmp") == []
 
 
 def test_only_directories_of_ones_own_are_taken_for_leftovers(place):
     (place / "kept").mkdir()
-    (place / "tmp" / f"{scratch.PREFIX}link").symlink_to(place / "kept")
-    (place / "tmp" / f"{scratch.PREFIX}file").touch()
+    (place / "tmp" / f"{temporary.PREFIX}link").symlink_to(place / "kept")
+    (place / "tmp" / f"{temporary.PREFIX}file").touch()
     (place / "tmp" / "another").mkdir()
-    (place / "tmp" / f"{scratch.PREFIX}dead/inside").mkdir(parents=True)
-    scratch.remove_leftovers(place / "tmp")
-    assert sorted(os.listdir("tmp")) == ["another", f"{scratch.PREFIX}file",
-                                         f"{scratch.PREFIX}link"]
+    (place / "tmp" / f"{temporary.PREFIX}dead/inside").mkdir(parents=True)
+    temporary.remove_leftovers(place / "tmp")
+    assert sorted(os.listdir("tmp")) == ["another", f"{temporary.PREFIX}file",
+                                         f"{temporary.PREFIX}link"]
     assert (place / "kept").is_dir()
 
 

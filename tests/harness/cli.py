@@ -2,22 +2,22 @@
 """The command line of tests/run_tests.py: options in, calls of the other modules, exit status out.
 
 Exit status: 0 all passed, 1 something failed (with -m: memory errors too, although they cost no
-points), 2 the harness could not run (one line on stderr), 130 interrupted, 143 terminated.
+points), 2 the harness could not run (one line on stderr), 130 interrupted, 143 terminated, 129 when
+the terminal was closed.
 """
 
 import argparse
 import collections
 import os
 import shlex
-import signal
 import sys
 import time
 
-from . import suite
+from . import suite, temporary
 from .build import HarnessError
 
 SCRIPT = suite.DEFAULT_ROOT / "run_tests.py"
-FAILED, NOT_RUN, INTERRUPTED, TERMINATED = 1, 2, 130, 143
+FAILED, NOT_RUN, INTERRUPTED = 1, 2, 130
 DEFAULT_TIMEOUT = 5.0       # seconds
 FULL_EXPLANATIONS = 3       # when whole groups fail; tests that were named are all explained
 
@@ -87,7 +87,7 @@ def options(argv):
 def main(argv):
     """Run the command line `argv`; returns the exit status."""
     sys.stdout.reconfigure(errors="backslashreplace")
-    signal.signal(signal.SIGTERM, terminated)
+    temporary.exit_on_signals()
     try:
         return choose(options(argv))
     except HarnessError as error:
@@ -98,22 +98,21 @@ def main(argv):
         return INTERRUPTED
 
 
-def terminated(_number, _frame):
-    """SIGTERM: end like an interrupt, with nothing left behind."""
-    sys.exit(TERMINATED)
-
-
 def choose(args):
     """Do what the options ask for; returns the exit status."""
     if args.doctor:
         return show_doctor()
     if args.suite and suite.holds_budgets(args.suite):
-        return run_budgets(args)
+        with temporary.directory():
+            return run_budgets(args)
     if args.update_refs:
         return update(args)
     tests = suite.load_suite(args.suite or suite.DEFAULT_ROOT)
     chosen = suite.select(tests, args.names)
-    return show_list(chosen) if args.list else run(args, tests, chosen)
+    if args.list:
+        return show_list(chosen)
+    with temporary.directory():
+        return run(args, tests, chosen)
 
 
 def show_doctor():
