@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Where programs that somebody else wrote are compiled and run: which layers work here, and how.
 
-    bubblewrap  a file system with the compilers and the work folder only, no network, no other
-                processes (namespaces)
+    bubblewrap  a file system with the compilers and the work folder only, no other processes, no
+                network (namespaces; seccomp alone keeps traced programs from the network)
     user        a user of its own for each run (needs root)
     landlock    the same files as above, and nothing else, by the kernel's Landlock
     seccomp     no sockets, no administration of the kernel, no other process's memory
@@ -26,6 +26,7 @@ from . import build, machine
 FIRST_USER, USERS = 61184, 4096     # as in confine.h
 SYSTEM = [f"/usr/{name}" for name in ("bin", "lib", "lib32", "lib64", "libx32", "libexec",
                                       "include", "share")]
+TO_RUN = [f"/usr/{name}" for name in ("bin", "lib", "lib32", "lib64", "libx32", "share")]
 LINKS = ("/bin", "/lib", "/lib32", "/lib64", "/libx32")
 SETTINGS = ("/etc/ld.so.cache", "/etc/alternatives")
 CAPABILITIES = ("CAP_SETUID", "CAP_SETGID", "CAP_SYS_PTRACE", "CAP_KILL",
@@ -160,17 +161,20 @@ class Sandbox:
         own = self.has("user") or self.has("bubblewrap")
         return limits_text({name: most for name, most in limits.items() if own or name != "nproc"})
 
-    def _bubble(self, readable, writable, extra=()):
-        """The bwrap command line: the system, and these paths where they are outside."""
-        words = ["bwrap", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts",
-                 "--unshare-cgroup-try", "--die-with-parent"]
+    def _bubble(self, readable, writable, extra=(), system=(*SYSTEM, *SETTINGS), network=True):
+        """The bwrap command line: the system, and these paths where they are outside.
+
+        network  whether to take the network away; a namespace for it costs more than all others
+        """
+        words = ["bwrap", "--unshare-pid", "--unshare-ipc", "--unshare-uts",
+                 "--unshare-cgroup-try", "--die-with-parent", *["--unshare-net"] * network]
         if self.root:
             words += ["--cap-drop", "ALL"]
             words += [word for name in CAPABILITIES for word in ("--cap-add", name)]
         else:
             words += ["--unshare-user"]
         words += ["--proc", "/proc", "--dev", "/dev"]   # first: a work folder may be in /dev/shm
-        system = [path for path in (*SYSTEM, *SETTINGS) if os.path.exists(path)]
+        system = [path for path in system if os.path.exists(path)]
         for path in dict.fromkeys(above for path in (*system, *readable, *writable)
                                   for above in parents(path)):
             words += ["--perms", "0755", "--dir", path]
@@ -232,7 +236,7 @@ class Sandbox:
             environment["GUARD_USER"] = str(new_user())     # all have the same pid in there
         environment["LD_PRELOAD"] = "/guard.so"
         files = [(guard, "/guard.so"), (configuration, "/ltrace.conf")]
-        words = self._bubble([place], [], files)
+        words = self._bubble([place], [], files, (*TO_RUN, SETTINGS[0]), not self.has("seccomp"))
         for name, value in environment.items():
             words += ["--setenv", name, value]
         return [*words, "--chdir", os.path.join(place, "cwd.d"),
