@@ -52,21 +52,25 @@ def alone():
 
 
 class Course:
-    """What all submissions of a run are graded with."""
+    """What all submissions of a run are graded with.
 
-    def __init__(self, settings):
+    built  whether another process has just brought this repository's library up to date
+    """
+
+    def __init__(self, settings, built=False):
         root = Path(settings.suite or suite.DEFAULT_ROOT)
         self.settings = settings
         self.tests = suite.load_suite(root)
         self.scheme = suite.load_scheme(root)
         self.references = suite.read_references(self.tests)
         with alone():
-            library = build.build_library()     # programs are linked with it by name only
-            built = build.build_programs([test.c_file for test in self.tests], library,
-                                         build_directory(root))
+            # Programs are linked with it by name only.
+            library = str(build.SOURCES) if built else build.build_library()
+            programs = build.build_programs([test.c_file for test in self.tests], library,
+                                            build_directory(root))
             self.player = trials.program()
             build.build_guard()
-        self.programs = dict(zip((test.name for test in self.tests), built))
+        self.programs = dict(zip((test.name for test in self.tests), programs))
         made = self.make_trials() if settings.seeds else {"seed": [], "twin": {}}
         self.seeds, self.twins = made["seed"], made["twin"]
         self.faults = trials.fault_trials() if settings.faults else []

@@ -253,7 +253,7 @@ def run(options):
         make_folder(options.out)
     box = protected(options)
     scratch.check_open(box, tempfile.gettempdir())
-    course = Course(settings(options))
+    course = Course(settings(options), built=bool(options.worker))
     grader.control(course, box, options.jobs)
     if len(chosen) == 1 and not options.whole_class:
         done = grade_one(*chosen[0], options, course, box)

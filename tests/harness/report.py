@@ -19,7 +19,8 @@ def printable(data):
     """
     if isinstance(data, bytes):
         data = data.decode("utf-8", "backslashreplace")
-    return "\n".join("".join(map(shown, cut(line, LINE_MOST))) for line in data.split("\n"))
+    lines = (cut(line, LINE_MOST) for line in data.split("\n"))
+    return "\n".join(line if line.isprintable() else "".join(map(shown, line)) for line in lines)
 
 
 def one_line(text):
