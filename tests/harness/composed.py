@@ -29,9 +29,12 @@ class WithoutCopies(Mistake):
 def compose(mistakes):
     """The allocator that makes all of a frozenset of mistakes.
 
-    None if two of them exclude each other: both replace the same decision without asking what
-    it was, so that one would undo the other.
+    None if two of them exclude each other: they contradict each other, or both replace the same
+    decision without asking what it was, so that one would undo the other.
     """
+    names = {mistake.__name__ for mistake in mistakes}
+    if any(names.intersection(mistake.excludes) for mistake in mistakes):
+        return None
     rest, order = [mistake for mistake in ALL if mistake in mistakes], []
     while rest:
         free = [one for one in rest if not any(hides(one, other) for other in rest)]
@@ -64,7 +67,8 @@ def hides(mistake, other):
 def changes(mistake):
     """What a mistake redefines: names with functions or values."""
     return {name: value for name, value in vars(mistake).items()
-            if hasattr(Mistake, name) and name != "rule" and not name.startswith("__")}
+            if hasattr(Mistake, name) and name not in ("rule", "excludes")
+            and not name.startswith("__")}
 
 
 def asks_on(change):

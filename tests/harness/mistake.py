@@ -25,6 +25,7 @@ class Mistake(Model):
 
     block = GappedBlock
     rule = ""
+    excludes = ()           # names of the mistakes that this one contradicts
     searching = False       # inside a heap search, where H3 holds and X6 does not
     keeps_errno = False     # whether NULL was returned for an impossible size without ENOMEM
     calloc_limit = PAGE     # bytes from which, header included, os_calloc maps

@@ -12,7 +12,7 @@ import sys
 from . import realloc_mistakes      # noqa: F401 - its classes are subclasses of Mistake, too
 from .mistake import Asked, GappedBlock, Losing, Mistake, whole_pages
 from .model import (ALLOC, FAILED, FREE, HEADER, MAP_STRIDE, PAGE, PTRDIFF_MAX, SIZE_MAX, T,
-                    NULL, SystemCallFailed, aligned)
+                    NULL, Model, SystemCallFailed, aligned)
 
 
 # ---- first use and growth of the heap -------------------------------------------------------
@@ -485,7 +485,7 @@ class MergesAfterSplit(Mistake):
         before = len(self.heap)
         super()._split(block, n)
         if len(self.heap) > before:
-            self._absorb_until(self.heap[self.heap.index(block) + 1], T)
+            Model._absorb_until(self, self.heap[self.heap.index(block) + 1], T)
 
 
 class AlignsTo16(Mistake):

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Typical wrong allocators, as in mistakes.py: those whose mistake is in os_realloc."""
+"""Typical wrong allocators, as in mistakes.py: those whose mistake is in os_realloc.
+
+In a set, a class that stands further up acts first: one that returns early comes after those that
+do something and go on.
+"""
 
 from .mistake import Mistake
-from .model import FREE, NULL
+from .model import FREE, NULL, Model
 
 
 class AlwaysMoves(Mistake):
@@ -36,14 +40,24 @@ class MovesToGrow(Mistake):
         return self._move(block, block.size, self._new_block(n), n)
 
 
-class ShrinksWithoutSplit(Mistake):
-    """does not split a block that os_realloc makes smaller"""
+class MergesInRealloc(Mistake):
+    """merges free neighbours in the whole heap whenever os_realloc is called"""
 
-    rule = "X4"
+    rule = "H1"
 
     def _realloc_heap(self, block, n):
-        if self._rounded(n) <= block.size:
-            return block.payload
+        self._merge_all()
+        return super()._realloc_heap(block, n)
+
+
+class AbsorbsBeforeMapping(Mistake):
+    """absorbs free neighbours of a block that goes to a mapping anyway"""
+
+    rule = "X5"
+
+    def _realloc_heap(self, block, n):
+        if not self._belongs_on_heap(n):
+            self._absorb_until(block, n)
         return super()._realloc_heap(block, n)
 
 
@@ -58,24 +72,15 @@ class ThresholdBeforeFit(Mistake):
         return self._move(block, block.size, self._map(n), n)
 
 
-class AbsorbsBeforeMapping(Mistake):
-    """absorbs free neighbours of a block that goes to a mapping anyway"""
+class ShrinksWithoutSplit(Mistake):
+    """does not split a block that os_realloc makes smaller"""
 
-    rule = "X5"
-
-    def _realloc_heap(self, block, n):
-        if not self._belongs_on_heap(n):
-            self._absorb_until(block, n)
-        return super()._realloc_heap(block, n)
-
-
-class MergesInRealloc(Mistake):
-    """merges free neighbours in the whole heap whenever os_realloc is called"""
-
-    rule = "H1"
+    rule = "X4"
+    excludes = ("AlwaysMoves", "MovesWithRoom")
 
     def _realloc_heap(self, block, n):
-        self._merge_all()
+        if self._rounded(n) <= block.size:
+            return block.payload
         return super()._realloc_heap(block, n)
 
 
@@ -116,16 +121,24 @@ class AbsorbsAll(Mistake):
     """absorbs all free blocks behind a growing one, not one at a time until it is enough"""
 
     rule = "X7"
+    excludes = ("NeverAbsorbs", "AbsorbsOneTooFew")
 
     def _absorb_until(self, block, n):
-        super()._absorb_until(block, self.brk)
+        super()._absorb_until(block, n)
+        if block.size >= self._rounded(n):
+            Model._absorb_until(self, block, self.brk)
 
 
 class KeepsAbsorbedWhole(Mistake):
     """does not split a block that os_realloc enlarged by more than was needed"""
 
     rule = "X7"
-    absorbed = None
+    absorbed = None         # in os_realloc, the block that absorbed others
+
+    def _realloc_heap(self, block, n):
+        done = super()._realloc_heap(block, n)
+        self.absorbed = None
+        return done
 
     def _absorb_until(self, block, n):
         super()._absorb_until(block, n)
