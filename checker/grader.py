@@ -151,6 +151,10 @@ class Grading:
         try:
             own = style.once_a_line(finding for finding in self.workspace.findings()
                                     if self.workspace.is_own(finding.file))
+        except lint.TooMuch as reason:
+            made.status, made.share = FAILED, 0.0
+            made.reason = f"{reason} on these sources, so that their style is worth nothing"
+            return made, ""
         except lint.NotMeasured as reason:
             made.status, made.share, made.reason = SKIPPED, 0.0, f"not measured: {reason}"
             return made, f"style not measured: {reason}"
@@ -280,8 +284,7 @@ def style_lines(findings):
     """What cost style points, kind by kind, with the places."""
     lines = []
     for kind, count, cost in style.deductions(findings):
-        what = style.COSTS[kind][0] + ("s" if count > 1 else "")
-        lines.append(f"-{cost:.4g} {count} {what}")
+        lines.append(f"-{cost:.4g} {style.counted(kind, count)}")
         places = [finding for finding in findings if finding.kind == kind]
         lines += [f"    {Path(finding.file).name}:{finding.line}: {finding.text}"
                   for finding in places[:FINDINGS_SHOWN]]

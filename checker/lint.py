@@ -54,6 +54,10 @@ class NotMeasured(Exception):
     """A linter that is not to be had: str(e) is cause and remedy in one line."""
 
 
+class TooMuch(NotMeasured):
+    """A linter is to be had, but these sources make it exceed its limits: str(e) says which."""
+
+
 def run_tool(command, cwd, seconds=300):
     """Run a linter or compiler in a directory; (its output, both streams, its exit status).
 

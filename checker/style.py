@@ -7,11 +7,17 @@ POINTS = 10
 COSTS = {
     "error": ("compiler error", 1.0, 4.0),
     "warning": ("compiler warning", 0.5, 4.0),
-    "pragma": ("warning switched off", 1.0, 2.0),
+    "pragma": ("line that switches warnings off", 1.0, 2.0),
     "ERROR": ("checkpatch error", 0.5, 3.0),
     "WARNING": ("checkpatch warning", 0.25, 3.0),
     "CHECK": ("checkpatch check", 0.1, 2.0),
 }
+
+
+def counted(kind, count):
+    """How many findings of a kind there are, in words."""
+    first, space, rest = COSTS[kind][0].partition(" that ")
+    return f"{count} {first}{'s' * (count > 1)}{space}{rest}"
 
 
 def once_a_line(findings):

@@ -99,9 +99,9 @@ class Workspace:
             raise CannotGrade(f"the sandbox failed: {done.output.splitlines()[0]}; "
                               "see checker/grade --probe")
         if done.stopped == "output":
-            raise lint.NotMeasured(f"{command[0]} printed more than a megabyte")
+            raise lint.TooMuch(f"{command[0]} printed more than a megabyte")
         if done.stopped or done.status < 0 or done.status in (128 + 9, 128 + 24):
-            raise lint.NotMeasured(f"{command[0]} used up its time or memory")
+            raise lint.TooMuch(f"{command[0]} used up its time or memory")
         return done.output, done.status
 
     def build(self, compiled):

@@ -105,6 +105,15 @@ def test_a_suite_of_ones_own(tmp_path):
     assert stub.stdout.splitlines()[-3] == "Correctness: 0/90"
 
 
+def test_who_exhausts_a_linter_has_no_style_points():
+    """It is left out of the total only where the linter is not to be had."""
+    made, missing = style_of(submit.STUB + "#define X \\\n" + "\\\n" * 300000)
+    if made.status == "skipped":
+        pytest.skip(missing)
+    assert (made.status, made.share, missing) == ("failed", 0.0, "")
+    assert "used up its time or memory on these sources" in made.reason
+
+
 def test_clean_code_keeps_all_style_points():
     made, missing = style_of(submit.STUB)
     if missing:
