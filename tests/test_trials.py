@@ -132,6 +132,7 @@ def unmapping(size=0x40000, result=0):
 
 BLOCK = ("os_malloc", [1000], START + 0x20, grown())
 NULL_REASON = "returned NULL although the system refused nothing"
+ENDS_OUTSIDE = "the block ends outside the heap or the mapping in which it begins"
 GONE = "the memory of a live block is gone"
 
 
@@ -144,12 +145,11 @@ GONE = "the memory of a live block is gone"
     ([("os_malloc", [1000], START + 0x21, grown())], ["the result is not 8-aligned"]),
     ([("os_malloc", [1000], START + 0x20)],
      ["the result lies outside the heap and outside every mapping"]),
-    ([("os_calloc", [100, 1000], START + 0x8000, grown())],
-     ["the result lies outside the heap and outside every mapping"]),
+    ([("os_calloc", [100, 1000], START + 0x8000, grown())], [ENDS_OUTSIDE]),
+    ([("os_malloc", [(1 << 64) - 1], START + 0x20, grown())], [ENDS_OUTSIDE]),
     ([("os_malloc", [5], 0x5000)], ["the result lies outside the heap and outside every mapping"]),
     ([("os_malloc", [200000], MAPPED + 32, mapping())], []),
-    ([("os_malloc", [300000], MAPPED + 32, mapping())],
-     ["the result lies outside the heap and outside every mapping"]),
+    ([("os_malloc", [300000], MAPPED + 32, mapping())], [ENDS_OUTSIDE]),
     ([("os_malloc", [200000], MAPPED + 32, mapping()), ("os_free", [0], None, unmapping())],
      [GONE]),
     ([("os_malloc", [200000], MAPPED + 32, mapping()),

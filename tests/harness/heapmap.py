@@ -78,7 +78,11 @@ def _name(model, address):
 
 
 def _count(blocks, word):
-    return f"{len(blocks)} {word}, {sum(b.size for b in blocks)} bytes"
+    return f"{len(blocks)} {word}, {_bytes(sum(b.size for b in blocks))}"
+
+
+def _bytes(count):
+    return "1 byte" if count == 1 else f"{count} bytes"
 
 
 def _summary(model, cells):
@@ -141,7 +145,7 @@ def _more_cell(cells):
     free = [c.size for c in cells if c.kind == "free"]
     gaps = sum(c.kind in SAID for c in cells)
     others = f"; {gaps} gaps" if gaps else ""
-    label = f"{len(live)} live, {sum(live)} bytes; {len(free)} free, {sum(free)} bytes{others}"
+    label = f"{len(live)} live, {_bytes(sum(live))}; {len(free)} free, {_bytes(sum(free))}{others}"
     return Cell("more", cells[0].above, f"... {label} ...")
 
 

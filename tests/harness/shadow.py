@@ -89,8 +89,10 @@ class Shadow:
         """Enter a block that a call returned; yields what is wrong with it."""
         if address % 8:
             yield f"{text}: the result is not 8-aligned"
-        if not self.inside(address, aligned(size)):
+        if not self.inside(address, 1):
             yield f"{text}: the result lies outside the heap and outside every mapping"
+        elif not self.inside(address, aligned(size)):
+            yield f"{text}: the block ends outside the heap or the mapping in which it begins"
         elif self.overlaps(address, size):
             yield f"{text}: the result overlaps a live block"
         self.live[address] = size
