@@ -93,11 +93,25 @@ WAYS = [
     (8, "use", "It divided by zero."),
     (9, "use", ""),
     (10, "use", "A library must not end the program that uses it."),
-    (11, "use", "It used an address that cannot exist: the pointer was read from memory that holds "
-     "something else."),
+    (11, "use", "It dereferenced an invalid pointer, one that no program can have: it was read "
+     "from memory that holds something else."),
     (12, "use", "It read HeapStart + 0x2a000, 40960 bytes behind the break: a header or a pointer "
      "leads out of the heap."),
 ]
+
+
+def test_a_crash_that_the_tracer_cannot_get_past_has_its_line(tmp_path):
+    place = tmp_path / "lib"
+    place.mkdir()
+    text = LIBRARY.replace("void os_free(void *p) { (void)p; }",
+                           "void os_free(void *p)\n{\n*(volatile int *)p = 0;\n}")
+    (place / "osmem.c").write_text(text, encoding="utf-8")
+    subprocess.run(["gcc", "-O2", "-g", "-w", "-shared", "-fPIC", "-fcf-protection=none",
+                    f"-I{build.UTILS}", "osmem.c", "-o", "libosmem.so"], cwd=place, check=True)
+    outcome = outcome_of(tmp_path, "\tos_free(NULL);", str(place))
+    assert outcome.run.stalled
+    lines = rerun.where(explain.second_look(outcome), outcome.setup)
+    assert "os_free (osmem.c:" in lines[1] and "a null pointer" in lines[-1]
 
 
 @pytest.mark.parametrize("way, function, sentence", WAYS)

@@ -61,6 +61,7 @@ class Seen:
     """What the second run showed.
 
     how          "crash", "hang", "exit" or "": it came to its end
+    function     "exit" or "_exit", which ended it
     signal       the name of the signal of a crash
     address, access, stack  of a crash: the address that it is about, how it was used ("read",
                  "written" or "used"), and the stack pointer
@@ -72,6 +73,7 @@ class Seen:
     how: str = ""
     signal: str = ""
     status: int = 0
+    function: str = ""
     address: int = 0
     access: str = "used"
     stack: int = 0
@@ -116,6 +118,8 @@ def agrees(seen, run):
         return seen.how in ("", "exit")
     if run.status == "tracer":      # it gave up following calls inside one another
         return seen.how in ("crash", "hang")
+    if run.stalled:
+        return seen.how == "crash"
     if run.status == "timeout" or run.trace.signal in ("SIGKILL", "SIGXCPU"):
         return seen.how == "hang"
     return seen.how == "crash" and seen.signal == run.trace.signal
@@ -174,7 +178,7 @@ def read(output):
 def read_end(seen, kind, words):
     """Fill in how the program ended."""
     if kind == "exit":
-        seen.how, seen.status = "exit", int(words[0], 16)
+        seen.how, seen.status, seen.function = "exit", int(words[0], 16), words[1]
     elif kind == "stop":
         seen.signal = signal.Signals(int(words[0], 16)).name
         seen.how = "hang" if seen.signal in HANGS else "crash"
@@ -285,8 +289,8 @@ def stack_text(seen, shown):
     first = seen.frames[0]
     names = [place_text(frame) for frame in shown]
     if seen.how == "exit":
-        names.insert(0, f"exit({seen.status})")
-    elif first.module not in (LIBRARY, "program"):
+        names.insert(0, f"{seen.function}({seen.status})")
+    elif first.module not in (LIBRARY, "program", "rerun.so"):
         outside = first.name if first.name != "?" else "another library"
         names.insert(0, f"{outside} ({first.module})")
     return ", called from ".join(names)
@@ -324,8 +328,8 @@ def about_address(seen):
             "memory before a null pointer"
         return f"It {verb} {what} (address -{TOP - address})."
     if seen.access == "used" and not address:
-        return "It used an address that cannot exist: the pointer was read from memory that " \
-            "holds something else."
+        return "It dereferenced an invalid pointer, one that no program can have: it was read " \
+            "from memory that holds something else."
     if seen.gone:
         return f"It {verb} a mapping that munmap() had given back before."
     if seen.stack - NEAR_STACK <= address <= seen.stack + PAGE:

@@ -69,7 +69,8 @@ class Run:
     or 'tracer': there is no complete trace, because the tracer failed or was made to fail.
     `reason`: '' or one sentence on what went wrong. `comparable`: the program ran by itself to its
     end, exit or signal, and the trace is the story of all of it. False fails a test whatever the
-    trace says; a death by a signal is left to the comparison.
+    trace says; a death by a signal is left to the comparison. `stalled`: at the time-out the
+    program waited for a tracer that could not get it past one instruction: it crashes there.
     """
 
     trace: tracing.Trace | None
@@ -79,6 +80,7 @@ class Run:
     code: int
     reason: str
     comparable: bool
+    stalled: bool = False
 
 
 def hide_from_programs():
@@ -316,7 +318,8 @@ def judge(watch, timeout, parse):
         trace.signal = None      # the one that the harness sent
     status, code = ended(trace, watch.stopped)
     fault = unfit(trace, watch, timeout) or undefined(trace, stderr) or strayed(trace)
-    return Run(trace, stdout, stderr, status, code, fault or crash(trace), not fault)
+    return Run(trace, stdout, stderr, status, code, fault or crash(trace), not fault,
+               watch.stalled)
 
 
 def without_trace(stdout, stderr, stopped):
@@ -397,7 +400,7 @@ def undefined(trace, stderr):
 def strayed(trace):
     """The sentence on a program that ended elsewhere than it should; '' for a normal course."""
     if trace.exit_status is not None and trace.open_call:
-        refused = any((call.result or 0) < 0 for call in trace.open_call.syscalls)
+        refused = any(map(was_refused, trace.open_call.syscalls))
         return f"called exit({trace.exit_status}){inside(trace)}: " \
             + (f"{NO_EXIT}; {REFUSED}" if refused else NO_EXIT)
     if trace.outside_main:
@@ -405,6 +408,12 @@ def strayed(trace):
     if not trace.main_seen and trace.exit_status is not None:
         return f"exited with status {trace.exit_status} before main began"
     return ""
+
+
+def was_refused(call):
+    """Whether a system call failed; a brk that is refused returns the break as it was."""
+    asked = call.args[0] or 0 if call.name == "brk" and call.args else 0
+    return call.result is not None and (call.result < 0 or call.result < asked)
 
 
 def crash(trace):
