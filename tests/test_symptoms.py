@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What several failures have in common is explained once, however it is that they fail."""
 
+import re
 import subprocess
 from functools import lru_cache
 
@@ -16,6 +17,7 @@ PRINTS = (MALLOC, '\tprintf("os_malloc(%d)\\n", (int)size);\n')
 STDIO = (MALLOC, '\tvoid *puts_it = stdout;\n\n\t(fputs)("os_malloc\\n", puts_it);\n')
 CRASHES = (FREE, "\tif (ptr)\n\t\t*(volatile int *)0 = 1;\n")
 EXITS = (MALLOC, "\tif (size)\n\t\texit(3);\n")
+BREAKS = (MALLOC, "\tif (size && brk((void *)((1L << 62) + 4096)) < 0)\n\t\texit(3);\n")
 DIES = (MALLOC, "\tif (size && syscall(SYS_munmap, 1, 1) < 0)\n\t\texit(3);\n")
 HANGS = (FREE, "\tvolatile int on = 1;\n\n\twhile (ptr && on)\n\t\ton = 1;\n")
 
@@ -92,7 +94,8 @@ def test_a_failure_that_is_asked_for_says_as_above():
 def test_the_rule_of_a_refused_call_is_named_only_where_one_was_refused():
     reason = f"called exit(3) inside os_malloc(1000): {runner.NO_EXIT}"
     assert f"{reason}\n" in run(EXITS, "malloc-first-use-preallocates")
-    assert f"{reason}; {runner.REFUSED}\n" in run(DIES, "malloc-first-use-preallocates")
+    for change in (DIES, BREAKS):
+        assert f"{reason}; {runner.REFUSED}\n" in run(change, "malloc-first-use-preallocates")
     assert "(B1)" in runner.REFUSED and "(B1)" not in runner.NO_EXIT
 
 
@@ -113,3 +116,23 @@ def test_the_grader_explains_them_alike(tmp_path):
     assert made.score == made.score_by_cause == 0
     assert all("As above" in test.output and "Difference (" not in test.output
                for test in made.tests)
+
+
+def test_a_printf_is_named_once_and_first():
+    """Also where the rest of a trace is not explained, and where other mistakes are."""
+    text = text_of(*PRINTS, "NO_PREALLOCATION")
+    out = run(text.replace(FREE, FREE + "\tif (!ptr)\n\t\tsbrk(64);\n"))
+    assert set(re.findall(r"^ +(\d)\. Y1: ", out, re.MULTILINE)) == {"1"}
+
+
+def test_the_example_of_an_unwritten_function_is_a_call_of_it():
+    begin = "void *os_realloc(void *ptr, size_t size)\n{\n"
+    text = submit.naive("NO_PREALLOCATION").replace(begin, begin + "\treturn NULL;\n")
+    done = trial.run("--library", library(text), "realloc-*")
+    told = done.stdout[done.stdout.index("\n1. os_realloc returned NULL in"):]
+    assert re.search(r"For example \S+, event \d+, os_realloc\(", told.split("\n2. ")[0]), told
+
+
+def test_one_program_is_enough_for_a_second_unwritten_function():
+    out = trial.run("--library", library(submit.STUB)).stdout
+    assert "os_realloc returned NULL in 1 program: not written yet?" in out and "F1:" not in out

@@ -87,10 +87,13 @@ class Found:
         """Whether an allocator with all these mistakes shows the whole trace of an Outcome, one
         that was no part of the search."""
         story = story_of(outcome)
-        printing = any(cause.mistake == symptoms.OutputInside.__name__ for cause in self.causes)
-        if story is None or story.prints and not printing:
+        if story is None or story.prints and not self.names_output():
             return False
         return Replays(story.size).explains(self.mistakes, story)
+
+    def names_output(self):
+        """Whether one of the causes is that calls print."""
+        return any(cause.mistake == symptoms.OutputInside.__name__ for cause in self.causes)
 
     def without(self, names):
         """The same without the explanations of some failures."""
@@ -421,10 +424,19 @@ def find(outcomes, more=(), looks=None):
     possible = search.possible(mistakes, [story for story in (*search.failed, *others)
                                           if story.name not in first])
     failed = sum(not outcome.passed for outcome in (*outcomes, *more))
+    missing = symptoms.unwritten(outcomes)
+    by_program = without_missing(by_program, missing)
     known = causes_of(by_program, shown, [*outcomes, *more], alike)
     found = Found(known, by_program, first, failed, mistakes, alike, possible)
     found = with_output(found, [*stories, *told], [*outcomes, *more])
-    return with_symptoms(found, outcomes, looks or {})
+    return with_symptoms(found, missing, outcomes, looks or {})
+
+
+def without_missing(by_program, missing):
+    """Explanations but those of failures in which a function that is not written yet has a part
+    (symptoms.unwritten): mistakes do not explain these."""
+    names = {name for symptom in missing for name in symptom.programs}
+    return {name: kinds for name, kinds in by_program.items() if name not in names}
 
 
 def with_output(found, stories, outcomes):
@@ -446,28 +458,28 @@ def with_output(found, stories, outcomes):
                                first=first)
 
 
-def with_symptoms(found, outcomes, looks):
-    """A Found with the symptoms of the failures among outcomes as further causes. What a function
-    that is not written yet has a part in is not explained by mistakes."""
-    missing = symptoms.unwritten(outcomes)
-    found = found.without([name for name in found.by_program if any(
-        name in symptom.programs for symptom in missing)])
+def with_symptoms(found, missing, outcomes, looks):
+    """A Found with the symptoms of the failures among outcomes as further causes, those of missing
+    functions first."""
+    found = found.without([name for symptom in missing for name in symptom.programs])
     left = [outcome for outcome in outcomes if outcome.test.name not in found.by_program]
-    more = [*missing, *symptoms.same_end(outcomes, looks), *symptoms.other_calls(left)]
+    more = [*missing, *symptoms.same_end(outcomes, looks), *symptoms.other_calls(left, found.names_output())]
     made = [Cause(symptom.rule, symptom.mistake, symptom.sentence, symptom.programs,
-                  symptom_example(symptom.example), symptom.lines, proved=False)
+                  symptom_example(symptom.example, symptom.index), symptom.lines, proved=False)
             for symptom in more]
     return dataclasses.replace(found, causes=by_size([*found.causes, *made]))
 
 
-def symptom_example(outcome):
-    """The Example of a symptom that an Outcome shows in its first difference."""
-    return Example(outcome, outcome.difference.index, frozenset(), frozenset())
+def symptom_example(outcome, index=None):
+    """The Example of a symptom that an Outcome shows in an event, None for its first difference."""
+    index = outcome.difference.index if index is None else index
+    return Example(outcome, index, frozenset(), frozenset())
 
 
 def by_size(causes):
-    """Causes, those of most failures first."""
-    return sorted(causes, key=lambda cause: -len(cause.programs))
+    """Causes, those of most failures first, but output before all: it hides the others."""
+    return sorted(causes, key=lambda cause: (cause.mistake != symptoms.OutputInside.__name__,
+                                             -len(cause.programs)))
 
 
 def attributed(search, mistakes, stories):

@@ -39,7 +39,9 @@ class Symptom:
     rule      number of the contract's rule that is broken, "" where none is
     mistake   a name that stays the same
     sentence  what the library does, without a full stop
-    programs  names of the failures; example  the Outcome of one of them
+    programs  names of the failures
+    example   the Outcome of one of them
+    index     of the event in it that shows this, None for its first difference
     lines     what else is known of it
     """
 
@@ -49,6 +51,7 @@ class Symptom:
     programs: list
     example: object
     lines: list = field(default_factory=list)
+    index: int = None
 
 
 # ---- system calls of stdio ----------------------------------------------------------------------
@@ -64,11 +67,12 @@ def without_stdio(events):
     return [tuple(line for line in event if not stdio_call(line)) for event in events]
 
 
-def other_calls(outcomes):
+def other_calls(outcomes, printing):
     """A Symptom of the failures whose first difference is that a call makes system calls which no
-    allocator makes; [] if there are none."""
+    allocator makes; [] if there are none. `printing`: whether a cause names those of stdio."""
+    known = STDIO if printing else ()
     found = [outcome for outcome in outcomes if outcome.difference and outcome.run.comparable
-             and outcome.difference.foreign_calls()]
+             and not set(known).issuperset(outcome.difference.foreign_calls())]
     names = {name: "" for outcome in found for name in outcome.difference.foreign_calls()}
     if len(found) < LEAST:
         return []
@@ -82,28 +86,33 @@ def other_calls(outcomes):
 
 def unwritten(outcomes):
     """A Symptom for each function that returned NULL in all programs, in every call for which the
-    contract has a block."""
+    contract has a block. One program is enough where another function is not written either."""
     failed, worked = {}, set()
     for outcome in outcomes:
-        for wanted, event in zip(outcome.expected, outcome.actual):
+        for index, (wanted, event) in enumerate(zip(outcome.expected, outcome.actual)):
             call = parse_call(event)
             if call is None or call.name not in STEPS or not event[-1].startswith(RESULT):
                 continue
             if call.result:
                 worked.add(call.name)
             elif tuple(wanted) != tuple(event) and wanted[0] == event[0]:
-                failed.setdefault(call.name, []).append(outcome)
+                failed.setdefault(call.name, []).append((outcome, index))
                 break
-    return [null_symptom(name, found) for name, found in failed.items()
-            if name not in worked and len(found) >= LEAST]
+    found = {name: places for name, places in failed.items() if name not in worked}
+    if max(map(len, found.values()), default=0) < LEAST:
+        return []
+    return [null_symptom(name, places) for name, places in found.items()]
 
 
-def null_symptom(name, outcomes):
-    """The Symptom of a function that always returned NULL."""
-    sentence = f"{name} returned NULL in {len(outcomes)} programs: not written yet? Begin with " \
+def null_symptom(name, places):
+    """The Symptom of a function that always returned NULL, first in these (Outcome, index of the
+    event); its example is one that differs nowhere before that."""
+    programs = "1 program" if len(places) == 1 else f"{len(places)} programs"
+    sentence = f"{name} returned NULL in {programs}: not written yet? Begin with " \
         f"{STEPS[name]} of \"A good order\" in {GUIDE}"
+    example, index = min(places, key=lambda place: place[0].difference.index < place[1])
     return Symptom("", f"unwritten {name}", sentence,
-                   [outcome.test.name for outcome in outcomes], outcomes[0])
+                   [outcome.test.name for outcome, _ in places], example, index=index)
 
 
 # ---- one line at which programs end -------------------------------------------------------------
