@@ -157,7 +157,7 @@ def build_library(src_dir=SOURCES, kind=OSMEM):
         raise HarnessError(f"there is no directory {src_dir}; name one that holds the library")
     writable = os.access(src_dir, os.W_OK)
     run_tool([make, "-s", "-C", str(src_dir)], "the library",
-             f"see make -C {src_dir}" if writable else COPY)
+             f"see make -C {shlex.quote(str(src_dir))}" if writable else COPY)
     return check_library(src_dir, kind)
 
 
