@@ -55,9 +55,9 @@ distros: ## demo, suite, grader, check in fresh Debian and Ubuntu roots: DISTROS
 	@checker/deps.sh -q distros
 	@tests/distros.sh $(DISTROS)
 
-check-arch: ## build, traced suite, tests of libosmalloc on an emulated arm64 machine: KERNEL=16k
+check-arch: ## build, traced suite, tests of libosmalloc on an emulated arm64 machine: KERNEL=16k TEST=memory
 	@checker/deps.sh -q arch
-	@tests/arch.sh $(KERNEL)
+	@TEST=$(TEST) tests/arch.sh $(KERNEL)
 
 mutants: deps ## mistakes in the library, one at a time, and what notices them: docs/mutants.md
 	@"$(PYTHON)" tests/mutate.py --markdown docs/mutants.md

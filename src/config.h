@@ -11,7 +11,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PAGE		4096UL		/* the least a mapping can be; x86-64 and most others */
 #ifndef ALIGNMENT		/* memory_allocator has 16, see Makefile */
 #define ALIGNMENT	8UL			/* of headers, payloads and sizes (G2) */
 #endif
@@ -56,7 +55,8 @@ _Static_assert((EXACT_BINS & (EXACT_BINS - 1)) == 0, "range bins start at a powe
 #define HARDENED false
 #endif
 
-#define FENCE	(HARDENED ? 16UL * 1024 : 0)	/* bytes that guard both ends of what is mapped */
+/* Bytes that guard both ends of a mapping: whole pages, of which the largest have 64 KiB. */
+#define FENCE	(HARDENED ? 64UL * 1024 : 0)
 
 /* A debug build (make debug) audits everything after each slow step, see block.h. */
 #ifdef OSMEM_DEBUG

@@ -299,11 +299,11 @@ static struct slab *alloc_freed(size_t length, size_t alignment, bool roomy)
 
 static struct slab *alloc_mapping(size_t size, size_t alignment, bool roomy)
 {
-	size_t length = round_up(size, UNIT);
+	size_t length = round_up(size, span_step());
 	struct slab *slab = alloc_freed(length, alignment, roomy);
 
 	if (!slab && roomy)
-		slab = alloc_fresh(round_up(length + length / 2, UNIT), alignment);
+		slab = alloc_fresh(round_up(length + length / 2, span_step()), alignment);
 	if (!slab)
 		slab = alloc_fresh(length, alignment);
 	if (!slab)
@@ -346,7 +346,7 @@ static bool resize_elsewhere(struct slab *slab, size_t length)
 /* What has grown once is given room to grow on. */
 static bool resize_roomy(struct slab *slab, size_t *length)
 {
-	size_t roomy = round_up(*length + *length / 2, UNIT);
+	size_t roomy = round_up(*length + *length / 2, span_step());
 
 	if (resize_here(slab, roomy) || resize_elsewhere(slab, roomy)) {
 		*length = roomy;
@@ -480,7 +480,7 @@ void large_free(struct slab *slab)
 
 void *large_resize(struct slab *slab, size_t size)
 {
-	size_t length = round_up(size, UNIT);
+	size_t length = round_up(size, span_step());
 	void *block = NULL;
 	int error = errno;
 

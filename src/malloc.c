@@ -336,16 +336,18 @@ OSMALLOC_API int posix_memalign(void **memptr, size_t alignment, size_t size)
 
 OSMALLOC_API void *valloc(size_t size)
 {
-	return take_aligned(PAGE, size);
+	return take_aligned(os_page_size(), size);
 }
 
 OSMALLOC_API void *pvalloc(size_t size)
 {
+	size_t page = os_page_size();
+
 	if (size > LARGE_MOST) {
 		errno = ENOMEM;
 		return NULL;
 	}
-	return take_aligned(PAGE, size ? (size + PAGE - 1) & ~(PAGE - 1) : PAGE);
+	return take_aligned(page, size ? (size + page - 1) & ~(page - 1) : page);
 }
 
 /* The rest */

@@ -20,7 +20,7 @@ void *meta_alloc(size_t size)
 	size = (size + META_LINE - 1) & ~(META_LINE - 1);
 	memory = next;
 	if (!memory || size > (size_t)(end - memory)) {
-		memory = os_map_guarded(FENCE, META_BLOCK, FENCE, PAGE);
+		memory = os_map_guarded(FENCE, META_BLOCK, FENCE, META_LINE);
 		if (!memory)
 			return NULL;
 		end = memory + META_BLOCK;

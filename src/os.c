@@ -19,7 +19,14 @@
 
 size_t os_page_size(void)
 {
-	return getauxval(AT_PAGESZ);
+	static size_t known;	/* 0: not yet; whoever writes it writes the same */
+	size_t size = __atomic_load_n(&known, __ATOMIC_RELAXED);
+
+	if (unlikely(!size)) {
+		size = getauxval(AT_PAGESZ);
+		__atomic_store_n(&known, size, __ATOMIC_RELAXED);
+	}
+	return size;
 }
 
 void os_secret(uint64_t secret[2])
@@ -73,7 +80,8 @@ void *os_map(size_t length)
 void *os_map_aligned(size_t before, size_t length, size_t alignment)
 {
 	size_t needed = before + length;
-	size_t whole = needed + alignment - PAGE;
+	size_t page = os_page_size();
+	size_t whole = needed + (alignment > page ? alignment - page : 0);
 	char *start, *end;
 	size_t skew;
 

@@ -3,7 +3,8 @@
 /*
  * What the allocator asks of the operating system: the only callers of brk,
  * mmap and munmap, and the seam at which a test makes them fail. Addresses
- * are uintptr_t, lengths bytes. Callers hold the library's lock.
+ * are uintptr_t, lengths bytes. The kernel rounds lengths up to whole pages: what has a neighbour
+ * passes whole pages, from the start of one. Callers hold the library's lock.
  *
  * The break moves through the C library's brk() and sbrk() rather than the
  * raw system call, because the C library keeps a copy of the break: its own
@@ -20,7 +21,7 @@
 #include <stdint.h>
 #include <sys/single_threaded.h>
 
-/* Bytes in a page, from the auxiliary vector: no system call. */
+/* Bytes in a page: 4, 16 or 64 KiB. From the auxiliary vector, without a system call. */
 size_t os_page_size(void);
 
 /* 128 bits that differ between processes, from the auxiliary vector; the first 64 are not 0. */
@@ -50,7 +51,7 @@ void *os_map(size_t length);
 
 /*
  * The same, with so many bytes in front of what is returned, which is a multiple of alignment, a
- * power of two of pages.
+ * power of two. before is a multiple of the page size.
  */
 void *os_map_aligned(size_t before, size_t length, size_t alignment);
 

@@ -21,7 +21,7 @@ static struct pagemap_leaf **slot_of(uintptr_t unit)
 static struct pagemap_leaf *leaf_make(void)
 {
 	if (first_taken)
-		return os_map_guarded(FENCE, sizeof(first_leaf), FENCE, PAGE);
+		return os_map_guarded(FENCE, sizeof(first_leaf), FENCE, 1);
 	first_taken = true;
 	return &first_leaf;
 }

@@ -19,9 +19,10 @@
 #define SLAB_LEAST	(64UL * 1024)
 #define SLAB_MOST	(1024UL * 1024)
 
-#define DENSE_MOST	PAGE		/* bytes of slots of which a slab has no untouched page */
-#define CARVE_BYTES	PAGE		/* are carved at a time, or one slot */
-#define CARVE_AGAIN	(4 * PAGE)	/* the same where there are pages already */
+/* These are in units of the smallest page; a larger one is touched by several carvings. */
+#define DENSE_MOST	4096U		/* bytes of slots of which a slab has no untouched page */
+#define CARVE_BYTES	4096U		/* are carved at a time, or one slot */
+#define CARVE_AGAIN	(4 * CARVE_BYTES)	/* the same where there are pages already */
 #define DESCRIPTORS	64		/* are made at a time */
 
 struct slab slab_gone;

@@ -12,7 +12,7 @@
 
 /* Units that there have to be before chunks of huge pages are made: see docs/osmalloc.md. */
 #define HUGE_FROM	(32UL * 1024 * 1024 / UNIT)
-#define HUGE_PAGE	(2UL * 1024 * 1024)
+#define HUGE_PAGE	(2UL * 1024 * 1024)	/* where pages have 4 KiB */
 
 /* Dirty units that are no reason for a purge: so many, and a share of those in use. */
 #define DIRTY_LEAST	(1UL * 1024 * 1024 / UNIT)
@@ -126,6 +126,12 @@ static struct chunk *find_chunk(unsigned int units, bool dense, unsigned int *fr
 
 /* Chunks */
 
+/* Where pages have 16 or 64 KiB, huge ones have 32 or 512 MiB: one byte would fill a chunk. */
+static bool may_be_huge(void)
+{
+	return os_page_size() == 4096;
+}
+
 /* Maps memory for a chunk of so many units; false and ENOMEM. */
 static bool chunk_map(struct chunk *chunk, size_t units, bool huge)
 {
@@ -141,11 +147,13 @@ static bool chunk_map(struct chunk *chunk, size_t units, bool huge)
 	}
 	if (huge)
 		os_prefer_huge(memory, length);
+	else if (!may_be_huge())
+		os_avoid_huge(memory, length);
 	/* A unit that does not fit is left out: cheaper than to give both ends back. */
 	units -= skew > 0;
 	*chunk = (struct chunk){
 		.start = (uintptr_t)memory + skew, .units = (unsigned int)units,
-		.number = chunk->number, .huge = huge, .era = era,
+		.number = chunk->number, .huge = huge, .holes = !may_be_huge(), .era = era,
 		.mapping = (uintptr_t)memory, .length = length,
 	};
 	return true;
@@ -164,7 +172,8 @@ static size_t chunk_size(unsigned int units)
 /* The same where there is little memory: as large as may be, but for so many units. */
 static bool chunk_map_small(struct chunk *chunk, unsigned int units)
 {
-	size_t least = units + 1;
+	/* A mapping may begin inside a unit (chunk_map). */
+	size_t least = units + (os_page_size() < UNIT);
 
 	for (size_t size = chunk_size(units) / 2; size > least; size /= 2)
 		if (chunk_map(chunk, size, false))
@@ -191,7 +200,7 @@ static struct chunk *chunk_spare(void)
 /* A new chunk, NULL and ENOMEM. */
 static struct chunk *chunk_open(unsigned int units, bool dense)
 {
-	bool huge = dense && span_totals.mapped >= HUGE_FROM;
+	bool huge = dense && span_totals.mapped >= HUGE_FROM && may_be_huge();
 	struct chunk *chunk = chunk_spare();
 	struct chunk *next;
 	int error = errno;
@@ -243,12 +252,12 @@ static unsigned int chunk_use(struct chunk *chunk, unsigned int from, unsigned i
 }
 
 /*
- * What has pages is taken first, then the first fit. Where alignment - 1 more units are free than
- * are taken, one of the first alignment units is at a multiple.
+ * What has pages is taken first, then the first fit. Free units begin at a multiple of a page's.
+ * Where alignment less that many more are free than are taken, one of the first is at a multiple.
  */
 struct span span_take_aligned(unsigned int units, unsigned int alignment, bool dense)
 {
-	unsigned int room = units + alignment - 1;
+	unsigned int room = units + alignment - (unsigned int)least(alignment, units_of(1));
 	unsigned int from;
 	struct chunk *chunk = find_chunk(room, dense, &from);
 	bool clean;
@@ -266,13 +275,27 @@ struct span span_take_aligned(unsigned int units, unsigned int alignment, bool d
 
 /* Purging */
 
+static bool is_clean(const struct chunk *chunk, unsigned int unit)
+{
+	return !bit_get(chunk->used, unit) && !bit_get(chunk->dirty, unit);
+}
+
 /*
  * Gives the pages of dirty units back; a refusal leaves them dirty. A huge page in their place
  * would bring them back (khugepaged), so there are to be none in this chunk any more.
  */
 static void run_purge(struct chunk *chunk, unsigned int from, unsigned int units)
 {
-	if (!units || !os_purge((void *)(chunk->start + from * UNIT), units * UNIT))
+	unsigned int end = from + units;
+	unsigned int first = from;
+
+	/* Clean units around may have pages as well, parts of huge ones. */
+	if (!chunk->holes) {
+		end = bits_next(chunk->used, end, chunk->units, true);
+		while (first && is_clean(chunk, first - 1))
+			first--;
+	}
+	if (!units || !os_purge((void *)(chunk->start + first * UNIT), (end - first) * UNIT))
 		return;
 	bits_assign(chunk->dirty, from, units, false);
 	chunk->dirty_units -= units;
@@ -289,9 +312,9 @@ static void chunk_purge(struct chunk *chunk, size_t *keep)
 
 	while (from < chunk->units) {
 		unsigned int end = bits_next(chunk->dirty, from, chunk->units, false);
-		unsigned int stay = (unsigned int)least(*keep, end - from);
+		unsigned int stay = units_of(least(*keep, end - from) * UNIT);
 
-		*keep -= stay;
+		*keep -= least(*keep, stay);
 		run_purge(chunk, from + stay, end - from - stay);
 		from = bits_next(chunk->dirty, end, chunk->units, true);
 	}

@@ -14,7 +14,8 @@
  *     the bounds of the chunk do (bounds.h).
  *  4. Each used unit is in the span of one slab, to which the page map leads from it.
  *
- * All functions want the lock of lock.h. Lengths are units.
+ * All functions want the lock of lock.h. Lengths are units, and where pages are of 64 KiB,
+ * multiples of four units.
  */
 
 #ifndef SPAN_H
@@ -25,6 +26,7 @@
 #include <stdint.h>
 
 #include "bits.h"
+#include "os.h"
 #include "pagemap.h"
 
 #define CHUNK_LEAST	(4UL * 1024 * 1024 / UNIT)
@@ -33,10 +35,23 @@
 
 #define UNIT_WORDS	(CHUNK_MOST / WORD_BITS)
 
+/*
+ * Bytes that the lengths of spans and mappings are multiples of, and their addresses as well: a
+ * unit, or a page where that is larger, so that none shares a page with another.
+ */
+static inline size_t span_step(void)
+{
+	size_t page = os_page_size();
+
+	return page > UNIT ? page : UNIT;
+}
+
 /* Units that so many bytes take. */
 static inline unsigned int units_of(size_t bytes)
 {
-	return (unsigned int)((bytes + UNIT - 1) / UNIT);
+	size_t step = span_step();
+
+	return (unsigned int)(((bytes + step - 1) & ~(step - 1)) / UNIT);
 }
 
 struct chunk {

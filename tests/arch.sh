@@ -4,6 +4,7 @@
 # and ltrace. qemu-user has no ptrace, so the traced suite needs a machine.
 # Usage: tests/arch.sh [KERNEL ...]      4k, 16k: the size of a page; both if none is named; as root
 # On 4k: the build, the doctor, the traced suite (90/90). On both: the tests of libosmalloc.
+# TEST=EXPRESSION: the build and these tests of libosmalloc alone (pytest -k, without a space).
 # The whole system is the kernel's initramfs: no disk, no module, no network.
 # Log: tests/build/arch/KERNEL.log. DEBIAN_MIRROR names a mirror; skipped if it does not answer.
 # Exit status: 0 nothing failed, 1 something failed, 2 bad usage or a missing tool.
@@ -70,7 +71,7 @@ pack() {
 boot() {
     timeout "${hours}h" qemu-system-aarch64 -M virt -cpu cortex-a76 -smp 2 -m 6G -nographic \
         -no-reboot -nic none -kernel "$2" -initrd "$place/initramfs" \
-        -append "console=ttyAMA0 rdinit=/init panic=-1 quiet" >"$place/$1.log" 2>&1 </dev/null
+        -append "console=ttyAMA0 rdinit=/init panic=-1 quiet TEST=${TEST:-}" >"$place/$1.log" 2>&1 </dev/null
 }
 
 # try KERNEL: a verdict for each step that the guest reports: "STEP: WORD (WHY)"
@@ -90,6 +91,7 @@ names=("$@")
 for name in "${names[@]}"; do
     [[ ${package[$name]:-} ]] || die "there is no '$name'; name 4k or 16k"
 done
+[[ ${TEST:-} != *[[:space:]]* ]] || die "TEST may not have a space: '$TEST'"
 ((EUID == 0)) || die "debootstrap needs root; run: sudo tests/arch.sh $*"
 for tool in debootstrap cpio git qemu-system-aarch64; do
     command -v "$tool" >/dev/null || die "$tool is missing; run: checker/deps.sh arch"

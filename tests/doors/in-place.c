@@ -54,7 +54,7 @@ static void grows_at_break(void)
 
 static void maps(void)
 {
-	size_t before = statm(STATM_DATA);
+	size_t before = process_has(VM_DATA);
 	char *block = memalloc(10 * MIB);
 
 	CHECK(resized(block, 10 * MIB, 10 * MIB) == block);
@@ -62,9 +62,9 @@ static void maps(void)
 	CHECK(resized(block, 6 * MIB, 10 * MIB) == block);
 	block = resized(block, 10 * MIB, 11 * MIB);
 	/* What is not used any more goes back. */
-	CHECK(statm(STATM_DATA) > before + 11 * MIB);
+	CHECK(process_has(VM_DATA) > before + 11 * MIB);
 	block = resized(block, 11 * MIB, MIB);
-	CHECK(statm(STATM_DATA) < before + 2 * MIB);
+	CHECK(process_has(VM_DATA) < before + 2 * MIB);
 	memfree(resized(block, MIB, 100));
 }
 

@@ -17,7 +17,7 @@ static void *blocks[EACH][LENGTH(sizes)];
 
 static size_t page_of(const void *block)
 {
-	return (uintptr_t)block / PAGE;
+	return (uintptr_t)block / page_size();
 }
 
 /* Whether a block of another class begins in one of the pages of this one. */

@@ -25,7 +25,7 @@ static void nothing(void)
 	for (size_t i = 0; i < 100000; i++)
 		CHECK_FOR(!realloc(malloc(1000), hide_size(0)), i);
 	/* Had they not been freed, they would be 100 MB. */
-	CHECK(statm(STATM_DATA) < 50 * MIB);
+	CHECK(process_has(VM_DATA) < 50 * MIB);
 }
 
 static void refused(const void *answer, size_t size)

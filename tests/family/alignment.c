@@ -133,7 +133,7 @@ static void mixed_alignments(void)
 
 static void whole_pages(void)
 {
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t page = page_size();
 
 	for (size_t i = 0; i < LENGTH(sizes); i++) {
 		void *v = valloc(sizes[i]);

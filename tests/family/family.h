@@ -32,7 +32,6 @@
 #define KIB	((size_t)1 << 10)
 #define MIB	((size_t)1 << 20)
 #define GIB	((size_t)1 << 30)
-#define PAGE	((size_t)4096)
 
 #define LENGTH(array)	(sizeof(array) / sizeof((array)[0]))
 
@@ -88,6 +87,12 @@ static inline size_t hide_size(size_t size)
 {
 	__asm__ volatile("" : "+r"(size));
 	return size;
+}
+
+/* Bytes in a page, which depend on processor and kernel. */
+static inline size_t page_size(void)
+{
+	return (size_t)sysconf(_SC_PAGESIZE);
 }
 
 static inline bool multiple_of(const void *ptr, size_t alignment)
@@ -165,27 +170,28 @@ static inline size_t random_size(uint64_t *state)
 	return 1 + next_random(state) % most[next_random(state) % LENGTH(most)];
 }
 
-/* What a process has by the kernel's count, in bytes: fields of /proc/self/statm. */
-enum statm { STATM_SIZE, STATM_RESIDENT, STATM_DATA = 5 };
+/* What a process has by the kernel's count: lines of /proc/self/status. */
+#define VM_SIZE		"VmSize:"	/* addresses */
+#define VM_DATA		"VmData:"	/* those that RLIMIT_DATA limits */
+#define VM_RESIDENT	"VmRSS:"	/* pages */
 
-static inline size_t statm(enum statm field)
+/* Bytes of one of these, whatever the size of a page. */
+static inline size_t process_has(const char *name)
 {
-	char line[200] = "";
-	char *at = line;
-	int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-	ssize_t length = read(fd, line, sizeof(line) - 1);
+	char text[4096] = "";
+	int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+	ssize_t length = read(fd, text, sizeof(text) - 1);
+	const char *line = strstr(text, name);
 
-	CHECK(fd >= 0 && length > 0);
+	CHECK(fd >= 0 && length > 0 && line);
 	close(fd);
-	for (int skipped = 0; skipped < (int)field; skipped++)
-		at = strchr(at, ' ') + 1;
-	return strtoul(at, NULL, 10) * PAGE;
+	return strtoul(line + strlen(name), NULL, 10) * KIB;
 }
 
 /* From now on the process may have so much more than it has. */
 static inline void allow_more(__rlimit_resource_t resource, size_t bytes)
 {
-	size_t now = statm(resource == RLIMIT_AS ? STATM_SIZE : STATM_DATA);
+	size_t now = process_has(resource == RLIMIT_AS ? VM_SIZE : VM_DATA);
 	struct rlimit limit;
 
 	CHECK(getrlimit(resource, &limit) == 0);

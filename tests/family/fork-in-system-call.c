@@ -97,15 +97,15 @@ static void check_gives_back(void)
 	drop(large, LARGE_COUNT, LARGE);
 	drop(small, SMALL_COUNT, SMALL);
 	drop(recent, recent_count, recent_size);
-	CHECK(statm(STATM_RESIDENT) < stays_most);
+	CHECK(process_has(VM_RESIDENT) < stays_most);
 	make(large, LARGE_COUNT, LARGE);
 	make(small, SMALL_COUNT, SMALL);
-	CHECK(statm(STATM_RESIDENT) > stays_most + 25 * MIB);
+	CHECK(process_has(VM_RESIDENT) > stays_most + 25 * MIB);
 	drop(large, LARGE_COUNT, LARGE);
 	drop(small, SMALL_COUNT, SMALL);
 	malloc_trim(0);
 	check_numbers();
-	CHECK(statm(STATM_RESIDENT) < stays_most);
+	CHECK(process_has(VM_RESIDENT) < stays_most);
 	_exit(0);
 }
 
@@ -175,7 +175,7 @@ int main(void)
 	if (on_glibc())
 		skip("the C library makes its system calls by names that are not to be had");
 	CHECK(signal(SIGUSR1, on_signal) != SIG_ERR);
-	stays_most = statm(STATM_RESIDENT) + 8 * MIB + 3 * MAPPING;
+	stays_most = process_has(VM_RESIDENT) + 8 * MIB + 3 * MAPPING;
 	make(large, LARGE_COUNT, LARGE);
 	make(small, SMALL_COUNT, SMALL);
 	for (mode = 0; mode < MODES; mode++)

@@ -61,10 +61,10 @@ int main(void)
 	/* The file's buffer is there from now on. */
 	may_return();
 	for (int round = 0; round < 3; round++) {
-		size_t before = statm(STATM_RESIDENT);
+		size_t before = process_has(VM_RESIDENT);
 
 		allocate_all();
-		CHECK_FOR(statm(STATM_RESIDENT) > before + BLOCKS * SIZE / 2, round);
+		CHECK_FOR(process_has(VM_RESIDENT) > before + BLOCKS * SIZE / 2, round);
 		free_most(STAYS_EACH);
 		CHECK_FOR(may_return() < RETURNS_MOST, may_return());
 	}

@@ -57,9 +57,9 @@ int main(void)
 	free(hide(malloc(10)));
 	CHECK(pthread_key_create(&key, again) == 0);
 	threads(50);
-	before = statm(STATM_RESIDENT);
+	before = process_has(VM_RESIDENT);
 	threads(THREADS);
 	CHECK_FOR(rounds >= 2 * THREADS, rounds);
-	CHECK_FOR(statm(STATM_RESIDENT) < before + 4 * MIB, statm(STATM_RESIDENT) - before);
+	CHECK_FOR(process_has(VM_RESIDENT) < before + 4 * MIB, process_has(VM_RESIDENT) - before);
 	return 0;
 }

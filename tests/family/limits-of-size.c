@@ -57,7 +57,7 @@ static void too_large(void)
 	for (size_t i = 0; i < 40; i++) {
 		refuse(PTRDIFF_MAX - 20 + i);
 		refuse(SIZE_MAX - i);
-		refuse(SIZE_MAX - PAGE - 20 + i);
+		refuse(SIZE_MAX - page_size() - 20 + i);
 		refuse(HALF + (HALF >> 1) + i);
 	}
 	/* Not too much to ask for, but more than an x86-64 process has addresses. */

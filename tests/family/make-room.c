@@ -55,13 +55,13 @@ static void use_all_sizes(void)
 /* A block of most of what the process has, and nothing of that is live. */
 static void empty_slabs_make_room(void *arg)
 {
-	size_t before = statm(STATM_SIZE);
+	size_t before = process_has(VM_SIZE);
 	size_t has;
 
 	(void)arg;
 	use_all_sizes();
 	use_all_sizes();
-	has = statm(STATM_SIZE) - before;
+	has = process_has(VM_SIZE) - before;
 	allow_more(RLIMIT_AS, 0);
 	CHECK_FOR(malloc(has / 2), has);
 }

@@ -77,13 +77,14 @@ static void very_many(void)
 /* Every second page of it is made a mapping of its own, until the kernel wants no more. */
 static void *use_up_mappings(void)
 {
-	size_t length = MOST_AREAS * PAGE;
+	size_t page = page_size();
+	size_t length = MOST_AREAS * page;
 	char *area = mmap(NULL, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
 			  -1, 0);
 
 	CHECK(area != MAP_FAILED);
-	for (size_t at = PAGE; at < length; at += 2 * PAGE)
-		if (mprotect(area + at, PAGE, PROT_READ)) {
+	for (size_t at = page; at < length; at += 2 * page)
+		if (mprotect(area + at, page, PROT_READ)) {
 			CHECK(errno == ENOMEM);
 			return area;
 		}
@@ -147,7 +148,7 @@ static void no_mappings_left(void)
 	ask_each(3 * MIB);
 	for (size_t i = 0; i < HELD; i += 4)
 		release(i);
-	CHECK(munmap(area, MOST_AREAS * PAGE) == 0);
+	CHECK(munmap(area, MOST_AREAS * page_size()) == 0);
 	for (size_t i = 2; i < HELD; i += 4) {
 		CHECK_FOR(holds(blocks[i], held_size(i) / 2, i), i);
 		release(i);

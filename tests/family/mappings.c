@@ -76,12 +76,13 @@ static void guarded(void *arg)
 /* Every second page of it is made a mapping of its own, until the kernel refuses. */
 static void *use_up_mappings(void)
 {
-	char *area = mmap(NULL, 2 * AREAS * PAGE, PROT_NONE,
+	size_t page = page_size();
+	char *area = mmap(NULL, 2 * AREAS * page, PROT_NONE,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	CHECK(area != MAP_FAILED);
 	for (size_t i = 0; i < AREAS; i++)
-		if (mprotect(area + 2 * i * PAGE, PAGE, PROT_READ)) {
+		if (mprotect(area + 2 * i * page, page, PROT_READ)) {
 			CHECK(errno == ENOMEM);
 			return area;
 		}
@@ -109,23 +110,23 @@ static void allocate_large(void *blocks[])
 /* Some of the freed blocks may be kept at hand, with their pages, until the trim. */
 static void freed_without_a_mapping(void *arg)
 {
-	size_t before = statm(STATM_RESIDENT);
+	size_t before = process_has(VM_RESIDENT);
 	void *blocks[LARGE];
 	size_t addresses;
 	void *area;
 
 	(void)arg;
 	allocate_large(blocks);
-	addresses = statm(STATM_SIZE);
+	addresses = process_has(VM_SIZE);
 	area = use_up_mappings();
 	free_in_between(blocks);
-	CHECK_FOR(statm(STATM_RESIDENT) < before + LARGE * SIZE / 4, statm(STATM_RESIDENT));
+	CHECK_FOR(process_has(VM_RESIDENT) < before + LARGE * SIZE / 4, process_has(VM_RESIDENT));
 	for (size_t i = 0; i < LARGE; i++)
 		free(calloc(1, SIZE));
-	CHECK(munmap(area, 2 * AREAS * PAGE) == 0);
+	CHECK(munmap(area, 2 * AREAS * page_size()) == 0);
 	malloc_trim(0);
-	CHECK_FOR(statm(STATM_RESIDENT) < before + 4 * MIB, statm(STATM_RESIDENT) - before);
-	CHECK_FOR(statm(STATM_SIZE) < addresses - LARGE / 2 * SIZE, statm(STATM_SIZE));
+	CHECK_FOR(process_has(VM_RESIDENT) < before + 4 * MIB, process_has(VM_RESIDENT) - before);
+	CHECK_FOR(process_has(VM_SIZE) < addresses - LARGE / 2 * SIZE, process_has(VM_SIZE));
 	allocate_large(blocks);
 }
 
@@ -137,21 +138,23 @@ static void shrunk_without_a_mapping(void *arg)
 
 	(void)arg;
 	allocate_large(blocks);
-	before = statm(STATM_RESIDENT);
+	before = process_has(VM_RESIDENT);
 	use_up_mappings();
 	for (size_t i = 0; i < LARGE; i++)
 		CHECK_FOR(realloc(blocks[i], SIZE / 3), i);
-	CHECK_FOR(statm(STATM_RESIDENT) < before - LARGE * SIZE / 2, statm(STATM_RESIDENT));
+	CHECK_FOR(process_has(VM_RESIDENT) < before - LARGE * SIZE / 2, process_has(VM_RESIDENT));
 }
 
 /* Whether each guard is a mapping: in the hardened build, whose usable size is what was asked. */
 static bool guards_are_mappings(void)
 {
 	size_t size = 200 * KIB + 1;
-	char *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	size_t length = page_size();
+	char *page = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	CHECK(page != MAP_FAILED);
-	return malloc_usable_size(malloc(size)) == size && madvise(page, PAGE, MADV_GUARD_INSTALL);
+	return malloc_usable_size(malloc(size)) == size &&
+	       madvise(page, length, MADV_GUARD_INSTALL);
 }
 
 int main(void)

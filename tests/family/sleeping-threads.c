@@ -93,14 +93,14 @@ static void trimmed(void *arg)
 
 	(void)arg;
 	some_stay = true;
-	empty = statm(STATM_RESIDENT);
+	empty = process_has(VM_RESIDENT);
 	start(threads);
 	for (int round = 0; round < ROUNDS; round++) {
 		wait_and_release();
-		full = statm(STATM_RESIDENT) - empty;
+		full = process_has(VM_RESIDENT) - empty;
 		malloc_trim(0);
 		CHECK_FOR(full > THREADS * 6 * MIB, full);
-		CHECK_FOR(statm(STATM_RESIDENT) - empty < full / 3, full);
+		CHECK_FOR(process_has(VM_RESIDENT) - empty < full / 3, full);
 		pthread_barrier_wait(&after);
 	}
 	for (size_t i = 0; i < THREADS; i++)

@@ -72,10 +72,10 @@ static void hundreds(void)
 		for (size_t j = 0; j < AT_ONCE; j++)
 			CHECK(pthread_join(threads[j], NULL) == 0);
 		if (i == THREADS / AT_ONCE / 4)
-			before = statm(STATM_RESIDENT);
+			before = process_has(VM_RESIDENT);
 	}
 	/* What ended threads had is used by later ones. */
-	CHECK_FOR(statm(STATM_RESIDENT) < before + 40 * MIB, statm(STATM_RESIDENT) - before);
+	CHECK_FOR(process_has(VM_RESIDENT) < before + 40 * MIB, process_has(VM_RESIDENT) - before);
 	for (size_t j = 0; j < AT_ONCE; j++)
 		inherit(&legacies[j]);
 }

@@ -62,8 +62,8 @@ int main(void)
 
 	watchdog();
 	threads();
-	before = statm(STATM_DATA);
+	before = process_has(VM_DATA);
 	threads();
-	CHECK_FOR(statm(STATM_DATA) - before < MIB, statm(STATM_DATA) - before);
+	CHECK_FOR(process_has(VM_DATA) - before < MIB, process_has(VM_DATA) - before);
 	return 0;
 }

@@ -189,6 +189,6 @@ int main(void)
 	producers_and_consumers();
 	swaps();
 	/* What was live at any one time is some 10 MiB, what went through some 700. */
-	CHECK_FOR(statm(STATM_RESIDENT) < 150 * MIB, statm(STATM_RESIDENT));
+	CHECK_FOR(process_has(VM_RESIDENT) < 150 * MIB, process_has(VM_RESIDENT));
 	return 0;
 }
