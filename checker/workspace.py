@@ -20,7 +20,6 @@ from course import ROOT, CannotGrade
 tree.add_harness()
 from harness import build, diagnostics, sandbox  # noqa: E402
 
-# Older compilers than ours let several files define the same variable.
 QUOTA = 128 << 20       # bytes of all files that a compiler or linter makes, about
 LEAST_FILE = 2 << 20    # bytes that each of them may have, however many there are
 SAYS_FULL = re.compile("No space left on device|[Qq]uota exceeded|File too large")
@@ -28,7 +27,11 @@ NO_HEADER = re.compile(r"fatal error: [^:]+\.h: No such file or directory")
 NOT_HANDED_IN = ("; neither the source folder nor a utils/ or include/ beside it has this header: "
                  "was it not handed in?")
 BAD_NAME = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG)
+# -fcommon: older compilers than ours let several files define the same variable.
+# -Bsymbolic: programs find the C library's functions before those of the submission; the
+# submission finds its own first, so that it may have one called splice() or a variable environ.
 BUILD_FLAGS = ["-std=gnu11", "-O2", "-g", "-fPIC", "-pthread", "-fcommon"]
+LINK_FLAGS = ["-shared", "-Wl,-Bsymbolic"]
 
 
 class Workspace:
@@ -114,7 +117,7 @@ class Workspace:
                  *(f"-I{folder}" for folder in self.folders)]
         try:
             # With a pipe, the assembler's messages name no temporary file.
-            output, status = self.tool(["gcc", *flags, "-pipe", "-shared", "-o",
+            output, status = self.tool(["gcc", *flags, "-pipe", *LINK_FLAGS, "-o",
                                         objects / "libosmem.so", *c_files], objects)
         except lint.NotMeasured as reason:
             raise intake.Refused(f"it does not compile: {reason}") from None

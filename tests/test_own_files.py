@@ -123,6 +123,20 @@ def test_a_header_may_define_a_variable(way, tmp_path):
 
 
 @pytest.mark.parametrize("way", WAYS)
+def test_names_may_be_those_of_the_c_library(way, tmp_path):
+    """Where no header was included that declares them, splice() and environ are the student's."""
+    source = re.sub(r"mremap\(.*\)", "NULL", submit.naive()).replace("#define _GNU_SOURCE\n", "")
+    source = source.replace("static void absorb(struct block_meta *b)\n",
+                            "void splice(struct block_meta *b);\n"
+                            "void splice(struct block_meta *b)\n").replace("absorb(", "splice(")
+    source = source.replace("static struct block_meta *first, *last;",
+                            "static struct block_meta *last;\nstruct block_meta *environ;")
+    source = re.sub(r"\bfirst\b", "environ", source)
+    assert source.count("splice(") > 3 and source.count("environ") > 5
+    assert earned(way, tmp_path, {"osmem.c": source}) == 20
+
+
+@pytest.mark.parametrize("way", WAYS)
 def test_a_name_that_is_defined_nowhere_is_named(way, tmp_path):
     source = submit.naive().replace(
         "void os_free(void *ptr)\n{\n",
