@@ -463,7 +463,8 @@ def with_symptoms(found, missing, outcomes, looks):
     functions first."""
     found = found.without([name for symptom in missing for name in symptom.programs])
     left = [outcome for outcome in outcomes if outcome.test.name not in found.by_program]
-    more = [*missing, *symptoms.same_end(outcomes, looks), *symptoms.other_calls(left, found.names_output())]
+    more = [*missing, *symptoms.same_end(outcomes, looks),
+            *symptoms.other_calls(left, found.names_output())]
     made = [Cause(symptom.rule, symptom.mistake, symptom.sentence, symptom.programs,
                   symptom_example(symptom.example, symptom.index), symptom.lines, proved=False)
             for symptom in more]
