@@ -30,7 +30,10 @@ BAD_NAME = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG)
 # -fcommon: older compilers than ours let several files define the same variable.
 # -Bsymbolic: programs find the C library's functions before those of the submission; the
 # submission finds its own first, so that it may have one called splice() or a variable environ.
-BUILD_FLAGS = ["-std=gnu11", "-O2", "-g", "-fPIC", "-pthread", "-fcommon"]
+# -fpatchable-function-entry: a function begins with an instruction of its own, where the tracer
+# stops; to the tracer, a loop that goes back to a function's first instruction calls it again.
+BUILD_FLAGS = ["-std=gnu11", "-O2", "-g", "-fPIC", "-pthread", "-fcommon",
+               "-fpatchable-function-entry=1"]
 LINK_FLAGS = ["-shared", "-Wl,-Bsymbolic"]
 
 

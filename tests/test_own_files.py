@@ -137,6 +137,24 @@ def test_names_may_be_those_of_the_c_library(way, tmp_path):
 
 
 @pytest.mark.parametrize("way", WAYS)
+def test_a_function_may_begin_with_a_loop(way, tmp_path):
+    """Going back to a function's first instruction is no call of it."""
+    waits = """
+static volatile int busy = 3;
+void os_free(void *ptr)
+{
+    while (--busy > 0)
+        ;
+    busy = 3;
+    let_go(ptr);
+}
+"""
+    source = submit.naive(extra=waits).replace("void os_free(void *ptr)",
+                                               "static void let_go(void *ptr)", 1)
+    assert earned(way, tmp_path, {"osmem.c": source}) == 20
+
+
+@pytest.mark.parametrize("way", WAYS)
 def test_a_name_that_is_defined_nowhere_is_named(way, tmp_path):
     source = submit.naive().replace(
         "void os_free(void *ptr)\n{\n",
