@@ -76,7 +76,7 @@ class Grading:
             return self.untraceable(entry, reason)
         self.hung[number] = hung(outcome.run)
         made = Verdict(name, group, status_of(share), share, 0.0, hidden, outcome.reason,
-                       rules=rules_of(outcome, group))
+                       rules=rules_of(outcome, group), played=outcome.played)
         self.feedback.add(name, outcome, self.trials.get(name))
         if share == 1 and name in self.course.twins:
             self.try_twin(made, name)

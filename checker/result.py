@@ -29,6 +29,7 @@ class Verdict:
     """One test: a program of the suite, a random sequence, a refusal, or style.
 
     share   0 to 1: how much of its points it gives; points: what it can give, of TOTAL
+    played  0 to 1: how far the program came before it had no memory (harness/grade.py)
     """
 
     name: str
@@ -41,6 +42,7 @@ class Verdict:
     output: str = ""    # the whole explanation, plain text, with the picture of the heap
     rules: list = dataclasses.field(default_factory=list)
     seconds: float = 0.0
+    played: float = 1.0
 
     @property
     def score(self):
@@ -91,17 +93,24 @@ class Result:
         return {test.name: test.points - test.score for test in self.tests}
 
     @property
+    def recoverable(self):
+        """{name: points that a test gets back if its failure is explained}: what it lost, but for
+        the part of the program that was never played."""
+        return {test.name: self.lost[test.name] * test.played for test in self.tests}
+
+    @property
     def score_by_cause(self):
-        """The score if causes are counted: explained failures get their points back, and each
-        cause costs cause_points, at most what it explains has lost."""
+        """The score if causes are counted: explained failures get their points back, as
+        far as the program came, and each cause costs cause_points, at most what it gives back."""
         proved = [cause["tests"] for cause in self.causes if is_proved(cause)]
-        back = given_back(proved, self.lost, self.cause_points)
+        back = given_back(proved, self.recoverable, self.cause_points)
         return round(sum(test.score for test in self.tests) + back, 2)
 
     def with_costs(self, causes):
         """[(cause, points that it costs where causes are counted)]."""
-        return [(cause, cause_costs([cause["tests"]], self.lost, self.cause_points
-                                    if is_proved(cause) else TOTAL)[0]) for cause in causes]
+        return [(cause, cause_costs([cause["tests"]], *(
+            (self.recoverable, self.cause_points) if is_proved(cause) else (self.lost, TOTAL)))[0])
+                for cause in causes]
 
     @property
     def mark(self):
@@ -192,6 +201,7 @@ def document(result):
     for test, record in zip(result.tests, made["tests"]):
         record["score"] = round(test.score, 4)
         record["points"] = round(test.points, 4)
+        record["played"] = round(test.played, 4)
     correctness, style = result.points(False), result.points(True)
     for record, (_, cost) in zip(made["causes"], result.with_costs(result.causes)):
         record["cost"] = round(cost, 4)

@@ -48,7 +48,7 @@ def outcome(mistake, test, events, program, place):
     """The Outcome of a built program on an allocator with this mistake."""
     actual, check = events, ""
     if mistake in MISTAKES and not hints.reproduces(mistake, events, events):
-        actual = causes.trace_of({mistake}, events)
+        actual, check = without_memory(events, causes.trace_of({mistake}, events))
     elif mistake not in MISTAKES or suspects.looks_the_same(mistake, events[:-1]):
         session = suspects.with_model(mistake) if mistake in MISTAKES else mistake
         stopped = suspects.stops(program, Path(place), session)
@@ -59,6 +59,15 @@ def outcome(mistake, test, events, program, place):
     run = SimpleNamespace(comparable=True, stderr=check.encode() + b"\n", trace=trace)
     reason = check or difference and difference.sentence() or ""
     return grade.Outcome(test, events, actual, run, 0.0, difference, reason)
+
+
+def without_memory(events, actual):
+    """(events of a wrong allocator up to the first call that has no memory where the reference
+    has, what the program says there before it stops itself), or all of them and ""."""
+    for index, (wanted, event) in enumerate(zip(events, actual)):
+        if event[-1] == grade.NO_MEMORY != wanted[-1]:
+            return [*actual[:index + 1], ("killed(SIGILL)",)], "snippet.c:1: no memory"
+    return actual, ""
 
 
 def costs(mistakes=(*MISTAKES, *suspects.CONTENTS)):

@@ -22,11 +22,11 @@ def test_what_explained_failures_get_back(programs, most, given):
     assert causes.given_back(programs, {"a": 5, "b": 4, "c": 1}, most) == given
 
 
-def suite_by(place, marks):
-    """A suite of PART with a scheme."""
-    root = trial.make_suite(place, PART)
+def suite_by(place, marks, part=None):
+    """A suite of PART, or of other programs, with a scheme."""
+    root = trial.make_suite(place, part or PART)
     trial.write_suite(root, {name: {"points": points, "group": "own"}
-                             for name, points in PART.items()}, marks=marks)
+                             for name, points in (part or PART).items()}, marks=marks)
     return root
 
 
@@ -57,6 +57,20 @@ def test_what_no_model_shows_gets_nothing_back(tmp_path):
         made = submit.graded(submit.submission(tmp_path / mistake, submit.naive(mistake)),
                              suite=root, style=False)
         assert made.score < 90 and made.score_by_cause == made.score
+
+
+def test_what_a_program_never_came_to_gives_no_points_back(tmp_path):
+    """A library that returns NULL for all memory plays a known mistake to the end: its programs
+    stop at their first call."""
+    root = suite_by(tmp_path / "suite", {"by": "cause", "cause": 0},
+                    {"test-malloc-merges-a-run": 8, "test-free-null": 1, "test-free-unmaps": 1})
+    text = submit.naive().replace("void *os_malloc(size_t size)\n{",
+                                  "void *os_malloc(size_t size)\n{\n\tif (size < 100000)\n"
+                                  "\t\treturn NULL;\n")
+    made = submit.graded(submit.submission(tmp_path / "it", text), suite=root, style=False)
+    assert [cause["mistake"] for cause in made.causes] == ["NeverBeginsHeap"]
+    assert (made.score, made.score_by_cause) == (9, 10.8)
+    assert [round(test.played, 3) for test in made.tests] == [0, 0.2, 1], "one call of five"
 
 
 def test_a_trace_that_only_begins_like_a_mistakes_is_not_explained(tmp_path):

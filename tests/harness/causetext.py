@@ -112,13 +112,16 @@ def rules_of(cause, step):
 
 
 def earned_by_cause(found, outcomes, most):
-    """Points that Outcomes give together if causes count: `most` points a cause at most."""
+    """Points that Outcomes give together if causes count: `most` points a cause at most. An
+    explained failure gives back the share of its points that it came to (Outcome.played); what
+    all give back together is rounded down to whole points."""
     earned = sum(outcome.earned for outcome in outcomes)
     if not found:
         return earned
-    lost = {outcome.test.name: outcome.test.points - outcome.earned for outcome in outcomes}
-    return earned + causes.given_back([cause.programs for cause in found.causes if cause.proved],
-                                      lost, most)
+    lost = {outcome.test.name: (outcome.test.points - outcome.earned) * outcome.played
+            for outcome in outcomes}
+    back = causes.given_back([cause.programs for cause in found.causes if cause.proved], lost, most)
+    return earned + int(back)
 
 
 def text(found, whole=False):

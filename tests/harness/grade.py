@@ -9,6 +9,7 @@ from . import runner, trace
 from .report import one_line
 
 RESULT = "  = "
+NO_MEMORY = RESULT + "NULL"
 OWN_CHECK = re.compile(r"^(?:.*/)?([\w-]+\.c:\d+: .*)$", re.MULTILINE)
 
 
@@ -109,6 +110,17 @@ class Outcome:
     def earned(self):
         """Points for this test: all of them or none."""
         return self.test.points if self.passed else 0
+
+    @property
+    def played(self):
+        """How much of the program says something about the library, from 0 to 1: the share of the
+        reference's events up to a call that returned NULL for want of memory, if the program ended
+        there where the reference goes on; else all of it."""
+        last = len(self.actual) - 2
+        if not 0 <= last < len(self.expected) or self.actual[last][-1] != NO_MEMORY or \
+                self.expected[last][-1] == NO_MEMORY or self.actual[-1][0].startswith("exit("):
+            return 1.0
+        return last / (len(self.expected) - 1)
 
 
 def stopped_itself(run, difference, actual):
