@@ -18,7 +18,7 @@ from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from types import SimpleNamespace
 
-from harness import build, causes, causetext, grade, hints, oracle, suite, suspects
+from harness import build, causes, causetext, grade, hints, oracle, replays, suite, suspects
 from harness.mistakes import MISTAKES
 
 NAMED = 6       # failed programs in a line without -v
@@ -48,7 +48,7 @@ def outcome(mistake, test, events, program, place):
     """The Outcome of a built program on an allocator with this mistake."""
     actual, check = events, ""
     if mistake in MISTAKES and not hints.reproduces(mistake, events, events):
-        actual, check = without_memory(events, causes.trace_of({mistake}, events))
+        actual, check = checked(mistake, test, events)
     elif mistake not in MISTAKES or suspects.looks_the_same(mistake, events[:-1]):
         session = suspects.with_model(mistake) if mistake in MISTAKES else mistake
         stopped = suspects.stops(program, Path(place), session)
@@ -59,6 +59,17 @@ def outcome(mistake, test, events, program, place):
     run = SimpleNamespace(comparable=True, stderr=check.encode() + b"\n", trace=trace)
     reason = check or difference and difference.sentence() or ""
     return grade.Outcome(test, events, actual, run, 0.0, difference, reason)
+
+
+def checked(mistake, test, events):
+    """(events that a program makes on a wrong allocator, the check that fails behind them)."""
+    actual = causes.trace_of({mistake}, events)
+    wrong = replays.first_wrong_header({mistake}, test.headers, events, actual)
+    if not wrong:
+        return without_memory(events, actual)
+    made, (found, right) = wrong
+    return [*events[:made], ("killed(SIGILL)",)], \
+        f"{test.name}.c:1: a header is wrong (found {found}, expected {right})"
 
 
 def without_memory(events, actual):

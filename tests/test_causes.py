@@ -8,40 +8,54 @@ from types import SimpleNamespace
 import pytest
 
 from trial import library, run
-from harness import causes, causetext, grade, hints, rules, suite
+from harness import causes, causetext, grade, hints, replays, rules, suite
 from harness.composed import compose, replayed
 from harness.history import make
 from harness.mistakes import (ALL, CallocThresholdNotStrict, CallocThresholdWithoutHeader,
                               FirstBlockIsWhole, FirstBlockLosesRest, FirstFit, GrowsByPages,
-                              HeaderOf24Bytes, Mistake, NeverMerges, NeverSplits, SizesNotRounded,
+                              HeaderOf24Bytes, NeverMerges, NeverSplits, SizesNotRounded,
                               SizesWrapAround, ThresholdBeforeRounding, ThresholdNotStrict,
                               ThresholdsNotStrict, ThresholdsWithoutHeader, ThresholdWithoutHeader)
 from harness.realloc_mistakes import AlwaysMoves, KeepsEqualMapping, MovesLastBlock
 from harness.symbols import step_text
 
-REFERENCES = suite.read_references(suite.load_suite())
+TESTS = suite.load_suite()
+REFERENCES = suite.read_references(TESTS)
+HEADERS = {test.name: test.headers for test in TESTS}
 PAIRS = 200
 SINGLES_HIT, PAIRS_HIT = 0.95, 0.80     # shares of the first explanations that are true
 SEED = 13
 
 
 def outcome_of(name, mistakes):
-    """The Outcome of a program on an allocator with these mistakes.
-
-    What is wrong in a header only is found by the programs that are about the rule, at their end.
-    """
+    """The Outcome of a program on an allocator with these mistakes."""
     expected = REFERENCES[name]
     actual = causes.trace_of(mistakes, expected)
-    told = {mistake.rule for mistake in mistakes if mistake.visible is not Mistake.visible}
+    made, said = failed_check(name, mistakes, actual)
     says, signal = b"", None
-    if actual == expected and told & set(rules.of_program(name)):
-        actual, says, signal = [*expected[:-1], ("killed(SIGILL)",)], b"own.c:1: not so\n", "SIGILL"
+    if said:
+        actual, signal = [*expected[:made], ("killed(SIGILL)",)], "SIGILL"
+        says = f"own.c:1: {said}\n".encode()
     difference = grade.first_difference(expected, actual)
     run = SimpleNamespace(comparable=True, stderr=says,
                           trace=SimpleNamespace(signal=signal, open_call=None))
-    test = SimpleNamespace(name=name, hidden=False, group="free")
+    test = SimpleNamespace(name=name, hidden=False, group="free", headers=HEADERS[name])
     return grade.Outcome(test, expected, actual, run, 0.0, difference,
-                         f"it differs ({', '.join(sorted(told))})" if difference else "")
+                         said or "it differs" if difference else "")
+
+
+def failed_check(name, mistakes, actual):
+    """(events made, text) of the first check that a program fails whose trace is this one; the
+    program checks headers, and errno at its end."""
+    expected = REFERENCES[name]
+    found = replays.first_wrong_header(mistakes, HEADERS[name], expected, actual)
+    if found:
+        made, (value, right) = found
+        return made, f"a header is wrong (found {value}, expected {right})"
+    if actual == expected and "W5" in rules.of_program(name) and \
+            ("errno",) in replayed(frozenset(mistakes), actual).visible():
+        return len(actual) - 1, "errno is not ENOMEM (W5)"
+    return 0, ""
 
 
 def found_for(mistakes):

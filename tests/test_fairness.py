@@ -20,6 +20,7 @@ DEARER = {
     "FirstBlockIsWhole": (63, "two blocks in the preallocation need a split"),
     "FirstBlockIsWholeForMalloc": (60, "two blocks in the preallocation need a split"),
     "FirstBlockLosesRest": (66, "two blocks in the preallocation need a split"),
+    "LosesRest": (63, "two blocks in the preallocation need a split"),
     "NeverSplits": (63, "two blocks in the preallocation need a split"),
     "AlignsTo16": (49, "the next payload lies elsewhere"),
     "NeverReuses": (39, "a hole is what most rules of search and realloc are shown with"),

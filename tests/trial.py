@@ -54,7 +54,8 @@ def make_suite(place, part):
     shutil.copy(TESTS / "snippets/snippet.h", place / "snippets")
     for name in part:
         shutil.copy(TESTS / f"snippets/{name}.c", place / "snippets")
-        shutil.copy(TESTS / f"ref/{name}.ref", place / "ref")
+        for file in (TESTS / "ref").glob(f"{name}.*"):
+            shutil.copy(file, place / "ref")
     write_suite(place, {name: {"points": points, "group": name.split("-")[1]}
                         for name, points in part.items()})
     return str(place)

@@ -4,9 +4,10 @@
 A set of mistakes (mistakes.py) *explains* a failed program if an allocator that makes all of them
 shows that program's whole trace: each system call and each result, up to the program's end or to
 the failed check with which it stopped itself. The set that explains most failures is looked for,
-mistake by mistake. A set with which a passed program would fail is refuted and never named. Where
-another mistake in place of one of the set explains the same failures, and no passed program
-refutes it, the cause names both: nothing tells which of them the library makes.
+mistake by mistake. A set with which a passed program would fail is refuted and never named: one
+that shows another trace, or another value in a header that the program reads. Where another mistake
+in place of one of the set explains the same failures, and no passed program refutes it, the cause
+names both: nothing tells which of them the library makes.
 
 Failures that no model predicts but that have one symptom in common (symptoms.py) have a cause of
 their own. System calls of stdio inside calls are one as well: traces are compared without them.
@@ -15,16 +16,14 @@ The effort is counted in calls replayed, so that every machine comes to the same
 """
 
 import dataclasses
-import re
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from . import symptoms
 from .composed import FATAL, compose
-from .grade import RESULT, first_difference, own_check, stopped_itself
-from .history import STRAY
-from .mistakes import ALL, Mistake
-from .stats import parse_address, parse_call
+from .grade import RESULT
+from .mistakes import ALL
+from .replays import Replays, Spent, call_of, story_of
+from .stats import parse_address
 from .symbols import step_text
 
 MOST_TOGETHER = 8       # mistakes in one set
@@ -35,8 +34,6 @@ MOST_EVENTS = 200       # of a program that the search looks at
 MOST_CALLS = 30000      # calls replayed for one suite
 MOST_ALIKE = 3          # mistakes named for one cause
 MOST_POSSIBLE = 2       # mistakes named for a failure without a cause; if there are more, none is
-READ = re.compile(r"\(found (-?\d+), expected (-?\d+)\)$")
-RULE = re.compile(r"\b[A-Z]\d\b")
 
 
 @dataclass
@@ -138,119 +135,6 @@ def sentence_of(mistake, alike=()):
     if len(alike) >= MOST_ALIKE:
         parts.append("or makes another mistake that shows the same here")
     return ", ".join(parts)
-
-
-# ---- what programs showed ----------------------------------------------------------------------
-
-@dataclass(frozen=True, eq=False)
-class Story:
-    """What a program showed, without its end."""
-
-    name: str
-    events: tuple
-    calls: tuple        # of each event (name, args), None if it is none of the API's
-    whole: bool         # whether a model can show all of it: no crash, no hang
-    silent: bool        # whether only memory differs from the reference's, not a call
-    read: tuple         # (found, expected) as the failed check says, () if it does not
-    cited: frozenset    # numbers of the rules that the failed check names
-    passed: bool
-    first: int          # index of the first event that differs
-    prints: bool        # whether calls print, which is left out of `events`
-
-    @property
-    def size(self):
-        """Events that a set has to predict."""
-        return len(self.events)
-
-
-@lru_cache(maxsize=4096)
-def call_of(event):
-    """(name, args) of an event as the model takes it, None if it is no call of the API."""
-    call = parse_call(event)
-    if call is None:
-        return None
-    return call.name, tuple(STRAY if arg is None else arg for arg in call.args)
-
-
-def story_of(outcome):
-    """The Story of an Outcome, None if its trace cannot be compared."""
-    if not outcome.run.comparable or not outcome.actual:
-        return None
-    kept = symptoms.without_stdio(outcome.actual)
-    prints = kept != list(map(tuple, outcome.actual))
-    events = tuple(kept[:-1])
-    difference = first_difference(outcome.expected, kept) if prints else outcome.difference
-    first = difference.index if difference else len(events)
-    found = READ.search(outcome.reason)
-    whole = kept[-1][0].startswith("exit(") or bool(own_check(outcome.run))
-    silent = difference is not None and stopped_itself(outcome.run, difference, kept)
-    return Story(outcome.test.name, events, tuple(map(call_of, events)), whole, silent,
-                 tuple(map(int, found.groups())) if found else (),
-                 frozenset(RULE.findall(outcome.reason)),
-                 difference is None if prints else outcome.passed, first, prints)
-
-
-# ---- replaying them ----------------------------------------------------------------------------
-
-class Spent(Exception):
-    """The calls that may be replayed are used up."""
-
-
-class Replays:
-    """Replays stories through wrong allocators, up to a number of calls."""
-
-    def __init__(self, most):
-        self.left = most
-        self.known = {}         # (mistakes, story) -> events predicted
-
-    def predicted(self, mistakes, story):
-        """How many events an allocator with these mistakes predicts before the first that it does
-        not; one less than all of them if only memory differs and this allocator's does not."""
-        key = mistakes, story
-        if key not in self.known:
-            self.known[key] = self.replay(mistakes, story)
-        return self.known[key]
-
-    def replay(self, mistakes, story):
-        """predicted() of a story that was not replayed yet."""
-        if story.size > self.left:
-            raise Spent
-        model, done = compose(mistakes)(), 0
-        try:
-            for done, (call, event) in enumerate(zip(story.calls, story.events)):
-                self.left -= 1
-                if call is not None and step_text(model.step(*call)) != event:
-                    return done
-        except FATAL:
-            return done
-        if story.silent and not shows(mistakes, model, story):
-            return story.size - 1
-        return story.size
-
-    def explains(self, mistakes, story):
-        """Whether an allocator with these mistakes shows all of a failure's trace."""
-        return story.whole and self.predicted(mistakes, story) == story.size
-
-
-def right_model(calls):
-    """The contract's model after some calls."""
-    model = Mistake()
-    for call in calls:
-        if call is not None:
-            model.step(*call)
-    return model
-
-
-def shows(mistakes, model, story):
-    """Whether a failed check of headers fails on a wrong allocator: it reads there what the check
-    says that it found or, if the check says nothing, breaks a rule that the check names."""
-    seen = {header[0]: header for header in model.visible()}
-    right = {header[0]: header for header in right_model(story.calls).visible()}
-    pairs = [pair for addr, header in seen.items() if addr in right
-             for pair in zip(header[1:], right[addr][1:])]
-    if story.read:
-        return story.read in pairs
-    return seen != right and any(mistake.rule in story.cited for mistake in mistakes)
 
 
 # ---- the search --------------------------------------------------------------------------------

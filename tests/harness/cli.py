@@ -134,9 +134,11 @@ def show_list(tests):
 
 def update(args):
     """--update-refs: rewrite the references of the named tests, or of all."""
-    from . import oracle
+    from . import header_reads, oracle
     names = oracle.snippet_names(args.suite or suite.DEFAULT_ROOT)
-    oracle.update_references(suite.expand(names, args.names) or None, args.suite)
+    chosen = suite.expand(names, args.names) or None
+    oracle.update_references(chosen, args.suite)
+    header_reads.update(chosen, args.suite)
     return 0
 
 

@@ -9,7 +9,7 @@ new mistake is one more subclass of Mistake: its docstring completes the sentenc
 
 import sys
 
-from . import realloc_mistakes      # noqa: F401 - its classes are subclasses of Mistake, too
+from . import realloc_mistakes, structural_mistakes      # noqa: F401 - more kinds of Mistake
 from .mistake import Asked, GappedBlock, Losing, Mistake, whole_pages
 from .model import (ALLOC, FAILED, FREE, HEADER, MAP_STRIDE, PAGE, PTRDIFF_MAX, SIZE_MAX, T,
                     NULL, Model, SystemCallFailed, aligned)
@@ -436,6 +436,7 @@ class NeverSplits(Mistake):
     """does not split a block that is longer than needed"""
 
     rule = "S1"
+    excludes = ("FirstBlockLosesRest", "LosesRest")
 
     def _split(self, block, n):
         pass

@@ -1,22 +1,27 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The suite as data: which programs there are, their points and groups, their references.
 
-A suite is a directory with `suite.json`, `snippets/NAME.c` and `ref/NAME.ref`. The order of
-`suite.json` is the order in which results are printed.
+A suite is a directory with `suite.json`, `snippets/NAME.c`, `ref/NAME.ref` and, of programs that
+read headers, `ref/NAME.headers`. The order of `suite.json` is the order in which results are
+printed.
 """
 
 import difflib
 import fnmatch
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from . import members
 from .build import HarnessError
+from .stats import parse_address
 from .symbols import parse_reference
 
 CAUSE_POINTS = 3        # what one cause costs at most, where suite.json does not say
 DEFAULT_ROOT = Path(__file__).resolve().parent.parent
+FIELDS = ("size", "status")     # of a header, that programs read
+HEADER_READ = re.compile(r"(\d+): (.*) (size|status) (\d+)")
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,7 @@ class Test:
     memory: str = ""    # why the memory checks leave it out ("reads freed ..."), "" if they do not
     needs: tuple = ()   # names of tests that must give something, or this one is skipped
     hidden: bool = False    # whether students are told nothing about it (checker/grade)
+    headers: tuple = ()     # what it reads in headers, as read_headers() gives it
 
 
 @dataclass(frozen=True)
@@ -79,7 +85,24 @@ def test_from(root, name, entry):
     """The Test that one entry of suite.json describes."""
     return Test(name, root / "snippets" / f"{name}.c", root / "ref" / f"{name}.ref",
                 entry["points"], entry["group"], entry.get("memory", ""),
-                tuple(entry.get("needs", ())), entry.get("hidden", False))
+                tuple(entry.get("needs", ())), entry.get("hidden", False),
+                read_headers(root / "ref" / f"{name}.headers"))
+
+
+def read_headers(path):
+    """((events made, address of a header, "size" or "status", value), ...) that a program reads, as
+    header_reads.py wrote it; () without that file. HarnessError if it is damaged."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return ()
+    except (OSError, ValueError) as error:
+        raise HarnessError(f"cannot read {path}: {error}; rewrite it with --update-refs") from error
+    found = [HEADER_READ.fullmatch(line) for line in lines]
+    if None in found or None in (parse_address(match[2]) for match in found):
+        raise HarnessError(f"{path} is damaged; rewrite it with --update-refs {path.stem}")
+    return tuple((int(match[1]), parse_address(match[2]), match[3], int(match[4]))
+                 for match in found)
 
 
 def load_scheme(root=DEFAULT_ROOT):

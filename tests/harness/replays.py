@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What programs showed, and how much of it wrong allocators show as well."""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from . import symptoms
+from .composed import FATAL, compose
+from .grade import first_difference, own_check, stopped_itself
+from .history import STRAY
+from .mistakes import Mistake
+from .stats import parse_call
+from .suite import FIELDS
+from .symbols import step_text
+
+READ = re.compile(r"\(found (-?\d+), expected (-?\d+)\)$")
+RULE = re.compile(r"\b[A-Z]\d\b")
+
+
+@dataclass(frozen=True, eq=False)
+class Story:
+    """What a program showed, without its end."""
+
+    name: str
+    events: tuple
+    calls: tuple        # of each event (name, args), None if it is none of the API's
+    whole: bool         # whether a model can show all of it: no crash, no hang
+    silent: bool        # whether only memory differs from the reference's, not a call
+    read: tuple         # (found, expected) as the failed check says, () if it does not
+    cited: frozenset    # numbers of the rules that the failed check names
+    passed: bool
+    first: int          # index of the first event that differs
+    prints: bool        # whether calls print, which is left out of `events`
+    headers: dict       # {events made: [(address, field, value)] of the headers that it read then}
+
+    @property
+    def size(self):
+        """Events that a set has to predict."""
+        return len(self.events)
+
+
+@lru_cache(maxsize=4096)
+def call_of(event):
+    """(name, args) of an event as the model takes it, None if it is no call of the API."""
+    call = parse_call(event)
+    if call is None:
+        return None
+    return call.name, tuple(STRAY if arg is None else arg for arg in call.args)
+
+
+def story_of(outcome):
+    """The Story of an Outcome, None if its trace cannot be compared."""
+    if not outcome.run.comparable or not outcome.actual:
+        return None
+    kept = symptoms.without_stdio(outcome.actual)
+    prints = kept != list(map(tuple, outcome.actual))
+    events = tuple(kept[:-1])
+    difference = first_difference(outcome.expected, kept) if prints else outcome.difference
+    first = difference.index if difference else len(events)
+    found = READ.search(outcome.reason)
+    whole = kept[-1][0].startswith("exit(") or bool(own_check(outcome.run))
+    silent = difference is not None and stopped_itself(outcome.run, difference, kept)
+    passed = difference is None if prints else outcome.passed
+    return Story(outcome.test.name, events, tuple(map(call_of, events)), whole, silent,
+                 tuple(map(int, found.groups())) if found else (),
+                 frozenset(RULE.findall(outcome.reason)), passed, first, prints,
+                 headers_read(outcome.test, min(first, len(events) - (not passed))))
+
+
+def headers_read(test, most):
+    """{events made: [(address of a header, field, value)]} of what a program has read and found
+    right in headers: what it reads until it has made `most` events and goes on."""
+    found = {}
+    for made, header, name, value in getattr(test, "headers", ()):
+        if made <= most:
+            found.setdefault(made, []).append((header, name, value))
+    return found
+
+
+def wrong_header(model, headers):
+    """(found, right value) of the first of some (address of a header, field, value) that a model
+    has otherwise, None if it has none. The header of a block that was absorbed is still there."""
+    seen = {header[0]: header[1:] for header in model.visible() if len(header) > 1}
+    for header, name, value in headers:
+        found = seen[header][FIELDS.index(name)] if header in seen else value
+        if found != value:
+            return found, value
+    return None
+
+
+# ---- replaying them ----------------------------------------------------------------------------
+
+class Spent(Exception):
+    """The calls that may be replayed are used up."""
+
+
+class Replays:
+    """Replays stories through wrong allocators, up to a number of calls."""
+
+    def __init__(self, most):
+        self.left = most
+        self.known = {}         # (mistakes, story) -> events predicted
+
+    def predicted(self, mistakes, story):
+        """How many events an allocator with these mistakes predicts before the first that it does
+        not, or before a wrong header that the program would have found there; one less than all of
+        them if only memory differs and this allocator's does not."""
+        key = mistakes, story
+        if key not in self.known:
+            self.known[key] = self.replay(mistakes, story)
+        return self.known[key]
+
+    def replay(self, mistakes, story):
+        """predicted() of a story that was not replayed yet."""
+        if story.size > self.left:
+            raise Spent
+        model, done = compose(mistakes)(), 0
+        try:
+            for done, (call, event) in enumerate(zip(story.calls, story.events)):
+                self.left -= 1
+                if done in story.headers and wrong_header(model, story.headers[done]):
+                    return done
+                if call is not None and step_text(model.step(*call)) != event:
+                    return done
+        except FATAL:
+            return done
+        last = wrong_header(model, story.headers.get(story.size, ()))
+        if last or story.silent and not shows(mistakes, model, story):
+            return story.size - 1
+        return story.size
+
+    def explains(self, mistakes, story):
+        """Whether an allocator with these mistakes shows all of a failure's trace."""
+        return story.whole and self.predicted(mistakes, story) == story.size
+
+
+def right_model(calls):
+    """The contract's model after some calls."""
+    model = Mistake()
+    for call in calls:
+        if call is not None:
+            model.step(*call)
+    return model
+
+
+def shows(mistakes, model, story):
+    """Whether a failed check of headers fails on a wrong allocator: it reads there what the check
+    says that it found or, if the check says nothing, breaks a rule that the check names."""
+    seen = {header[0]: header for header in model.visible()}
+    right = {header[0]: header for header in right_model(story.calls).visible()}
+    pairs = [pair for addr, header in seen.items() if addr in right
+             for pair in zip(header[1:], right[addr][1:])]
+    if story.read:
+        return story.read in pairs
+    return seen != right and any(mistake.rule in story.cited for mistake in mistakes)
+
+
+def first_wrong_header(mistakes, headers, expected, actual):
+    """(events made, (found, right value)) of the first header that a program with the reference
+    `expected` finds wrong where an allocator with these mistakes shows the trace `actual`; None if
+    all that it reads is right while both agree."""
+    for made in dict.fromkeys(made for made, *_ in headers):
+        if actual[:made] != expected[:made] or len(actual) <= made:
+            return None
+        model = compose(frozenset(mistakes))()
+        for call in filter(None, map(call_of, expected[:made])):
+            model.step(*call)
+        wrong = wrong_header(model, [read[1:] for read in headers if read[0] == made])
+        if wrong:
+            return made, wrong
+    return None
