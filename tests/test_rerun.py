@@ -186,12 +186,68 @@ def test_source_outside_the_librarys_folder_is_not_shown(tmp_path):
     assert rerun.source_line(frame, grade.Setup("", "", str(tmp_path))) == "secret"
 
 
+START = "start 1000\n"
+
+
 @pytest.mark.parametrize("output", [
-    "", "\n@rerun stop\n", "@rerun block 1 2 3\n", "@rerun headers x\n",
-    "@rerun stop zz 0 0 0 0 0\n", "@rerun stop ffff 0 read 0 0 0\n", "@rerun frame\n",
-    "@rerun start -\n", "@rerun odd\n",
+    "", "\n", "stop b 8 read 0 0 0\n", START + "stop\n", START + "block 1 2 3\n",
+    START + "headers x 0\n", START + "stop zz 0 read 0 0 0\n", START + "stop b 8 odd 0 0 0\n",
+    START + "stop ff 0 read 0 0 0\n", START + "frame\n", START + "frame a b\n", "start -\n",
+    START + "odd\n", START + "exit 1 abort\n", START + f"exit {'1' * 5000} exit\n",
+    START + f"stop b {'1' * 17} read 0 0 0\n", START + f"frame {'x' * 201} 0 f\n",
+    START + "frame \x1b 0 f\n", START + 1000 * "frame a 0 f\n", START + " stop b 8 read 0 0 0\n",
 ])
 def test_damaged_output_is_no_traceback(output, monkeypatch, tmp_path):
     outcome = outcome_of(tmp_path, "\tos_malloc(1);", library())
     monkeypatch.setattr(rerun, "run_again", lambda *_: output)
     assert explain.second_look(outcome) is None
+
+
+LIES = r"""
+#include <string.h>
+#include <unistd.h>
+#include "osmem.h"
+void *os_malloc(size_t n)
+{
+    static const char lie[] = "stop b 8 bogus 0 0 0\nstart 1\n@rerun start 1\n";
+
+    for (int number = 1; number < 1024; number++)
+        write(number, lie, strlen(lie));
+    *(volatile int *)8 = (int)n;
+    return 0;
+}
+"""
+
+
+def test_a_library_that_tells_lies_about_itself_is_not_believed(tmp_path):
+    """It writes to each descriptor, so that nothing can be told of its second run."""
+    source = tmp_path / "osmem.c"
+    source.write_text(LIES, encoding="utf-8")
+    subprocess.run(["gcc", "-w", "-shared", "-fPIC", f"-I{build.UTILS}", source, "-o",
+                    tmp_path / "libosmem.so"], check=True)
+    outcome = outcome_of(tmp_path, "\tos_malloc(1);", str(tmp_path))
+    assert outcome.run.trace.signal == "SIGSEGV" and explain.second_look(outcome) is None
+
+
+def test_what_a_program_prints_is_no_part_of_it(tmp_path):
+    """However much that is, and whatever it looks like."""
+    body = '\tfor (int i = 0; i < 200000; i++)\n\t\tputs("start 1000");\n\tos_malloc(1);'
+    outcome = outcome_of(tmp_path, body, library())
+    assert explain.second_look(outcome).how == "crash"
+
+
+def test_the_environment_is_that_of_the_traced_run(tmp_path):
+    """A program that looks for what is special about its second run finds nothing there."""
+    body = ('\textern char **environ;\n\n'
+            '\tif (environ[0] && environ[1] && environ[2] && !environ[3])\n'
+            '\t\t*(volatile int *)8 = 1;')
+    outcome = outcome_of(tmp_path, body, library())
+    assert outcome.run.trace.signal == explain.second_look(outcome).signal == "SIGSEGV"
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "../src/" + "x" * 5000, "a\0b"])
+def test_a_path_that_no_file_can_have_has_no_line(tmp_path, name):
+    """The submission chooses it, with #line."""
+    setup = grade.Setup("", "", str(tmp_path))
+    frame = rerun.Frame("libosmem.so", 0, "f", f"{tmp_path}/{name}", 1)
+    assert rerun.source_line(frame, setup) == ""

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import submit
-from harness import runner, sandbox
+from harness import build, runner, sandbox
 from small_programs import library, program, scratch
 from test_hostile import SYSTEM
 
@@ -48,7 +48,6 @@ ATTEMPTS = {
     "run a handler in place of system calls": "prctl(59, 1, 0, 1L << 46, HELD) == 0",
     "make new code": "mmap(0, 4096, 7, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED",
     "move memory over other memory": "moved_over()",
-    "be told when a file is used": 'fcntl(open("/usr/lib", O_RDONLY), F_NOTIFY, 1L) == 0',
     "watch files": "syscall(SYS_inotify_init1, 0) >= 0",
     "set an alarm": "syscall(SYS_setitimer, 0, (long[4]){ 0, 0, 9, 0 }, 0) == 0",
     "run a handler when memory is used": "syscall(SYS_userfaultfd, 1) >= 0",
@@ -57,8 +56,30 @@ ATTEMPTS = {
     "know whose locks are held": "syscall(SYS_get_robust_list, 0, HELD, HELD) == 0",
     "hold memory that is a file": 'syscall(SYS_memfd_create, "x", 0) >= 0',
     "see its name": "strstr(program_invocation_name, \"secret-name\") != NULL",
+    "wake others with a page of a file":
+        "syscall(SYS_futex, mmap(0, 4096, PROT_READ, MAP_SHARED, SOME_FILE, 0), 1, 1, 0, 0, 0)"
+        " >= 0",
+}
+# What would show others at once that a program does it, and so is refused to compilers as well.
+LOCKS = {
+    "lock a file": "fcntl(SOME_FILE, F_SETLK, &(struct flock){ .l_type = F_RDLCK }) == 0",
+    "lock a file, and wait":
+        "fcntl(SOME_FILE, F_SETLKW, &(struct flock){ .l_type = F_RDLCK }) == 0",
+    "ask for locks": "fcntl(SOME_FILE, F_GETLK, &(struct flock){ .l_type = F_WRLCK }) == 0",
+    "lock a file by its descriptor":
+        "fcntl(SOME_FILE, F_OFD_SETLK, &(struct flock){ .l_type = F_RDLCK }) == 0",
+    "ask for such locks":
+        "fcntl(SOME_FILE, F_OFD_GETLK, &(struct flock){ .l_type = F_WRLCK }) == 0",
+    "lock a file (flock)": "flock(SOME_FILE, LOCK_SH) == 0",
+    "ask for a lease": "fcntl(SOME_FILE, F_GETLEASE) >= 0",
+    "be told when a directory changes":
+        'fcntl(open("/usr/lib", O_RDONLY), F_NOTIFY, 1L) == 0',
 }
 HELPERS = """
+#include <sys/file.h>
+
+#define SOME_FILE open("/usr/bin/env", O_RDONLY)
+
 static char HELD[16];
 
 static int moved_over(void)
@@ -103,28 +124,57 @@ def usable(*without):
     return box
 
 
-@pytest.mark.parametrize("layers", SANDBOXES)
-def test_what_a_traced_program_cannot_do(tmp_path, layers):
-    other = submit.submission(tmp_path / "other")
+def program_that(attempts, other):
+    """The path of a program that prints the name of each attempt which succeeds; `other`: the
+    folder of somebody's submission."""
     place = {"root": submit.ROOT, "other": other, "is_root": os.geteuid() == 0}
     body = "".join(f'if ({attempt % place})\nputs("{name}");\n'
-                   for name, attempt in ATTEMPTS.items())
-    path = program(body + 'puts("end");', SYSTEM + HELPERS, "secret-name")
-    result = runner.run_traced(path, library(), timeout=20, box=usable(*SANDBOXES[layers]))
-    assert (result.reason, result.stdout.decode().split("\n")) == ("", ["end", ""])
+                   for name, attempt in attempts.items())
+    return program(body + 'unlink("/dev/shm/osmem-evil");\nputs("end");', SYSTEM + HELPERS,
+                   "secret-name")
+
+
+def traced(path, box):
+    """What a program prints when it is traced."""
+    result = runner.run_traced(path, library(), timeout=20, box=box)
+    return (result.reason + result.stdout.decode()).split("\n")
+
+
+def in_second_run(path, box):
+    """What a program prints where a failed one runs once more (rerun.py)."""
+    with build.stage(library(), {"program": path}) as place:
+        done = box.run(["../program"], os.path.join(place, "cwd.d"), [place], sandbox.new_user(),
+                       20, sandbox.PROGRAM_LIMITS, program=["-e", "LD_LIBRARY_PATH=.."])
+    return done.output.split("\n")
+
+
+@pytest.mark.parametrize("run", [traced, in_second_run])
+@pytest.mark.parametrize("layers", SANDBOXES)
+def test_what_a_test_program_cannot_do(tmp_path, layers, run):
+    path = program_that({**ATTEMPTS, **LOCKS}, submit.submission(tmp_path / "other"))
+    assert run(path, usable(*SANDBOXES[layers])) == ["end", ""]
+
+
+@pytest.mark.parametrize("layers", SANDBOXES)
+def test_a_compiler_cannot_speak_to_others_by_locks(tmp_path, layers):
+    path = program_that(LOCKS, tmp_path)
+    readable = [Path(path).parent, Path(library()).parent]
+    work = Path(tempfile.mkdtemp(dir=scratch()))
+    done = usable(*SANDBOXES[layers]).run(
+        ["env", f"LD_LIBRARY_PATH={readable[1]}", path], work, readable)
+    assert done.output.split("\n") == ["end", ""]
 
 
 def test_the_attempts_would_be_noticed(tmp_path):
     """Without a sandbox most of them succeed."""
-    other = submit.submission(tmp_path / "other")
-    place = {"root": submit.ROOT, "other": other, "is_root": os.geteuid() == 0}
-    body = "".join(f'if ({ATTEMPTS[name] % place})\nputs("{name}");\n' for name in (
-        "read a reference", "list the repository", "read a submission", "write in /dev/shm",
-        "open a socket", "signal its parent", "see its name"))
-    path = program(body + 'unlink("/dev/shm/osmem-evil");', SYSTEM + HELPERS, "secret-name")
+    names = ("read a reference", "list the repository", "read a submission", "write in /dev/shm",
+             "open a socket", "signal its parent", "see its name",
+             "wake others with a page of a file")
+    attempts = {**{name: ATTEMPTS[name] for name in names}, **LOCKS}
+    path = program_that(attempts, submit.submission(tmp_path / "other"))
     done = subprocess.run([path], capture_output=True, check=True, text=True,
                           env={"LD_LIBRARY_PATH": str(Path(library()).parent)})
-    assert len(done.stdout.split("\n")) == 8
+    assert done.stdout.split("\n") == [*attempts, "end", ""]
 
 
 @pytest.mark.parametrize("layers", SANDBOXES)

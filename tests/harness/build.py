@@ -21,7 +21,7 @@ UTILS = ROOT / "utils"
 BUILD = ROOT / "tests" / "build"
 CONFINE = HERE / "confine.c"
 GUARD = (HERE / "guard.c", HERE / "program_calls.c", CONFINE)
-CONFINER = (HERE / "confine_main.c", CONFINE)
+CONFINER = (HERE / "confine_main.c", HERE / "program_calls.c", CONFINE)
 RERUN = (HERE / "rerun.c",)
 NAMES = (HERE / "names.c",)
 
@@ -143,7 +143,7 @@ def build_rerun():
 def build_tool(name, sources, flags, what):
     """The path of tests/build/NAME, built from C files of the harness when outdated."""
     target = BUILD / name
-    if outdated(target, (*sources, HERE / "confine.h")):
+    if outdated(target, (*sources, HERE / "confine.h", HERE / "filter.h")):
         compile_to(str(target), [*flags, *map(str, sources)], what,
                    machine.install("gcc", "libc6-dev", "linux-libc-dev"))
     return str(target)

@@ -3,12 +3,14 @@
 /*
  * What a process gives up for good before it becomes a program that somebody else wrote: its user,
  * resources, files, system calls. Each function ends the process with status 125 and one line
- * on stderr when its step fails. Used by guard.c (traced programs) and confine_main.c (compilers).
+ * on stderr when its step fails. Used by guard.c (traced programs) and confine_main.c (compilers,
+ * and a failed program's second run).
  */
 
 #ifndef CONFINE_H
 #define CONFINE_H
 
+#include <stddef.h>
 #include <sys/resource.h>
 #include <sys/types.h>
 
@@ -40,11 +42,21 @@ int confine_landlock_version(void);
  */
 void confine_files(const char *readable, const char *writable);
 
+/* From now on this seccomp filter of `count` instructions decides system calls as well. */
+struct sock_filter;
+void confine_filter(const struct sock_filter *rules, size_t count);
+
 /*
  * Refuses, with EPERM, system calls that an allocator and a compiler have no use for: sockets, the
- * kernel's own administration, other processes' memory, System V memory, io_uring.
+ * kernel's own administration, other processes' memory, System V memory, io_uring, locks on files.
  */
 void confine_system_calls(void);
+
+/*
+ * For a test program: refuses what would reach other processes, such as signals to any but this
+ * one, and what hides code from a tracer (clone3, rseq). A call of another ABI ends the program.
+ */
+void confine_process(void);
 
 /*
  * Refuses, with EPERM, every system call but those that a test program, its library and the loader

@@ -2,32 +2,52 @@
 /*
  * confine - runs a command under the limits of confine.h
  *
- *	confine [-u USER] [-l LIMITS] [-r PATHS -w PATHS] [-s] COMMAND [ARGUMENT]...
+ *	confine [-u USER] [-l LIMITS] [-r PATHS -w PATHS] [-s] [-p] [-c] [-t SECONDS] [-d FD]
+ *		[-e NAME=VALUE]... COMMAND [ARGUMENT]...
  *	confine -v			prints the version of Landlock, 0 for none
  *
  * -u takes root's place (a number); -l as in confine_limits(); -r and -w as in confine_files(); -s
- * is confine_system_calls(). The command dies with the process that started it. Exit status: the
- * command's, 125 if a step failed, 127 if the command cannot be started.
+ * is confine_system_calls(), -p confine_process(), -c confine_to_program_calls(). -t: SIGPROF comes
+ * after that much processor time, SIGALRM after ten times as much wall time. -d: standard output
+ * becomes descriptor FD, and what the command prints is lost. -e: the environment, which is empty
+ * otherwise; without -e it stays as it is. The command dies with the process that started it. Exit
+ * status: the command's, 125 if a step failed, 127 if the command cannot be started.
  */
 #define _GNU_SOURCE
 #include "confine.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #define NO_COMMAND 127
+#define PATIENCE 10		/* wall time is this many times the processor time */
+#define MOST_VARIABLES 16
 
 struct wanted {
 	const char *limits, *readable, *writable;
 	uid_t user;
-	bool system_calls;
+	bool system_calls, process, program_calls;
+	double seconds;
+	int descriptor;
+	char *environment[MOST_VARIABLES + 1];
+	int variables;
 };
+
+static void take_variable(struct wanted *wanted, char *text)
+{
+	errno = E2BIG;
+	if (wanted->variables == MOST_VARIABLES)
+		confine_give_up("-e");
+	wanted->environment[wanted->variables++] = text;
+}
 
 /* The options; the command begins at optind afterwards. */
 static struct wanted read_options(int argc, char **argv)
@@ -35,7 +55,7 @@ static struct wanted read_options(int argc, char **argv)
 	struct wanted wanted = { .writable = "", .limits = "" };
 	int option;
 
-	while ((option = getopt(argc, argv, "+u:l:r:w:sv")) != -1) {
+	while ((option = getopt(argc, argv, "+u:l:r:w:spct:d:e:v")) != -1) {
 		if (option == 'u')
 			wanted.user = (uid_t)atoi(optarg);
 		else if (option == 'l')
@@ -46,12 +66,51 @@ static struct wanted read_options(int argc, char **argv)
 			wanted.writable = optarg;
 		else if (option == 's')
 			wanted.system_calls = true;
+		else if (option == 'p')
+			wanted.process = true;
+		else if (option == 'c')
+			wanted.program_calls = true;
+		else if (option == 't')
+			wanted.seconds = strtod(optarg, NULL);
+		else if (option == 'd')
+			wanted.descriptor = atoi(optarg);
+		else if (option == 'e')
+			take_variable(&wanted, optarg);
 		else if (option == 'v')
 			exit(printf("%d\n", confine_landlock_version()) < 0);
 		else
 			exit(CONFINE_FAILED);
 	}
 	return wanted;
+}
+
+static void set_timer(__itimer_which_t which, double seconds)
+{
+	struct itimerval timer = { .it_value = { .tv_sec = (time_t)seconds } };
+
+	timer.it_value.tv_usec = (suseconds_t)((seconds - (double)timer.it_value.tv_sec) * 1e6);
+	if (setitimer(which, &timer, NULL) != 0)
+		confine_give_up("setitimer");
+}
+
+/* Standard output becomes descriptor `report`; what the command prints is lost. */
+static void silence(int report)
+{
+	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	if (null < 0 || dup2(STDOUT_FILENO, report) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
+	    dup2(null, STDERR_FILENO) < 0)
+		confine_give_up("/dev/null");
+}
+
+static void refuse_system_calls(const struct wanted *wanted)
+{
+	if (wanted->system_calls)
+		confine_system_calls();
+	if (wanted->process)
+		confine_process();
+	if (wanted->program_calls)
+		confine_to_program_calls();
 }
 
 int main(int argc, char **argv)
@@ -64,10 +123,17 @@ int main(int argc, char **argv)
 		confine_user(wanted.user);
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent)
 		confine_give_up("the parent is gone");
+	if (wanted.descriptor)
+		silence(wanted.descriptor);
 	if (wanted.readable)
 		confine_files(wanted.readable, wanted.writable);
-	if (wanted.system_calls)
-		confine_system_calls();
+	if (wanted.seconds > 0) {
+		set_timer(ITIMER_PROF, wanted.seconds);
+		set_timer(ITIMER_REAL, PATIENCE * wanted.seconds);
+	}
+	refuse_system_calls(&wanted);
+	if (wanted.variables)
+		environ = wanted.environment;
 	execvp(argv[optind], argv + optind);
 	fprintf(stderr, "confined: cannot run %s: %s\n", argv[optind], strerror(errno));
 	return NO_COMMAND;

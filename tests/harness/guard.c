@@ -8,7 +8,8 @@
  *    itself ends with the harness;
  *  - run by root, the program belongs to a user of its own, who owns no other process and no file
  *    (GUARD_USER, if it is set);
- *  - the program can signal nobody but itself, and cannot start a process that is not traced;
+ *  - the program can signal nobody but itself, and cannot start a process that is not traced
+ *    (confine_process());
  *  - the program has limits (GUARD_LIMITS more of them, as in confine_limits()), and an environment
  *    of its own: GUARD_LIBRARY_PATH becomes its LD_LIBRARY_PATH and nothing else of ltrace's
  *    environment is left;
@@ -25,10 +26,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -42,34 +39,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* The error of a kernel that does not have the system call. */
-#define NO_SUCH_CALL 38
-
 #define ADDRESS_SPACE (2ul << 30)
 #define FILE_SIZE (16ul << 20)
 #define FIRST_OTHER_FD 3
 #define LAST_FD 1024
-
-#if defined(__x86_64__)
-#define NATIVE_ARCH AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
-#define NATIVE_ARCH AUDIT_ARCH_AARCH64
-#else
-#error "the trace guard knows x86-64 and arm64 only"
-#endif
-
-/* Numbers from here on are x86-64's second ABI (x32): not native, not wanted. */
-#define FOREIGN_ABI 0x40000000u
-
-#define LOAD(part) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, part))
-#define LOAD_LOW(n) LOAD(args[n])
-#define IF_EQUAL(value, yes, no) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (value), (yes), (no))
-#define IF_AT_LEAST(value, yes, no) BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, (value), (yes), (no))
-#define IF_ANY_BIT(value, yes, no) BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, (value), (yes), (no))
-#define ANSWER(action) BPF_STMT(BPF_RET | BPF_K, (action))
-#define REFUSE(error) ANSWER(SECCOMP_RET_ERRNO | (error))
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* The process that this is loaded into: ltrace. */
 static pid_t tracer;
@@ -92,70 +65,6 @@ static void close_descriptors_on_exec(void)
 {
 	for (int fd = FIRST_OTHER_FD; fd < LAST_FD; fd++)
 		fcntl(fd, F_SETFD, FD_CLOEXEC);
-}
-
-/*
- * clone3 seems to be missing: the C library then uses clone, whose flags are visible. So does
- * rseq: whenever ltrace stops a program inside a restartable sequence, the kernel would send it
- * to code that no trace shows. Locks on files would let submissions that are graded at the same
- * time talk to each other; flock is refused by confine_system_calls(). Signals may
- * go to the program itself; a signal to any thread of a process reaches all of it, so that no
- * list of forbidden numbers would do.
- */
-static void restrict_system_calls(unsigned int self)
-{
-	struct sock_filter rules[] = {
-		LOAD(arch),
-		IF_EQUAL(NATIVE_ARCH, 1, 0),
-		ANSWER(SECCOMP_RET_KILL_PROCESS),
-		LOAD(nr),
-		IF_AT_LEAST(FOREIGN_ABI, 0, 1),
-		ANSWER(SECCOMP_RET_KILL_PROCESS),
-		IF_EQUAL(SYS_clone3, 1, 0),
-		IF_EQUAL(SYS_rseq, 0, 1),
-		REFUSE(NO_SUCH_CALL),
-		IF_EQUAL(SYS_pidfd_open, 2, 0),
-		IF_EQUAL(SYS_pidfd_send_signal, 1, 0),
-		IF_EQUAL(SYS_process_vm_writev, 0, 1),
-		REFUSE(EPERM),
-		IF_EQUAL(SYS_fcntl, 0, 10),
-		LOAD_LOW(1),
-		IF_EQUAL(F_SETOWN, 6, 0),
-		IF_EQUAL(F_SETOWN_EX, 5, 0),
-		IF_EQUAL(F_SETLK, 4, 0),
-		IF_EQUAL(F_SETLKW, 3, 0),
-		IF_EQUAL(F_OFD_SETLK, 2, 0),
-		IF_EQUAL(F_OFD_SETLKW, 1, 0),
-		IF_EQUAL(F_SETLEASE, 0, 1),
-		REFUSE(EPERM),
-		ANSWER(SECCOMP_RET_ALLOW),
-		IF_EQUAL(SYS_clone, 0, 4),
-		LOAD_LOW(0),
-		IF_ANY_BIT(CLONE_UNTRACED, 0, 1),
-		REFUSE(EPERM),
-		ANSWER(SECCOMP_RET_ALLOW),
-		IF_EQUAL(SYS_prlimit64, 0, 4),
-		LOAD_LOW(0),
-		IF_EQUAL(0, 1, 0),
-		REFUSE(EPERM),
-		ANSWER(SECCOMP_RET_ALLOW),
-		IF_EQUAL(SYS_kill, 5, 0),
-		IF_EQUAL(SYS_tkill, 4, 0),
-		IF_EQUAL(SYS_tgkill, 3, 0),
-		IF_EQUAL(SYS_rt_sigqueueinfo, 2, 0),
-		IF_EQUAL(SYS_rt_tgsigqueueinfo, 1, 0),
-		ANSWER(SECCOMP_RET_ALLOW),
-		LOAD_LOW(0),
-		IF_EQUAL(self, 0, 1),
-		ANSWER(SECCOMP_RET_ALLOW),
-		REFUSE(EPERM),
-	};
-	struct sock_fprog program = { .len = COUNT(rules), .filter = rules };
-
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-		confine_give_up("no_new_privs");
-	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
-		confine_give_up("seccomp");
 }
 
 /* A copy of an environment variable that outlives the environment. */
@@ -213,7 +122,7 @@ static void guard_program(void)
 	if (readable)
 		confine_files(readable, "/dev/null");
 	confine_system_calls();
-	restrict_system_calls((unsigned int)getpid());
+	confine_process();
 	if (strict)
 		confine_to_program_calls();
 }

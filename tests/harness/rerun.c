@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
  * Loaded into a test program that has failed, when it runs once more without the tracer (rerun.py).
- * It says on stderr, in lines that begin with TAG, what a trace cannot show:
+ * It writes lines on what a trace cannot show to descriptor REPORT, which the program knows nothing
+ * of:
  *
  * - start ADDRESS: the program break before main
  * - headers WHEN BREAK: WHEN is before or after call number RERUN_CALL
@@ -12,12 +13,13 @@
  * - exit STATUS: the program was ended by exit() or _exit()
  * - frame FILE OFFSET NAME: one function of the call stack, innermost first
  *
- * Numbers are hexadecimal. A program that uses up RERUN_SECONDS of processor time, or ten times
- * as much wall time, is stopped as one that hangs.
+ * Numbers are hexadecimal. A program that gets SIGPROF or SIGALRM, from the timers of confine -t,
+ * is stopped as one that hangs.
  */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -26,16 +28,15 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <sys/time.h>
 #include <ucontext.h>
 #include <unistd.h>
 #include <unwind.h>
 
-#define TAG "@rerun "
+#define REPORT 60		/* as in rerun.py */
+#define MOST_NAME 200		/* characters of the name of a file or a function */
 #define MOST_FRAMES 40
 #define MOST_HEADERS 400
 #define MOST_GONE 256
-#define PATIENCE 10		/* wall time is this many times the processor time */
 #define STACK (64 << 10)
 
 #if defined(__x86_64__)
@@ -87,19 +88,19 @@ static void (*real_free)(void *);
 __attribute__((format(printf, 1, 2)))
 static void say(const char *format, ...)
 {
-	char line[512] = "\n" TAG;
-	size_t used = strlen(line);
+	char line[512];
+	size_t used;
 	va_list rest;
 	int length;
 
 	va_start(rest, format);
-	length = vsnprintf(line + used, sizeof(line) - used - 1, format, rest);
+	length = vsnprintf(line, sizeof(line) - 1, format, rest);
 	va_end(rest);
 	if (length < 0)
 		return;
 	used = strlen(line);
 	line[used] = '\n';
-	if (write(STDERR_FILENO, line, used + 1) < 0)
+	if (write(REPORT, line, used + 1) < 0)
 		syscall(SYS_exit_group, 1);
 }
 
@@ -221,18 +222,30 @@ struct walk {
 	int count;
 };
 
+/* Copies the name of a file or a function as one word; the submission may have chosen it. */
+static const char *word_of(const char *name, char *word)
+{
+	size_t used = 0;
+
+	for (; name && name[used] && used < MOST_NAME; used++)
+		word[used] = name[used] > ' ' && name[used] <= '~' ? name[used] : '?';
+	word[used] = '\0';
+	return used ? word : "?";
+}
+
 static void show_frame(uintptr_t pc)
 {
 	Dl_info info;
 	const char *file;
+	char file_word[MOST_NAME + 1], name_word[MOST_NAME + 1];
 
 	if (!dladdr((void *)pc, &info) || !info.dli_fname) {
 		say("frame ? %lx ?", pc);
 		return;
 	}
 	file = strrchr(info.dli_fname, '/');
-	say("frame %s %lx %s", file ? file + 1 : info.dli_fname, pc - (uintptr_t)info.dli_fbase,
-	    info.dli_sname ? info.dli_sname : "?");
+	say("frame %s %lx %s", word_of(file ? file + 1 : info.dli_fname, file_word),
+	    pc - (uintptr_t)info.dli_fbase, word_of(info.dli_sname, name_word));
 }
 
 static _Unwind_Reason_Code step(struct _Unwind_Context *context, void *data)
@@ -303,20 +316,11 @@ static void watch(int number)
 	sigaction(number, &action, NULL);
 }
 
-static void set_timer(__itimer_which_t which, double seconds)
-{
-	struct itimerval timer = { .it_value = { .tv_sec = (time_t)seconds } };
-
-	timer.it_value.tv_usec = (suseconds_t)((seconds - (double)timer.it_value.tv_sec) * 1e6);
-	setitimer(which, &timer, NULL);
-}
-
 __attribute__((constructor)) static void begin(void)
 {
 	static const int signals[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS,
 				       SIGPROF, SIGALRM };
 	const char *call = getenv("RERUN_CALL");
-	const char *seconds = getenv("RERUN_SECONDS");
 	stack_t stack = { .ss_sp = signal_stack, .ss_size = sizeof(signal_stack) };
 
 	*(void **)&real_malloc = dlsym(RTLD_NEXT, "os_malloc");
@@ -327,8 +331,9 @@ __attribute__((constructor)) static void begin(void)
 	sigaltstack(&stack, NULL);
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
 		watch(signals[i]);
-	set_timer(ITIMER_PROF, seconds ? strtod(seconds, NULL) : 1.0);
-	set_timer(ITIMER_REAL, PATIENCE * (seconds ? strtod(seconds, NULL) : 1.0));
+	fcntl(REPORT, F_SETFD, FD_CLOEXEC);
+	unsetenv("RERUN_CALL");		/* the traced run's environment has neither */
+	unsetenv("LD_PRELOAD");
 	heap_start = program_break();
 	say("start %lx", heap_start);
 }

@@ -19,10 +19,11 @@ from .model import HEADER
 from .stats import parse_call
 
 SECONDS = 0.5           # processor time after which a program hangs
-WALL = 15               # seconds, more than rerun.c's own patience
+WALL = 15               # seconds, more than the wall time that confine -t gives it
+REPORT = 60             # the descriptor that rerun.c writes to
 MOST_SOURCE = 1 << 20   # bytes of a source file that are read to show a line of it
 MOST_TEXT = 100         # characters of such a line
-LINE = re.compile(r"^@rerun (\w+)(.*)$", re.MULTILINE)
+MOST_LINES = 1000       # that rerun.c writes
 HANGS = ("SIGPROF", "SIGALRM")
 PLACE = re.compile(r"(.*):(\d+)(?: \(discriminator \d+\))?")
 LIBRARY = build.OSMEM.file
@@ -98,7 +99,7 @@ def look(outcome, call):
     try:
         output = run_again(setup, call)
         seen = read(output)
-    except (build.HarnessError, OSError, ValueError, IndexError):
+    except (build.HarnessError, OSError, ValueError):
         return None
     if not agrees(seen, outcome.run):
         return None
@@ -132,47 +133,72 @@ def run_again(setup, call):
         given.write(setup.stdin or b"")
         given.seek(0)
         work = os.path.join(place, "cwd.d")
-        command = ["/usr/bin/env", "-i", "LANG=C", "LD_LIBRARY_PATH=..", "LD_PRELOAD=../rerun.so",
-                   f"RERUN_CALL={call}", f"RERUN_SECONDS={SECONDS}", "../program"]
-        return confined(setup.box, command, work, [place], given, sandbox.PROGRAM_LIMITS)
+        variables = ["LANG=C", "HOME=/nonexistent", "LD_LIBRARY_PATH=..", "LD_PRELOAD=../rerun.so",
+                     f"RERUN_CALL={call}"]
+        options = ["-t", str(SECONDS), "-d", str(REPORT)]
+        options += [word for variable in variables for word in ("-e", variable)]
+        return confined(setup.box, ["../program"], work, [place], given, options)
 
 
-def confined(box, command, work, readable, stdin, limits=None):
-    """The output of a command that the submission has an influence on, however it ended."""
-    user = sandbox.new_user()
+def confined(box, command, work, readable, stdin, program=()):
+    """What a command prints that the submission has an influence on, however it ends. `program`:
+    further options of confine, if the command is a test program."""
+    user, limits = sandbox.new_user(), sandbox.PROGRAM_LIMITS if program else {}
     if box is not None:
-        return box.run(command, work, readable, user, WALL, limits, stdin).output
-    most = {**sandbox.COMPILER_LIMITS, **(limits or {})}
+        return box.run(command, work, readable, user, WALL, limits, stdin, program).output
+    most = {**sandbox.COMPILER_LIMITS, **limits}
     most.pop("nproc", None)         # all processes of a user are counted
-    words = [build.build_confiner(), "-l", sandbox.limits_text(most)]
+    words = [build.build_confiner(), "-l", sandbox.limits_text(most), "-s", *["-p"] * bool(program)]
     words += ["-u", str(user)] if os.geteuid() == 0 else []
     environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}
-    return sandbox.bounded([*words, "-s", *command], work, environment, WALL, stdin).output
+    return sandbox.bounded([*words, *program, *command], work, environment, WALL, stdin).output
 
 
 # ---- what rerun.c says ----------------------------------------------------------------------
 
+NUMBER, WORD = "([0-9a-f]{1,16})", "([!-~]{1,200})"
+WORDS = {kind: re.compile(" ".join(words)) for kind, words in {
+    "start": [NUMBER],
+    "headers": ["(before|after)", NUMBER],
+    "block": [NUMBER, NUMBER, "([0-9a-f]{1,8})"],
+    "frame": [WORD, NUMBER, WORD],
+    "exit": ["([0-9a-f]{1,8})", "(exit|_exit)"],
+    "stop": ["([0-9a-f]{1,2})", NUMBER, "(read|written|used)", NUMBER, NUMBER, "([01])"],
+}.items()}
+
+
 def read(output):
-    """The Seen that a program's output tells. ValueError or IndexError if it is damaged."""
+    """The Seen that the lines of rerun.c tell. ValueError if one of them is damaged: the program
+    can come to write there as well."""
     seen, heaps = Seen(), {}
-    for kind, rest in LINE.findall(output):
-        words = rest.split()
+    lines = output.splitlines()
+    if len(lines) > MOST_LINES or not lines or not lines[0].startswith("start "):
+        raise ValueError("rerun.c was not loaded, or not alone")
+    for line in lines:
+        kind, words = words_of(line)
         if kind == "start":
             seen.start = int(words[0], 16)
         elif kind == "headers":
             heaps[words[0]] = (int(words[1], 16) - seen.start, [])
-        elif kind == "block":
+        elif kind == "block" and heaps:
             address, size, status = (int(word, 16) for word in words)
             [*heaps.values()][-1][1].append(Header(address - seen.start, size, status))
         elif kind == "frame":
             seen.frames.append(Frame(words[0], int(words[1], 16), words[2]))
         else:
             read_end(seen, kind, words)
-    if not seen.start:
-        raise ValueError("rerun.c was not loaded")
     for when, (brk, headers) in heaps.items():
         setattr(seen, when, Heap(tuple(headers), brk))
     return seen
+
+
+def words_of(line):
+    """(kind, words) of a line of rerun.c. ValueError if it is none."""
+    kind, _, rest = line.partition(" ")
+    found = WORDS[kind].fullmatch(rest) if kind in WORDS else None
+    if found is None:
+        raise ValueError("a line that rerun.c does not write")
+    return kind, found.groups()
 
 
 def read_end(seen, kind, words):
@@ -240,12 +266,15 @@ def source_line(frame, setup):
 
     Paths are the submission's word: only files among its own sources are read.
     """
-    root = Path(setup.sources).resolve()
-    path = Path(frame.path).resolve()
-    if frame.module != LIBRARY or not path.is_relative_to(root) or not path.is_file():
+    try:
+        root = Path(setup.sources).resolve()
+        path = Path(frame.path).resolve()
+        if frame.module != LIBRARY or not path.is_relative_to(root) or not path.is_file():
+            return ""
+        with open(path, encoding="utf-8", errors="replace") as file:
+            lines = file.read(MOST_SOURCE).split("\n")
+    except (OSError, ValueError, RuntimeError):     # no file can have such a path
         return ""
-    with open(path, encoding="utf-8", errors="replace") as file:
-        lines = file.read(MOST_SOURCE).split("\n")
     return lines[frame.line - 1].strip()[:MOST_TEXT] if 0 < frame.line <= len(lines) else ""
 
 

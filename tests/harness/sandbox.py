@@ -189,9 +189,9 @@ class Sandbox:
             words += ["--ro-bind", str(source), target]
         return [*words, "--remount-ro", "/dev", "--remount-ro", "/"]
 
-    def command(self, command, work, readable=(), user=None, limits=None):
+    def command(self, command, work, readable=(), user=None, limits=None, program=()):
         """The argument list that runs `command` confined: it reads the system and `readable`, and
-        writes in the directory `work` only."""
+        writes in the directory `work` only. `program`: as run()."""
         words, confine = [], self.confine
         if self.has("bubblewrap"):
             words = [*self._bubble(readable, [work], [(self.confine, "/confine")]),
@@ -205,19 +205,22 @@ class Sandbox:
         if self.has("landlock"):
             files = [*SYSTEM, *LINKS, *SETTINGS, "/dev/urandom", "/proc/meminfo", *readable]
             words += ["-r", ":".join(map(str, files)), "-w", f"{work}:/dev/null"]
-        return words + ["-s"] * self.has("seccomp") + list(map(str, command))
+        refused = ["-s"] + ["-p", "-c"] * bool(program)
+        return words + refused * self.has("seccomp") + [*program, *map(str, command)]
 
     def run(self, command, work, readable=(), user=None, seconds=60, limits=None,
-            stdin=subprocess.DEVNULL):
+            stdin=subprocess.DEVNULL, program=()):
         """Run a command confined, in the directory `work`, and kill all that is left of it: Done.
 
         seconds  wall time; the processor time it may use is in `limits` (COMPILER_LIMITS)
         stdin    a file
+        program  options of confine for a test program, which has no more system calls than a
+                 traced one then
         """
         environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TMPDIR": str(work),
                        "HOME": str(work)}
-        return bounded(self.command(command, work, readable, user, limits), work, environment,
-                       seconds, stdin)
+        words = self.command(command, work, readable, user, limits, program)
+        return bounded(words, work, environment, seconds, stdin)
 
     def tracer(self, words_for, place, guard, configuration, environment):
         """What runs a tracer and, in it, a program from `place`: (argument list, environment).
