@@ -258,9 +258,10 @@ def judge(made, grading):
 def explain(made, grading):
     """Look for the causes of what failed, and explain it."""
     feedback = grading.feedback
-    refuted = feedback.find([test.name for test in made.tests], grading.play, grading.jobs)
+    refuted = feedback.find(made.tests, grading.play, grading.jobs)
     feedback.explain(made.tests, grading.jobs)
     made.causes = feedback.records()
+    made.remarks += feedback.remarks()
     if refuted:
         made.remarks.append(f"The causes explain {refuted} more failed programs, but not the same "
                             "calls with other sizes: these count as failed.")

@@ -170,11 +170,15 @@ def about_mistake(error):
         return f"{error}; {REMEDIES[errno.ENOMEM]}"
     if "start new thread" in str(error):
         return f"{error}; {REMEDIES[errno.EAGAIN]}"
+    return f"unexpected {error!r} in {place_of(error)}; please report this line"
+
+
+def place_of(error):
+    """`FILE:LINE` of our source at which an exception was raised."""
     place = error.__traceback__
     while place.tb_next:
         place = place.tb_next
-    file = os.path.basename(place.tb_frame.f_code.co_filename)
-    return f"unexpected {error!r} in {file}:{place.tb_lineno}; please report this line"
+    return f"{os.path.basename(place.tb_frame.f_code.co_filename)}:{place.tb_lineno}"
 
 
 def say(name, text):
