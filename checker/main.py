@@ -97,18 +97,42 @@ def submissions(options):
         folder = Path(options.whole_class)
         if not folder.is_dir():
             raise CannotGrade(f"{folder} is no directory; name the one with the submissions in it")
-        paths += sorted(str(path) for path in folder.iterdir()
-                        if path.is_dir() or path.name.lower().endswith(intake.ARCHIVES))
+        paths += sorted(str(path) for path in folder.iterdir() if is_entry(path))
     if not paths and not options.whole_class:
         paths = [str(tree.ROOT)]
     if "" in paths:
         raise CannotGrade("an empty PATH is no submission; name a folder or an archive")
+    if not options.no_files:
+        paths = without_results(paths, options.out)
     if options.name is not None and len(paths) != 1:
         raise CannotGrade("--name is for one submission; leave it out")
     if options.name is not None and options.name != printable_name(options.name):
         raise CannotGrade(f"--name {options.name!r} is not the name of one folder below --out; "
                           "use letters and digits")
-    return list(zip(paths, names(paths) if options.name is None else [options.name]))
+    chosen = list(zip(paths, names(paths) if options.name is None else [options.name]))
+    for path, name in [] if options.no_files else chosen:
+        if os.path.realpath(path) == os.path.realpath(os.path.join(options.out, name)):
+            raise CannotGrade(f"the results of {path} would go into it; name another --out")
+    return chosen
+
+
+def is_entry(path):
+    """Whether an entry of a class's directory is a submission: a folder or an archive."""
+    return not intake.is_skipped(path.name) and \
+        (path.is_dir() or path.name.lower().endswith(intake.ARCHIVES))
+
+
+def without_results(paths, out):
+    """The paths without that of --out, which is beside the submissions if the command runs in their
+    directory. CannotGrade if it is a submission itself, or nothing is left."""
+    place = os.path.realpath(out)
+    left = [path for path in paths if os.path.realpath(path) != place]
+    if len(left) == len(paths):
+        return paths
+    if not left or any(Path(place).rglob("osmem.c")):
+        raise CannotGrade(f"{out} is where results go, and cannot be a submission as well; "
+                          "name another --out")
+    return left
 
 
 def names(paths):

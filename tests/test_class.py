@@ -191,7 +191,34 @@ def test_names_stay_apart():
     assert "/" not in main.names(["/"])[0] and main.names(["/"])[0].strip(".")
 
 
+@pytest.mark.parametrize("words", [["--class", "."], ["anna", "ben.zip", "carl", "grades"]])
+def test_results_beside_the_submissions_are_none(place, monkeypatch, words):
+    """The second command in the class's directory finds --out there, and what systems leave."""
+    monkeypatch.chdir(place / "class")
+    for name in (".git", "__MACOSX", "grades"):
+        Path(name).mkdir()
+    Path("grades/class.csv").touch()
+    done = submit.grade(*FEW, *words)
+    assert (done.returncode, set(table("grades/class.csv"))) == (0, set(MARKS))
+    monkeypatch.chdir(place)
+    done = submit.grade(*FEW, "--class", "class", "-o", "./class/../class/grades/")
+    assert (done.returncode, set(table("class/grades/class.csv"))) == (0, set(MARKS))
+
+
+def test_a_student_who_is_called_grades_is_not_left_out(place, monkeypatch):
+    monkeypatch.chdir(place / "class")
+    submit.submission(Path("grades"))
+    done = submit.grade(*FEW, "--class", ".")
+    assert done.returncode == 2 and os.listdir("grades") == ["src"]
+    assert done.stderr == "grade: grades is where results go, and cannot be a submission as " \
+        "well; name another --out\n"
+    assert submit.grade(*FEW, "--class", ".", "-o", "../out").returncode == 0
+    assert set(table("../out/class.csv")) == {*MARKS, "grades"}
+
+
 @pytest.mark.parametrize("words, said", [
+    (["--class", "class", "-o", "class"], "the results of class/anna would go into it"),
+    (["-o", "class/carl", "class/carl"], "class/carl is where results go"),
     (["--class", "nowhere"], "nowhere is no directory"),
     (["--name", "x", "class/anna", "class/carl"], "--name is for one submission"),
     (["--table", "-o", "empty"], "there is no result in empty"),
