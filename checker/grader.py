@@ -29,6 +29,7 @@ TRACE_MOST = 256 << 10          # bytes of one program's trace; those of the sui
 TRACE_FACTOR = 20               # times its reference's length, if that is more
 MOST_HUNG = 8                   # programs that may hang before the rest is not run
 FINDINGS_SHOWN = 20             # of each kind
+SOURCES_SHOWN = 5
 STYLE_LEFT_OUT = "style left out: --no-style"
 
 
@@ -196,7 +197,7 @@ def control_fault(course, workspace, jobs):
     try:
         taken = intake.take(build.SOURCES)
         workspace.prepare(taken)
-        workspace.build(taken.compiled)
+        workspace.build(taken)
     except intake.Refused as reason:
         return f"is refused: {reason}"
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
@@ -226,17 +227,27 @@ def grade_submission(path, name, course, box, jobs=1):
             workspace = Workspace(box, place, course.settings.build_seconds)
             workspace.prepare(taken)
             try:
-                workspace.build(taken.compiled)
+                workspace.build(taken)
             finally:
                 made.log = workspace.log
             if workspace.absent:
                 made.remarks.append(f"It does not define {', '.join(workspace.absent)}: every test "
                                     "that calls what is missing fails.")
+            if workspace.left_out:
+                made.remarks.append(left_out_remark(workspace.left_out))
             judge(made, Grading(course, workspace, jobs))
     except intake.Refused as reason:
         refuse(made, str(reason), course)
     made.seconds = round(time.monotonic() - begin, 3)
     return made
+
+
+def left_out_remark(paths):
+    """What is to be known of sources that the library was linked without."""
+    names = [ascii(path)[1:-1] for path in paths[:SOURCES_SHOWN]]
+    more = f" and {len(paths) - SOURCES_SHOWN} more" if len(paths) > SOURCES_SHOWN else ""
+    return (f"Not in the library, as osmem.c and what it calls do not need it: {', '.join(names)}"
+            f"{more}.")
 
 
 def judge(made, grading):

@@ -19,17 +19,16 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-MAIN = "osmem.c"
-MAKEFILES = ("Makefile", "makefile", "GNUmakefile")
-NOT_COMPILED = "NOT_OSMEM"      # the variable of this repository's Makefile
+from makefile import MAIN, Makefile
+from makefile import NAMES as MAKEFILES
+
 SKIPPED = {"__MACOSX", "node_modules"}
 
 MAX_FILES = 100                 # sources
 MAX_BYTES = 1 << 20             # of all sources together
-LOOKED_UP_MOST = 1 << 18        # characters of a Makefile's variables, each as often as it is used
 MAX_MEMBERS = 20000             # of an archive, or files of a folder, sources or not
 MAX_ARCHIVE = 32 << 20          # bytes of an archive
 MAX_UNPACKED = 128 << 20        # bytes of a packed tar archive when it is unpacked
@@ -40,10 +39,6 @@ SAFE_NAME = re.compile(r"[^\x00-\x1f\x7f\udc80-\udcff]+")
 PACKERS = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open, b"\xfd7": lzma.open}
 BROKEN = (OSError, EOFError, ValueError, KeyError, RuntimeError, NotImplementedError,
           zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError)
-ASSIGNMENT = re.compile(r"^[ ]*(\w+)[ ]*[:+?]*=(.*)$", re.MULTILINE)
-REFERENCE = re.compile(r"\$[({](\w+)[)}]")
-WORD = re.compile(r"[\w./+-]+")
-FILE_ENDING = re.compile(r"(?<=.)\.[co]\b")
 INCLUDED = re.compile(rb"^[ \t]*#[ \t]*include[ \t]*[<\"]([^>\"\n]{1,200})[>\"]", re.MULTILINE)
 BESIDE = "../"                  # what paths of files beside the source folder begin with
 BESIDE_FOLDERS = ("../utils", "../include")     # where the compiler looks for headers as well
@@ -56,14 +51,16 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Sources:
-    """What was taken: {path seen from the source folder: bytes}, and the .c files to compile.
+    """What was taken: {path seen from the source folder: bytes}, the .c files to compile, and the
+    others of the source folder, which may be needed.
 
-    A path that begins with ../ is that of a header beside the source folder, or of the .c file
-    next to it with the same name.
+    A path that begins with ../ is that of a file beside the source folder that is included, or of
+    the .c file next to it with the same name.
     """
 
     files: dict
     compiled: list
+    others: list = field(default_factory=list)
 
     def digest(self):
         """A number that changes when anything does."""
@@ -85,7 +82,7 @@ def take(path):
             found = from_archive(path)
     except OSError as error:
         raise Refused(f"{path.name} cannot be read: {error.strerror}") from None
-    return Sources(found, compiled(found))
+    return Sources(found, *divided(found))
 
 
 def identity(path):
@@ -316,7 +313,7 @@ class Taken:
 
 
 def take_beside(taken, names, folder):
-    """Take the headers that lie beside the source folder and are included, by sources or by one
+    """Take the files that lie beside the source folder and are included, by sources or by one
     another, and a .c file that has the name of such a header."""
     parent = parent_of(folder)
     kinds = {BESIDE + name[len(parent):]: kind for name, kind in names
@@ -325,8 +322,8 @@ def take_beside(taken, names, folder):
     waiting = list(taken.files)
     while waiting:
         includer = waiting.pop()
-        for included in INCLUDED.findall(taken.files[includer]):
-            path = resolved(includer, included.decode("utf-8", "replace"), {*taken.files, *kinds})
+        for included in includes(taken.files[includer]):
+            path = resolved(includer, included, {*taken.files, *kinds})
             for each in (path, path[:-1] + "c"):
                 if each in kinds and each not in taken.files:
                     taken.add(parent + each[len(BESIDE):], kinds[each], each)
@@ -338,12 +335,17 @@ def parent_of(folder):
     return folder[:folder[:-1].rfind("/") + 1]
 
 
+def includes(data):
+    """What a source's #include lines name."""
+    return [name.decode("utf-8", "replace") for name in INCLUDED.findall(data)]
+
+
 def resolved(includer, included, known):
     """The one of the paths `known` that a file includes, "" if it is none of them."""
     for place in (posixpath.dirname(includer), "", *BESIDE_FOLDERS):
         path = posixpath.normpath(posixpath.join(place, included))
         if path in known:
-            return path if path.endswith(".h") else ""
+            return path
     return ""
 
 
@@ -375,53 +377,29 @@ def source_folder(names):
     return best + "/" if best else ""
 
 
-def compiled(files):
-    """The .c files to compile: those of the source folder that the Makefile names together with
-    osmem.c, or all but those that its variable NOT_OSMEM names, if all of them are there; and
-    those that were taken with a header beside it."""
-    every = sorted(path for path in files if path.endswith(".c") and not path.startswith(BESIDE))
-    beside = sorted(path for path in files if path.endswith(".c") and path.startswith(BESIDE))
-    chosen = chosen_of(every, files)
+def divided(files):
+    """(.c files to compile, other .c files): compiled are those of the source folder of which the
+    Makefile makes the library, and those that were taken with a header beside it; not those that
+    another one includes."""
+    sources = sorted(path for path in files if path.endswith(".c"))
+    every = [path for path in sources if not path.startswith(BESIDE)]
+    makefile = Makefile(next((files[name] for name in MAKEFILES if name in files), b""))
+    chosen = makefile.chosen(every)
     own = {posixpath.basename(path) for path in chosen}
-    return chosen + [path for path in beside if posixpath.basename(path) not in own]
+    beside = [path for path in sources if path not in every
+              and posixpath.basename(path) not in own]
+    parts = included_sources(files, sources)
+    chosen = [path for path in (*chosen, *beside) if path not in parts]
+    return chosen, [path for path in every if path not in chosen]
 
 
-def chosen_of(every, files):
-    """Those of the .c files `every` of the source folder that are compiled."""
-    makefile = next((files[name] for name in MAKEFILES if name in files), b"")
-    variables = assigned(makefile.decode("utf-8", "replace")[:MAX_BYTES])
-    left = [LOOKED_UP_MOST]
-    for value in variables.values():
-        names = named_in(value, variables, left)
-        chosen = [path for path in every if path in names or posixpath.basename(path) in names]
-        if MAIN in chosen:
-            return chosen
-    others = named_in(variables.get(NOT_COMPILED, ""), variables, left)
-    return [path for path in every if path not in others] if others <= set(every) else every
-
-
-def assigned(makefile):
-    """{variable: value} of a Makefile, of which nothing is run."""
-    values = {}
-    for name, value in ASSIGNMENT.findall(re.sub(r"\\\n", " ", makefile)):
-        values.setdefault(name, []).append(value.partition("#")[0])
-    return {name: " ".join(parts) for name, parts in values.items()}
-
-
-def named_in(value, variables, left):
-    """Names of .c files that a variable's value lists, as such or as objects, with and without
-    their folders; other variables in it are looked up, as far as what is `left` goes."""
-    words = WORD.findall(looked_up(value, variables, left))
-    ends = [max((found.end() for found in FILE_ENDING.finditer(word)), default=0) for word in words]
-    listed = {posixpath.normpath(word[:end])[:-1] + "c" for word, end in zip(words, ends) if end}
-    return listed | {posixpath.basename(word) for word in listed}
-
-
-def looked_up(value, variables, left, depth=4):
-    """A variable's value with the others in it filled in, so many levels deep, and no more once
-    left[0] characters have been read: references to references can be very many."""
-    left[0] -= len(value) + 1
-    if not depth or left[0] < 0:
-        return value
-    return REFERENCE.sub(lambda found: looked_up(variables.get(found[1], "")[:1000], variables,
-                                                 left, depth - 1), value)
+def included_sources(files, sources):
+    """Those of the .c files `sources` that are no files of their own, as another one includes them;
+    of osmem.c and who includes it (a test, say), that is the other one."""
+    parts = set()
+    for includer in sources:
+        known = set(sources) - {includer}
+        for included in includes(files[includer]):
+            path = resolved(includer, included, known)
+            parts.add(includer if path == MAIN else path)
+    return parts

@@ -24,6 +24,8 @@ QUOTA = 128 << 20       # bytes of all files that a compiler or linter makes, ab
 LEAST_FILE = 2 << 20    # bytes that each of them may have, however many there are
 SAYS_FULL = re.compile("No space left on device|[Qq]uota exceeded|File too large")
 NO_HEADER = re.compile(r"fatal error: [^:]+\.h: No such file or directory")
+NOT_LINKED = re.compile("^collect2: error: ld returned", re.MULTILINE)
+LINKED_MEMBER = re.compile(r"^\(?needed\.a[()](\d+\.o)", re.MULTILINE)
 NOT_HANDED_IN = ("; neither the source folder nor a utils/ or include/ beside it has this header: "
                  "was it not handed in?")
 BAD_NAME = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG)
@@ -53,6 +55,7 @@ class Workspace:
         self.folders = []       # those in which headers are looked for, in this order
         self.printed = ""       # what the last tool printed
         self.absent = []        # functions of the API that the library does not have
+        self.left_out = []      # sources that the library was linked without
         self.log = ""           # what the compiler and the linker printed, bounded
 
     def prepare(self, taken):
@@ -110,18 +113,39 @@ class Workspace:
             raise lint.TooMuch(f"{command[0]} used up its time or memory")
         return done.output, done.status
 
-    def build(self, compiled):
-        """Make libosmem.so of the sources and our utils."""
+    def build(self, taken):
+        """Make libosmem.so of the sources that are to be compiled and our utils.
+
+        Where these do not go together, it is made of osmem.c and what that needs of the others;
+        where they lack something, of these and what they need of the others.
+        """
+        made = self.place / "objects/libosmem.so"
+        try:
+            self.compile(taken.compiled, made)
+        except intake.Refused:
+            others = [path for path in (*taken.compiled, *taken.others) if path != intake.MAIN]
+            if not others or not NOT_LINKED.search(self.printed):
+                raise
+            made = self.link_needed([intake.MAIN], others)
+            if not made:
+                raise
+        if taken.others and self.names(made)[1]:
+            made = self.link_needed(taken.compiled, taken.others) or made
+        self.take_library(made)
+
+    def flags(self):
+        """How the sources are compiled. __FILE__ is the same wherever that is."""
+        return [*BUILD_FLAGS, f"-fmacro-prefix-map={self.place}/=",
+                *(f"-I{folder}" for folder in self.folders)]
+
+    def compile(self, compiled, made):
+        """Make the library `made` of .c files and our utils."""
         c_files = [self.place / "src" / path for path in compiled]
         c_files += sorted(self.handout.glob("*.c"))     # its definitions give way to theirs
-        objects = self.place / "objects"
-        # __FILE__ is the same wherever a submission is built.
-        flags = [*BUILD_FLAGS, f"-fmacro-prefix-map={self.place}/=",
-                 *(f"-I{folder}" for folder in self.folders)]
         try:
             # With a pipe, the assembler's messages name no temporary file.
-            output, status = self.tool(["gcc", *flags, "-pipe", *LINK_FLAGS, "-o",
-                                        objects / "libosmem.so", *c_files], objects)
+            output, status = self.tool(["gcc", *self.flags(), "-pipe", *LINK_FLAGS, "-o", made,
+                                        *c_files], made.parent)
         except lint.NotMeasured as reason:
             raise intake.Refused(f"it does not compile: {reason}") from None
         finally:
@@ -130,19 +154,60 @@ class Workspace:
             first = diagnostics.first_error(output, self.place)
             raise intake.Refused(f"it does not compile: {first}" +
                                  NOT_HANDED_IN * bool(NO_HEADER.search(first)))
-        self.take_library(objects / "libosmem.so")
-
-    def take_library(self, made):
-        """Look which of the four functions the library has, and keep a copy of it."""
         if made.is_symlink() or not made.is_file():
             raise intake.Refused("it does not compile: no library was made")
+
+    def link_needed(self, kept, others):
+        """The library made of the .c files `kept` and of what these need of `others` and our utils,
+        or None."""
+        sources = [self.place / "src" / path for path in (*kept, *others)]
+        sources += sorted(self.handout.glob("*.c"))
+        objects = [self.object_of(path, f"{number}.o") for number, path in enumerate(sources)]
+        first, needed = objects[:len(kept)], [path for path in objects[len(kept):] if path]
+        if None in first:
+            return None
+        made = self.place / "objects/needed.so"
+        wanted = [f"-Wl,-u,{name}" for name in build.API]
+        for command in (["ar", "rcs", "needed.a", *needed],
+                        ["gcc", *LINK_FLAGS, *wanted, "-Wl,-t,-t", "-o", made, *first, "needed.a"]):
+            try:
+                output, status = self.tool(command, made.parent)
+            except lint.NotMeasured:
+                return None
+            if status:
+                return None
+        linked = set(LINKED_MEMBER.findall(output))
+        self.left_out = [path for path, name in zip(others, objects[len(kept):])
+                         if not name or name not in linked]
+        return made if made.is_file() and not made.is_symlink() else None
+
+    def object_of(self, source, name):
+        """The object file `name` made of a .c file, or None."""
         try:
-            output, _ = self.tool(["nm", "-D", "--defined-only", made], self.place / "objects")
+            _, status = self.tool(["gcc", *self.flags(), "-pipe", "-c", "-o", name, source],
+                                  self.place / "objects")
+        except lint.NotMeasured:
+            return None
+        return None if status else name
+
+    def names(self, made):
+        """({names that a library exports}, {names that it lacks and the C library has not}).
+
+        nm shows the version of what the linker found in another library: memcpy@GLIBC_2.14.
+        """
+        try:
+            output, _ = self.tool(["nm", "-D", made], made.parent)
         except lint.NotMeasured as reason:
             raise intake.Refused(f"the names that its library exports cannot be listed: {reason}; "
                                  "make static what others do not call") from None
-        names = {line.split()[-1].split("@")[0] for line in output.splitlines() if line.split()}
-        self.absent = [name for name in build.API if name not in names]
+        lines = [line.split() for line in output.splitlines() if len(line.split()) > 1]
+        lacking = {name for *_, kind, name in lines if kind == "U" and "@" not in name}
+        return {name.split("@")[0] for *_, kind, name in lines if kind not in "Uvw"}, lacking
+
+    def take_library(self, made):
+        """Look which of the four functions the library has, and keep a copy of it."""
+        exported, _ = self.names(made)
+        self.absent = [name for name in build.API if name not in exported]
         if self.absent == list(build.API):
             raise intake.Refused(f"it defines none of {', '.join(build.API)}; "
                                  "define what is missing, not static and not hidden")

@@ -5,7 +5,6 @@ import errno
 import gzip
 import io
 import os
-import shutil
 import tarfile
 import zipfile
 
@@ -88,15 +87,6 @@ def test_what_editors_and_file_managers_leave_behind_is_no_source(tmp_path, form
 def test_a_name_that_is_nearly_right(tmp_path):
     assert refusal(archive_zip(tmp_path / "a.zip", {"src/Osmem.c": SOURCE})) == \
         "there is no osmem.c in it; src/Osmem.c has to have that name"
-
-
-@pytest.mark.parametrize("value, names", [
-    ("osmem.c list.o", {"osmem.c", "list.c"}), ("../x/a.o", {"../x/a.c", "a.c"}),
-    (".c a.cc b.c.d -c", {"b.c"}), ("a.c-b.o", {"a.c-b.c"}), ("a" * 1000000, set()),
-    ("a." * 500000, set())])
-def test_file_names_in_a_makefile(value, names):
-    """The time is linear in its length."""
-    assert intake.named_in(value, {}, [intake.LOOKED_UP_MOST]) == names
 
 
 def test_a_tree_of_folders_is_counted(tmp_path, monkeypatch):
@@ -202,34 +192,6 @@ def test_what_the_system_does_not_let_us_read_is_a_reason(tmp_path, monkeypatch)
 
     monkeypatch.setattr(intake.FolderMembers, "kind", staticmethod(refuse))
     assert refusal(place) == "anna cannot be read: Permission denied"
-
-
-def test_the_makefile_is_read_for_its_list_of_sources_and_never_run(tmp_path):
-    place = submit.submission(tmp_path / "anna", list="int l;\n", main="int main;\n")
-    (place / "src/Makefile").write_text(
-        f"$(shell touch {tmp_path}/ran)\nLIST = list.o \\\n  ../utils/printf.o\n"
-        "OBJS := osmem.o $(LIST)\nOTHER = main.o\nall:\n\ttouch ran\n")
-    assert intake.take(place).compiled == ["list.c", "osmem.c"]
-    assert not (tmp_path / "ran").exists()
-    (place / "src/Makefile").write_text("A = $(B)\nB = $(A) osmem.c\n" + "C = $(C) $(C)\n" * 50)
-    assert intake.take(place).compiled == ["osmem.c"]
-    (place / "src/Makefile").write_text(f"A = {'$(A)' * 200}\nB = osmem.c $(C)\nC = list.c\n")
-    assert intake.take(place).compiled == ["osmem.c"], "the rest is not worth the time"
-    (place / "src/Makefile").write_bytes(b"\xff\0= osmem")
-    assert intake.take(place).compiled == ["list.c", "main.c", "osmem.c"]
-
-
-def test_this_repository_is_a_submission_by_its_own_makefile():
-    taken = intake.take(submit.ROOT)
-    assert {"osmem.c", "block.c", "os.c"} <= set(taken.compiled)
-    assert not {"malloc.c", "slab.c", "harden.c", "my_alloc.c"} & set(taken.compiled)
-
-
-def test_own_files_are_compiled_beside_this_repositorys_makefile(tmp_path):
-    place = submit.submission(tmp_path / "anna", list="int l;\n")
-    shutil.copy(submit.ROOT / "src/Makefile", place / "src")
-    (place / "src/heap.c").write_text("int h;\n")
-    assert intake.take(place).compiled == ["heap.c", "list.c", "osmem.c"]
 
 
 def test_names_of_submissions():
