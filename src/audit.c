@@ -4,8 +4,8 @@
 
 #include "central.h"
 #include "check.h"
-#include "heap.h"
 #include "os.h"
+#include "thread.h"
 
 /* What an audit knows so far. */
 struct audit {

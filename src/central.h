@@ -6,7 +6,7 @@
  * A fork() in a signal handler may come in the middle of a change, made by the
  * very thread that forks, so that waiting for the lock would not help. The
  * child is told by central_busy and begins with new chunks and descriptors
- * (heap.c): the old ones stay as they are, with all blocks in them. What is freed of
+ * (thread.c): the old ones stay as they are, with all blocks in them. What is freed of
  * these goes to the kernel, and is not used again.
  */
 

@@ -69,35 +69,43 @@ struct heap {
 /* Its thread, or the one that tidies it; or a thread that trims it and holds the lock. */
 enum busy { BUSY_NOBODY, BUSY_USER, BUSY_TRIMMED };
 
-/* All heaps; written with the lock. In a fork's child, without those of threads that are gone. */
-extern struct heap *heap_all;
-
 /* The calling thread's heap; heap_none, which has no slots, before it has one. */
 extern __thread struct heap *heap_mine __attribute__((tls_model("initial-exec")));
 extern struct heap heap_none;
 
-/* Sets central_secret if it is not set yet. */
-void heap_prepare(void);
+/* In heap->direct where a class has no slab: it has no slot. */
+extern struct slab slab_none;
 
-/* A slot of size bytes, size <= SLOT_MOST; NULL and ENOMEM. For the thread of the heap. */
-void *heap_alloc_slow(struct heap *heap, size_t size);
+/*
+ * From heap_begin() to heap_finish() only the caller changes more of the heap than free lists; one
+ * that trims heaps skips it. What wants that says: the heap is busy.
+ */
+void heap_begin(struct heap *heap);
+void heap_finish(struct heap *heap);
 
-/* slab_push() said so. */
+/*
+ * A slab of the class with a free slot, first in its list: one that the heap has, or a new one.
+ * NULL, from the second with ENOMEM. The heap is busy.
+ */
+struct slab *heap_find_slab(struct heap *heap, unsigned int class);
+struct slab *heap_open_slab(struct heap *heap, unsigned int class);
+
+/* Handles a slab whose countdown reached zero: call it when slab_push() returns true. */
 void heap_free_slow(struct heap *heap, struct slab *slab);
 
-/* Gives a slot of another thread's slab back. */
-void heap_free_remote(struct slab *slab, void *slot);
+/* Puts a slab into the heap's mailbox. For the thread that slab_push_remote() tells to. */
+void heap_mail(struct heap *heap, struct slab *slab);
 
-/* Gives back the empty slabs of the calling thread's heap, and of heaps without a thread. */
-void heap_tidy(void);
+/* Looks after the slabs into which others have freed since they were put aside. The heap is busy. */
+void heap_read_mail(struct heap *heap);
+
+/* Gives back all empty slabs. The heap is busy. */
+void heap_close_empty(struct heap *heap);
 
 /* Gives back the slabs in the heap's mailbox that nobody uses. For any thread. */
 void heap_close_left(struct heap *heap);
 
 /* Takes an empty slab out of a class's stock, NULL: there is none. For whom the heap is busy. */
 struct slab *heap_stock_take(struct heap *heap, unsigned int class);
-
-/* Calls visit for every heap whose thread has ended. The caller holds the lock. */
-void heap_walk_idle(void (*visit)(const struct heap *heap, void *arg), void *arg);
 
 #endif

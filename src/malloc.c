@@ -15,8 +15,8 @@
 
 #include "audit.h"
 #include "check.h"
-#include "heap.h"
 #include "large.h"
+#include "thread.h"
 #include "trim.h"
 
 static bool is_power_of_two(size_t n)

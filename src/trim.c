@@ -2,8 +2,8 @@
 
 #include "trim.h"
 
-#include "heap.h"
 #include "large.h"
+#include "thread.h"
 
 static void close_stock(struct heap *heap, unsigned int class)
 {

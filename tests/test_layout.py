@@ -17,8 +17,8 @@ ROOT = tree.ROOT
 # Files of the library, ground floor first: each includes its own header and earlier ones only.
 FLOORS = ["config", "check", "os", "lock", "block", "map", "run", "index", "fit", "osmem",
           "streams", "central", "meta", "sizeclass", "harden", "pagemap", "bits", "bounds", "span",
-          "slab", "exit", "large", "heap", "trim", "audit", "osmalloc", "stats", "malloc", "prefix",
-          "my_alloc", "memory_allocator"]
+          "slab", "exit", "large", "heap", "thread", "trim", "audit", "osmalloc", "stats",
+          "malloc", "prefix", "my_alloc", "memory_allocator"]
 # What both sides share is below them all.
 UTILS = {"osmem.h", "block_meta.h", "printf.h", "my_alloc.h", "memory_allocator.h"}
 

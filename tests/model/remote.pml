@@ -12,8 +12,8 @@
  * alone. Everybody trims the heap while its thread is not busy. When all threads are done
  * without a fork, init frees what is live, tidies, and looks for what was lost.
  *
- * Inlines have the names of the functions in src/slab.c and src/heap.c, variables those
- * in slab.h and heap.h. One step is one access to memory that several threads use, or
+ * Inlines have the names of the functions in src/slab.c, heap.c and thread.c, variables
+ * those in slab.h and heap.h. One step is one access to memory that several threads use, or
  * what a thread does with memory of its own, or under the lock. Memory is
  * sequentially consistent. The number of an invariant in slab.h or heap.h stands
  * beside each assertion; ghosts are variables that only assertions read.
@@ -398,7 +398,7 @@ inline slab_is_unused(s)
 	d_step { before = 0; after = 0 }
 }
 
-/* ---- heap.c ---- */
+/* ---- heap.c, thread.c ---- */
 
 inline begin()
 {
