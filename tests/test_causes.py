@@ -10,13 +10,15 @@ import pytest
 from trial import library, run
 from harness import causes, causetext, grade, hints, replays, rules, suite
 from harness.composed import compose, replayed
+from harness.growth_mistakes import FirstBlockIsWhole, FirstBlockLosesRest, GrowsByPages
 from harness.history import make
-from harness.mistakes import (ALL, CallocThresholdNotStrict, CallocThresholdWithoutHeader,
-                              FirstBlockIsWhole, FirstBlockLosesRest, FirstFit, GrowsByPages,
+from harness.mistakes import (ALL, CallocThresholdNotStrict, CallocThresholdWithoutHeader, FirstFit,
                               HeaderOf24Bytes, NeverMerges, NeverSplits, SizesNotRounded,
                               SizesWrapAround, ThresholdBeforeRounding, ThresholdNotStrict,
                               ThresholdsNotStrict, ThresholdsWithoutHeader, ThresholdWithoutHeader)
-from harness.realloc_mistakes import AlwaysMoves, KeepsEqualMapping, MovesLastBlock
+from harness.realloc_mistakes import (AlwaysMoves, KeepsEqualMapping, MovesLastBlock,
+                                      ReallocReturnsBlock, ShrinksWithoutSplit)
+from harness.size_mistakes import FirstBlockCountsHeader, MergesWithoutHeader, SplitsShort
 from harness.symbols import step_text
 
 TESTS = suite.load_suite()
@@ -167,6 +169,48 @@ def test_several_mistakes_are_told_from_those_that_look_alike_at_first(made):
     """A first block that is whole or loses its rest looks the same until it is freed."""
     assert {cause.mistake for cause in found_for(made)[0].causes} == {
         kind.__name__ for kind in made}
+
+
+def named_for(mistakes):
+    """Names of the mistakes that are named as causes for an allocator with these."""
+    return {cause.mistake for cause in found_for(mistakes)[0].causes}
+
+
+def test_a_mistake_is_exchanged_for_others_that_explain_more():
+    """Alone, a library that never splits is nearest to these three, where headers say nothing."""
+    made = {FirstBlockIsWhole, SplitsShort, ShrinksWithoutSplit}
+    outcomes = [outcome_of(name, made) for name in REFERENCES]
+    for outcome in outcomes:
+        outcome.test.headers = ()
+    search = causes.Search(map(causes.story_of, outcomes), causes.Replays(causes.MOST_CALLS))
+    assert NeverSplits in search.improved(frozenset(), search.step)
+    assert {cause.mistake for cause in causes.find(outcomes).causes} == {
+        kind.__name__ for kind in made}
+
+
+@pytest.mark.parametrize("made, never", [
+    ({FirstBlockCountsHeader}, "SizeWithHeader EnlargesWithoutHeader"),
+    ({FirstBlockCountsHeader, HeaderOf24Bytes}, "SizeWithHeader EnlargesWithoutHeader"),
+    ({FirstBlockIsWhole, FirstBlockCountsHeader}, "SizeWithHeader NeverSplits"),
+    ({FirstBlockLosesRest, FirstFit, MergesWithoutHeader, ReallocReturnsBlock}, "NeverSplits")])
+def test_a_size_that_is_not_its_places_is_told_from_what_looks_alike(made, never):
+    """One block whose size is wrong is no library that counts headers, or that never splits."""
+    found = named_for(made)
+    assert found and found <= {kind.__name__ for kind in made}
+    assert found.isdisjoint(never.split())
+
+
+@pytest.mark.parametrize("story", ["test-malloc-best-fit", "test-realloc-absorbs-right"])
+def test_what_a_mistake_has_no_part_in_is_not_replayed(story):
+    """Every mistake alone is predicted from what the right allocator came to, if it changes none of
+    that, exactly as by a replay."""
+    told = causes.story_of(outcome_of(story, {FirstBlockIsWhole}))
+    with_base, without = causes.Replays(causes.MOST_CALLS), causes.Replays(causes.MOST_CALLS)
+    with_base.bases.append(frozenset())
+    for kind in ALL:
+        one = frozenset((kind,))
+        assert with_base.predicted(one, told) == without.predicted(one, told), kind
+    assert with_base.left > without.left
 
 
 @pytest.mark.parametrize("made, drawn", [

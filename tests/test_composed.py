@@ -28,6 +28,8 @@ DEPENDENT = {
         "MergesInRealloc ShrinksWithoutSplit", "ShrinksWithoutSplit AbsorbsAll"],
     "what was merged is one neighbour, with which there is enough or not": [
         "MergesInRealloc AbsorbsOneTooFew", "MergesInRealloc AbsorbsOnlyIfEnough"],
+    "what no mapping is made for, and what was merged, is returned as it is": [
+        "ThresholdBeforeFit ReallocReturnsBlock", "MergesInRealloc ReallocReturnsBlock"],
     "what does not suffice is left alone": [
         "AbsorbsBeforeMapping AbsorbsOnlyIfEnough", "AbsorbsAll AbsorbsOnlyIfEnough"],
 }

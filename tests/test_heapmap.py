@@ -6,8 +6,9 @@ import random
 import pytest
 
 from harness import heapmap
+from harness.growth_mistakes import FirstBlockLosesRest
 from harness.heapmap import draw
-from harness.mistakes import FirstBlockLosesRest, HeaderOf24Bytes
+from harness.mistakes import HeaderOf24Bytes
 from harness.model import MAP_STRIDE, Model
 
 

@@ -30,6 +30,9 @@ MOST_TOGETHER = 8       # mistakes in one set
 MOST_SEARCHED = 20      # failures that one step of the search looks at, the first that differ
 AT_ONCE = 5             # of these, until one more mistake predicts more of them
 MOST_COMPARED = 4       # such mistakes that are compared by all failures, the best ones
+MOST_EXCHANGES = 2      # rounds in which mistakes that were found are replaced
+MOST_EXCHANGED = 10000  # calls replayed in such a round, and as many after it
+MOST_INSTEAD = 3        # mistakes that are tried in place of one
 MOST_EVENTS = 200       # of a program that the search looks at
 MOST_CALLS = 30000      # calls replayed for one suite
 MOST_ALIKE = 3          # mistakes named for one cause
@@ -188,6 +191,7 @@ class Search:
     def step(self, mistakes):
         """A set that explains more than this one and that no passed program refutes, or None."""
         before = self.worth(mistakes, self.short)
+        self.replays.bases.append(mistakes)
         for sets in self.larger(mistakes):
             best = sorted(sets[:MOST_COMPARED], reverse=True,
                           key=lambda more: self.worth(more, self.short))
@@ -198,18 +202,62 @@ class Search:
         return None
 
     def best(self):
-        """The set that explains most: mistake by mistake, the one that explains most first."""
-        best = frozenset()
+        """The set that explains most: mistake by mistake, the one that explains most first; then
+        those of them are replaced that two others do better than."""
+        best = self.improved(frozenset(), self.step)
+        for _ in range(MOST_EXCHANGES):
+            self.replays.left += MOST_EXCHANGED
+            other = self.improved(best, self.exchanged, 1)
+            if other == best:
+                break
+            self.replays.left += MOST_EXCHANGED
+            best = self.improved(other, self.step)
+        return self.improved(best, self.fewer, 1)
+
+    @staticmethod
+    def improved(mistakes, better, times=MOST_TOGETHER):
+        """The last of the sets that better() makes, each of the one before it, until it gives None
+        or the effort is spent."""
         try:
-            while len(best) < MOST_TOGETHER:
-                more = self.step(best)
-                if more is None:
+            for _ in range(times):
+                more = better(mistakes)
+                if more is None or len(more) > MOST_TOGETHER:
                     break
-                best = more
-            best = self.needed(best)
+                mistakes = more
         except Spent:
             pass
-        return best
+        return mistakes
+
+    def exchanged(self, mistakes):
+        """A set that explains more than this one, with one or two others in place of one mistake;
+        None if there is none. Only a mistake is replaced that shows a part of a failure and then
+        something else than the program did."""
+        before, _ = self.worth(mistakes, self.short)
+        for kind in (kind for kind in ALL if kind in mistakes):
+            for first in self.instead(mistakes, kind):
+                for more in (first, *next(self.larger(first), ())[:MOST_COMPARED]):
+                    if self.worth(more, self.short)[0] > before and not self.refuted(more):
+                        return self.needed(more)
+        return None
+
+    def instead(self, mistakes, kind):
+        """The sets with another mistake in place of one that show a part of the failures of which
+        this one shows a part, the best few first."""
+        rest = mistakes - {kind}
+        self.replays.bases.append(rest)
+        doubtful = [story for story in self.short if self.replays.predicted(rest, story)
+                    < self.replays.predicted(mistakes, story) < story.size][:AT_ONCE]
+        sets = [rest | {other} for other in ALL if other not in mistakes]
+        found = [(self.worth(more, doubtful), -number, more) for number, more in enumerate(sets)
+                 if compose(more) is not None]
+        least = self.worth(rest, doubtful)
+        return [more for worth, _, more in sorted(found, key=lambda entry: entry[:2], reverse=True)
+                if worth > least][:MOST_INSTEAD]
+
+    def fewer(self, mistakes):
+        """needed(), None if it is the same set."""
+        found = self.needed(mistakes)
+        return None if found == mistakes else found
 
     def needed(self, mistakes):
         """A set without those that explain nothing which the others do not explain."""

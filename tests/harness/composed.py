@@ -2,6 +2,7 @@
 """Wrong allocators that make several mistakes at once."""
 
 from functools import lru_cache
+from inspect import isfunction
 
 from .history import make
 from .mistakes import ALL, Mistake
@@ -9,6 +10,9 @@ from .model import ENOMEM, NULL, BrokenModel, Step, SystemCallFailed
 
 # What a wrong allocator raises where it cannot go on.
 FATAL = (BrokenModel, ArithmeticError, AttributeError, IndexError, TypeError, ValueError)
+
+NO_DECISION = ("rule", "excludes", "unfinished")        # what is said about a mistake
+ALWAYS = ("_rounded", "_can_exist")         # methods of Model that all calls come to
 
 
 class WithoutCopies(Mistake):
@@ -67,11 +71,51 @@ def hides(mistake, other):
 def changes(mistake):
     """What a mistake redefines: names with functions or values."""
     return {name: value for name, value in vars(mistake).items()
-            if hasattr(Mistake, name) and name not in ("rule", "excludes")
-            and not name.startswith("__")}
+            if hasattr(Mistake, name) and name not in NO_DECISION and not name.startswith("__")}
 
 
 def asks_on(change):
     """Whether a method calls the one that it replaces."""
     code = getattr(getattr(change, "__func__", change), "__code__", None)
     return code is not None and "super" in code.co_names
+
+
+# ---- what a mistake has no part in ---------------------------------------------------------------
+
+@lru_cache(maxsize=None)
+def changed_by(mistake):
+    """Names of the methods that a mistake changes, itself or by its bases."""
+    kinds = mistake.__mro__[:mistake.__mro__.index(Mistake)]
+    return frozenset(name for kind in kinds for name in changes(kind))
+
+
+@lru_cache(maxsize=None)
+def watched():
+    """Names of all methods that mistakes change, but those that every call comes to, and values."""
+    names = set().union(*map(changed_by, ALL)).difference(ALWAYS)
+    return [name for name in sorted(names) if isfunction(getattr(Mistake, name))]
+
+
+@lru_cache(maxsize=None)
+def recorder(mistakes):
+    """The allocator that makes a frozenset of mistakes and keeps in `reached` the names of the
+    methods that it comes to; a mistake that changes none of them would change nothing."""
+    base = compose(mistakes)
+    always = set().union(*map(changed_by, ALL)).difference(watched())
+
+    def begin(self):
+        self.reached = set(always)
+        base.__init__(self)
+
+    return type(base.__name__, (base,), {"__init__": begin, **{
+        name: recorded(base, name) for name in watched()}})
+
+
+def recorded(base, name):
+    """A method that notes its name and does what the class `base` does."""
+    method = getattr(base, name)
+
+    def noting(self, *args):
+        self.reached.add(name)
+        return method(self, *args)
+    return noting

@@ -201,6 +201,20 @@ class ReallocReturnsNull(Mistake):
     """returns NULL from os_realloc for every block, and leaves the block as it was"""
 
     rule = "X4"
+    unfinished = True
 
     def _realloc(self, p, n):
         return super()._realloc(p, n) if p == NULL else NULL
+
+
+class ReallocReturnsBlock(Mistake):
+    """returns every block of the heap from os_realloc as it is, whatever the size"""
+
+    rule = "X4"
+    unfinished = True
+    excludes = ("AlwaysMoves", "MovesWithRoom", "MovesToGrow", "MovesLastBlock", "NeverAbsorbs",
+                "ShrinksWithoutSplit", "AbsorbsBeforeMapping", "AbsorbsOneTooFew", "AbsorbsAll",
+                "AbsorbsOnlyIfEnough", "KeepsAbsorbedWhole", "GrowsAfterAbsorbing")
+
+    def _realloc_heap(self, block, n):
+        return block.payload

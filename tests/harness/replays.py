@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from . import symptoms
-from .composed import FATAL, compose
+from .composed import FATAL, changed_by, compose, recorder
 from .grade import first_difference, own_check, stopped_itself
 from .history import STRAY
 from .mistakes import Mistake
 from .stats import parse_call
 from .suite import FIELDS
-from .symbols import step_text
+from .symbols import result_lines
 
 READ = re.compile(r"\(found (-?\d+), expected (-?\d+)\)$")
 RULE = re.compile(r"\b[A-Z]\d\b")
@@ -101,6 +101,8 @@ class Replays:
     def __init__(self, most):
         self.left = most
         self.known = {}         # (mistakes, story) -> events predicted
+        self.reached = {}       # (mistakes, story) -> names of the methods that this came to
+        self.bases = []         # sets to which single mistakes are added
 
     def predicted(self, mistakes, story):
         """How many events an allocator with these mistakes predicts before the first that it does
@@ -108,20 +110,40 @@ class Replays:
         them if only memory differs and this allocator's does not."""
         key = mistakes, story
         if key not in self.known:
-            self.known[key] = self.replay(mistakes, story)
+            count = self.without_one(mistakes, story)
+            self.known[key] = self.replay(mistakes, story) if count is None else count
         return self.known[key]
 
-    def replay(self, mistakes, story):
+    def without_one(self, mistakes, story):
+        """predicted() of these mistakes without the one that one of the `bases` lacks, where the
+        replay of that base never came to what this mistake changes; None if there is no such."""
+        for base in self.bases:
+            if len(mistakes) == len(base) + 1 and base < mistakes:
+                kind, = mistakes - base
+                if not changed_by(kind) & self.reached_in(base, story):
+                    return self.predicted(base, story)
+        return None
+
+    def reached_in(self, mistakes, story):
+        """Names of the methods that predicted() comes to."""
+        key = mistakes, story
+        if key not in self.reached:
+            model = recorder(mistakes)()
+            self.known[key] = self.replay(mistakes, story, model)
+            self.reached[key] = model.reached
+        return self.reached[key]
+
+    def replay(self, mistakes, story, model=None):
         """predicted() of a story that was not replayed yet."""
         if story.size > self.left:
             raise Spent
-        model, done = compose(mistakes)(), 0
+        model, done = model or compose(mistakes)(), 0
         try:
             for done, (call, event) in enumerate(zip(story.calls, story.events)):
                 self.left -= 1
                 if done in story.headers and wrong_header(model, story.headers[done]):
                     return done
-                if call is not None and step_text(model.step(*call)) != event:
+                if call is not None and result_lines(model.step(*call)) != event[1:]:
                     return done
         except FATAL:
             return done

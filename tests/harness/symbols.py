@@ -27,9 +27,13 @@ def pointer(value):
 
 
 def step_text(step):
-    """The lines of one model step, as a tuple. A call that aborts (misuse) has no result line."""
-    lines = [call_text(step)]
-    lines += ["  " + system_call_text(call) for call in step.syscalls]
+    """The lines of one model step, as a tuple."""
+    return (call_text(step), *result_lines(step))
+
+
+def result_lines(step):
+    """The lines behind that of the call. A call that aborts (misuse) has no result line."""
+    lines = ["  " + system_call_text(call) for call in step.syscalls]
     if not step.misuse:
         result = "<void>" if step.result is None else pointer(step.result)
         lines.append("  = " + result)
