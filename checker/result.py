@@ -15,7 +15,7 @@ import tree
 
 tree.add_harness()
 from harness import causetext  # noqa: E402
-from harness.causes import costs as cause_costs, given_back  # noqa: E402
+from harness.causes import costs as cause_costs, given_back, giving_back  # noqa: E402
 
 SCHEMA = 1
 TOTAL = 100
@@ -102,15 +102,19 @@ class Result:
     def score_by_cause(self):
         """The score if causes are counted: explained failures get their points back, as
         far as the program came, and each cause costs cause_points, at most what it gives back."""
-        proved = [cause["tests"] for cause in self.causes if is_proved(cause)]
-        back = given_back(proved, self.recoverable, self.cause_points)
+        back = given_back(self.giving_back(self.causes), self.recoverable, self.cause_points)
         return round(sum(test.score for test in self.tests) + back, 2)
+
+    def giving_back(self, causes):
+        """Of each of some causes, the tests that give points back."""
+        unproved = [cause["tests"] for cause in self.causes if not is_proved(cause)]
+        return giving_back([cause["tests"] for cause in causes], unproved)
 
     def with_costs(self, causes):
         """[(cause, points that it costs where causes are counted)]."""
-        return [(cause, cause_costs([cause["tests"]], *(
-            (self.recoverable, self.cause_points) if is_proved(cause) else (self.lost, TOTAL)))[0])
-                for cause in causes]
+        costs = cause_costs(self.giving_back(causes), self.recoverable, self.cause_points)
+        return [(cause, cost if is_proved(cause) else sum(map(self.lost.get, cause["tests"])))
+                for cause, cost in zip(causes, costs)]
 
     @property
     def mark(self):

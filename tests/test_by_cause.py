@@ -7,7 +7,10 @@ import pytest
 
 import submit
 import trial
+from test_causes import REFERENCES, outcome_of
 from harness import causes, causetext
+from harness.mistakes import FreeDoesNothing, NeverSplits
+from harness.realloc_mistakes import ReallocReturnsBlock
 from harness.suite import load_scheme
 
 PART = {"test-malloc-merges-a-run": 4, "test-malloc-merges-then-grows": 3,
@@ -20,6 +23,30 @@ PART = {"test-malloc-merges-a-run": 4, "test-malloc-merges-then-grows": 3,
 def test_what_explained_failures_get_back(programs, most, given):
     """Never more than was lost, and never less than nothing."""
     assert causes.given_back(programs, {"a": 5, "b": 4, "c": 1}, most) == given
+
+
+@pytest.mark.parametrize("programs, unproved, giving", [
+    ([["a", "b"]], [], [["a", "b"]]), ([["a", "b"], ["b"]], [["b"]], [["a"], []]),
+    ([["a"], ["b"]], [["a"], ["b"]], [[], []])])
+def test_a_failure_that_a_missing_function_shares_gives_nothing_back(programs, unproved, giving):
+    assert causes.giving_back(programs, unproved) == giving
+
+
+@pytest.mark.parametrize("made, proved", [
+    ({FreeDoesNothing, NeverSplits}, {"FreeDoesNothing": False, "NeverSplits": True}),
+    ({ReallocReturnsBlock}, {"ReallocReturnsBlock": False}),
+    ({NeverSplits}, {"NeverSplits": True})])
+def test_a_function_without_its_work_is_not_proved(made, proved):
+    """Of two mistakes together only those failures give points back in which it has no part."""
+    outcomes = [outcome_of(name, made) for name in REFERENCES]
+    for outcome in outcomes:
+        outcome.test.points = 1
+    found = causes.find(outcomes)
+    assert {cause.mistake: cause.proved for cause in found.causes} == proved
+    unfinished = {kind for kind in made if kind.unfinished}
+    back = [names for names, kinds in found.by_program.items() if unfinished.isdisjoint(kinds)]
+    passed = sum(outcome.passed for outcome in outcomes)
+    assert causetext.earned_by_cause(found, outcomes, 0) == passed + len(back)
 
 
 def suite_by(place, marks, part=None):

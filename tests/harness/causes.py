@@ -49,7 +49,7 @@ class Cause:
     programs: list = field(default_factory=list)    # names of the failures it has a part in
     example: object = None      # Example
     lines: list = field(default_factory=list)       # of a symptom, what else is known of it
-    proved: bool = True         # whether the whole trace of each failure is explained
+    proved: bool = True         # whether the failures may give points back
 
 
 @dataclass
@@ -457,11 +457,19 @@ def causes_of(by_program, shown, outcomes, alike):
         together = frozenset(by_program[name])
         example = Example(by_name[name], shown[name, kind], together, together - {kind})
         sentence = sentence_of(kind, alike.get(kind, ()))
-        made.append(Cause(kind.rule, kind.__name__, sentence, names, example))
+        proved = not all(one.unfinished for one in (kind, *alike.get(kind, ())))
+        made.append(Cause(kind.rule, kind.__name__, sentence, names, example, proved=proved))
     return by_size(made)
 
 
 # ---- what causes cost ---------------------------------------------------------------------------
+
+def giving_back(programs, unproved):
+    """Of each cause the names of those failures that give points back: none in which a cause that
+    is not proved has a part. `unproved`: of each such cause, the names of its failures."""
+    without = set().union(*unproved)
+    return [[name for name in names if name not in without] for names in programs]
+
 
 def costs(programs, lost, most):
     """What each cause costs where causes count instead of programs: its points, at most what the

@@ -47,8 +47,8 @@ def records(found):
     expected, found  lines of that call without this mistake, and of the program; if the program's
                      own check failed: none, and what it said
     picture          the heap before and after it: without the mistake, and the library's
-    proved           whether the whole trace of each failure is explained, so that marks by cause
-                     give its points back
+    proved           whether marks by cause give points back for the failures: the whole trace of
+                     each is explained, and not by a function that is not written
     """
     return [record(cause) for cause in found.causes]
 
@@ -120,7 +120,9 @@ def earned_by_cause(found, outcomes, most):
         return earned
     lost = {outcome.test.name: (outcome.test.points - outcome.earned) * outcome.played
             for outcome in outcomes}
-    back = causes.given_back([cause.programs for cause in found.causes if cause.proved], lost, most)
+    unproved = [cause.programs for cause in found.causes if not cause.proved]
+    programs = causes.giving_back([cause.programs for cause in found.causes], unproved)
+    back = causes.given_back(programs, lost, most)
     return earned + int(back)
 
 

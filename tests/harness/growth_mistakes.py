@@ -24,7 +24,6 @@ class NeverBeginsHeap(Mistake):
     """never asks for heap: it returns NULL if no block fits"""
 
     rule = "F1"
-    unfinished = True
 
     def _move_break(self, address):
         raise SystemCallFailed
