@@ -96,7 +96,7 @@ void heap_free_slow(struct heap *heap, struct slab *slab);
 /* Puts a slab into the heap's mailbox. For the thread that slab_push_remote() tells to. */
 void heap_mail(struct heap *heap, struct slab *slab);
 
-/* Looks after the slabs into which others have freed since they were put aside. The heap is busy. */
+/* Looks after slabs into which others have freed since they were put aside. The heap is busy. */
 void heap_read_mail(struct heap *heap);
 
 /* Gives back all empty slabs. The heap is busy. */

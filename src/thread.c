@@ -15,7 +15,7 @@ struct heap *heap_all;
 /* Units of slabs in the mailboxes of heaps without a thread: so many may stay there. */
 #define IDLE_MAIL_MOST	(2UL * 1024 * 1024 / UNIT)
 
-/* Heaps without a thread that are left as they are, for the next threads; units of slabs of each. */
+/* Heaps without a thread that are left as they are, for the next threads; units of each. */
 #define IDLE_READY_MOST	4
 #define READY_UNITS	(1024UL * 1024 / UNIT)
 
