@@ -151,7 +151,7 @@ class Grading:
         made = Verdict("style", "style", PASSED, 1.0, 0.0, False, "")
         try:
             own = style.once_a_line(finding for finding in self.workspace.findings()
-                                    if self.workspace.is_own(finding.file))
+                                    if self.workspace.is_own(finding))
         except lint.TooMuch as reason:
             made.status, made.share = FAILED, 0.0
             made.reason = f"{reason} on these sources, so that their style is worth nothing"

@@ -22,6 +22,7 @@ import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ctext import DIRECTIVE, plain_lines
 from makefile import MAIN, Makefile
 from makefile import NAMES as MAKEFILES
 
@@ -42,6 +43,10 @@ BROKEN = (OSError, EOFError, ValueError, KeyError, RuntimeError, NotImplementedE
 INCLUDED = re.compile(rb"^[ \t]*#[ \t]*include[ \t]*[<\"]([^>\"\n]{1,200})[>\"]", re.MULTILINE)
 BESIDE = "../"                  # what paths of files beside the source folder begin with
 BESIDE_FOLDERS = ("../utils", "../include")     # where the compiler looks for headers as well
+# What courses give out, in one version or another, beside the source folder.
+OF_COURSE = {"block_meta.h", "osmem.h", "printf.h", "printf.c"}
+FUNCTION = re.compile(r"\)\s*(?:\{|<%)")
+ALLOCATES = re.compile(r"##|%:%:|\b(?:s?brk|mmap|mremap|syscall|block_meta|os_\w+)\b")
 KEPT_FREE = {"objects", "library", "handout"}   # folders beside it that workspace.py has itself
 
 
@@ -61,6 +66,7 @@ class Sources:
     files: dict
     compiled: list
     others: list = field(default_factory=list)
+    parts: frozenset = frozenset()      # .c files that are no files of their own
 
     def digest(self):
         """A number that changes when anything does."""
@@ -378,7 +384,7 @@ def source_folder(names):
 
 
 def divided(files):
-    """(.c files to compile, other .c files): compiled are those of the source folder of which the
+    """(.c files to compile, other .c files, included_sources()): compiled are those of the source folder of which the
     Makefile makes the library, and those that were taken with a header beside it; not those that
     another one includes."""
     sources = sorted(path for path in files if path.endswith(".c"))
@@ -390,7 +396,7 @@ def divided(files):
               and posixpath.basename(path) not in own]
     parts = included_sources(files, sources)
     chosen = [path for path in (*chosen, *beside) if path not in parts]
-    return chosen, [path for path in every if path not in chosen]
+    return chosen, [path for path in every if path not in chosen], frozenset(parts)
 
 
 def included_sources(files, sources):
@@ -403,3 +409,15 @@ def included_sources(files, sources):
             path = resolved(includer, included, known)
             parts.add(includer if path == MAIN else path)
     return parts
+
+
+def is_of_course(path, data):
+    """Whether a file is none of the student's: beside the source folder, with the name of one in a
+    course's utils/, and not where an allocator is."""
+    name = posixpath.basename(path)
+    if not path.startswith(BESIDE) or name not in OF_COURSE:
+        return False
+    lines = [line for _number, line in plain_lines(data)]
+    if name.endswith(".c"):
+        return not any(map(ALLOCATES.search, lines))
+    return not FUNCTION.search("\n".join(line for line in lines if not DIRECTIVE.match(line)))

@@ -18,17 +18,19 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import tree
+from ctext import plain_lines
 
 ROOT = tree.ROOT
 HERE = ROOT / "checker"
 
 WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion"]
 C_FLAGS = ["-std=gnu11", "-O2", "-fPIC", "-pthread", *WARNINGS]
-# A pragma would hide a finding from the compilers, so it is a finding itself.
-# So is a line that says in which file and line it is: it can name a system header.
-SILENCER = re.compile(r"\bGCC\s+(diagnostic\s+(ignored|push|pop)|system_header)\b|\bclang\s+diag"
-                      r"|^\s*(#|%:|\?\?=)\s*(line\b|\d+\s*\")")
-CONTINUED = re.compile(r"\\[ \t]*$")
+# A pragma would hide a finding from the compilers, so it is a finding itself; so is a _Pragma of
+# which a macro makes the text. So is a line that says in which file and line it is: it can name a
+# system header.
+SILENCER = re.compile(r"\b(GCC|clang)\s+system_header|\bGCC\s+diagnostic\s+(ignored|push|pop)"
+                      r"|\bclang\s+diag|\b_Pragma\b(?!\s*\(\s*L?\")"
+                      r"|^\s*(#|%:|\?\?=)\s*(line\b|\d)")
 COMPILER_LINE = re.compile(r"^(?P<file>.+?):(?P<line>\d+):(\d+:)? "
                            r"(fatal )?(?P<kind>warning|error): (?P<text>.*)$")
 CHECKPATCH_LINE = re.compile(r"^(?P<file>.+?):(?P<line>\d+): "
@@ -107,18 +109,8 @@ def pragmas(sources):
     """Lines that switch compiler warnings off."""
     return [Finding(str(path), number, "pragma", "switches compiler warnings off: " + line.strip())
             for path in sources
-            for number, line in whole_lines(Path(path).read_text(errors="replace"))
+            for number, line in plain_lines(Path(path).read_bytes())
             if SILENCER.search(line)]
-
-
-def whole_lines(text):
-    """(number, line) of each line of C, those that a backslash continues as one."""
-    parts = []
-    for number, line in enumerate(text.split("\n"), 1):
-        parts.append(CONTINUED.sub("", line))
-        if not CONTINUED.search(line):
-            yield number - len(parts) + 1, "".join(parts)
-            parts = []
 
 
 def _false_alarm(finding):

@@ -50,7 +50,9 @@ class Workspace:
         self.utils = self.place / "utils"       # theirs; what they do not bring is ours
         self.handout = self.place / "handout"   # ours
         self.library = self.place / "library"
-        self.sources = []
+        self.sources = []       # what the student wrote
+        self.units = []         # those of them that are compiled by themselves
+        self.not_own = set()    # the other files
         self.readable = []      # folders that compilers and linters may read
         self.folders = []       # those in which headers are looked for, in this order
         self.printed = ""       # what the last tool printed
@@ -72,8 +74,13 @@ class Workspace:
             path.chmod(0o755 if path.is_dir() else 0o644)
         if self.box.has("user"):
             os.chown(self.place / "objects", self.user, self.user)
-        self.sources = [self.place / "src" / path for path in sorted(taken.files)
-                        if path.endswith((".c", ".h")) and not path.startswith(intake.BESIDE)]
+        own = [path for path, data in sorted(taken.files.items())
+               if path.endswith((".c", ".h")) and not intake.is_of_course(path, data)]
+        self.sources = [self.place / "src" / path for path in own]
+        self.units = [self.place / "src" / path for path in own
+                      if path.endswith(".c") and path not in taken.parts]
+        self.not_own = {os.path.normpath(path) for path in self.place.rglob("*")}
+        self.not_own -= {os.path.normpath(path) for path in self.sources}
         self.readable = sorted(path for path in self.place.iterdir()
                                if path.name not in ("objects", "library"))
         self.folders = [path for path in (self.place / "src", self.utils, self.place / "include")
@@ -91,9 +98,13 @@ class Workspace:
             raise intake.Refused(f"{ascii(path)[1:-1][:200]} cannot be copied: "
                                  f"{error.strerror}") from None
 
-    def is_own(self, file):
-        """Whether a file is of the source folder, not a header beside it or of ours."""
-        return os.path.normpath(file).startswith(f"{self.place / 'src'}/")
+    def is_own(self, finding):
+        """Whether a finding counts: not in a file of ours or of a course's, and in some line.
+
+        What is said of a file that is not there counts: compilers say nothing of system headers,
+        but a source may say that it is one.
+        """
+        return finding.line > 0 and os.path.normpath(finding.file) not in self.not_own
 
     def tool(self, command, cwd):
         """Run a compiler or linter in the sandbox: (output, exit status), as lint.run_tool. Full
@@ -217,6 +228,6 @@ class Workspace:
         """What the linters find in the sources."""
         found = lint.pragmas(self.sources) + lint.checkpatch(self.sources, self.tool)
         for name in ("gcc", "clang"):
-            found += lint.compiler(name, self.sources, self.folders,
+            found += lint.compiler(name, self.units, self.folders,
                                    run_tool=self.tool)
         return found

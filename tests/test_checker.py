@@ -276,10 +276,83 @@ def test_the_name_of_a_file_changes_no_style(tmp_path, name):
     assert not list(tmp_path.glob("**/harm"))
 
 
-@pytest.mark.parametrize("line", ['# 1 "osmem.c" 3', '#line 1 "x.h"', '%: 7 "x.h" 3',
-                                  "#pragma GCC system_\\\nheader",
-                                  "#pragma GCC diag\\\nnostic ignored \"-Wall\""])
+@pytest.mark.parametrize("line", [
+    '# 1 "osmem.c" 3', '#line 1 "x.h"', '%: 7 "x.h" 3', "# 7", '#/**/1 "/usr/include/stdio.h" 3',
+    "#pragma GCC system_\\\nheader", "#pragma clang system_header",
+    "#pragma GCC diag\\\nnostic ignored \"-Wall\"", "#pragma GCC/**/diagnostic ignored \"-Wall\"",
+    "#/*\n*/pragma GCC/*\n*/diagnostic/**/push", "#pragma clang/* */diagnostic ignored \"-Wall\"",
+    '_Pragma("GCC diagnostic push")', "#define HIDE(x) _Pragma(#x)", "#pragma GCC \rdiagnostic pop"])
 def test_other_ways_to_switch_warnings_off(tmp_path, line):
     path = tmp_path / "osmem.c"
-    path.write_text(f"int one;\n{line}\nint two;\n")
+    line = line.replace("\r", "\\\r\n")
+    path.write_bytes(f"int one;\n{line}\nint two;\n".encode())
     assert [finding.line for finding in lint.pragmas([path])] == [2]
+
+
+@pytest.mark.parametrize("before", [
+    "\ufeff", 'const char *r = R"(" /* )";\n', "#/**/include </*>\n", "char c = '\"', d = '/';\n",
+    'const char *s = "/*";\n', "int a = 4 //* 2 */ 2\n;\n"])
+def test_what_is_no_comment_hides_no_pragma(tmp_path, before):
+    path = tmp_path / "osmem.c"
+    path.write_text(f"{before}#pragma GCC system_header\nint two; /* */\n", encoding="utf-8")
+    assert [finding.line for finding in lint.pragmas([path])] == [before.count("\n") + 1]
+
+
+def test_what_is_in_a_comment_or_harmless_is_no_finding(tmp_path):
+    path = tmp_path / "osmem.c"
+    path.write_text("/*\n#pragma GCC system_header\n*/\n// # 1 \"x.h\"\n#pragma once\n"
+                    '_Pragma("pack(1)")\n#define ONE # 1\n')
+    assert lint.pragmas([path]) == []
+
+
+STYLE_HEAD = "// SPDX-License-Identifier: BSD-3-Clause\n\n"
+# Nothing is left of its style but a fraction of a point.
+WORSE = UGLY + "".join(f"static int Fn{n}(int a){{ char b=a*2.5; return(b); }}\n" for n in range(30))
+
+
+def style_points(place, files):
+    """Points of style of a submission of these files, or a skipped test."""
+    for name, text in files.items():
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_text(text)
+    with tempfile.TemporaryDirectory(dir=scratch()) as inside:
+        workspace = Workspace(submit.box(), inside, submit.course().settings.build_seconds)
+        workspace.prepare(intake.take(place))
+        made, missing = grader.Grading(submit.course(), workspace, 1).judge_style(90)
+    if missing:
+        pytest.skip(missing)
+    return round(made.share * style.POINTS, 2)
+
+
+@pytest.mark.parametrize("name", ["utils/impl.h", "include/impl.h", "tests/impl.h", "utils/osmem.h",
+                                  "utils/impl.c", "src/impl.c"])
+def test_code_outside_of_osmem_c_is_linted(tmp_path, name):
+    """Where it lies and what it is called changes nothing."""
+    include = STYLE_HEAD + f'#include "../{name}"\n'
+    assert style_points(tmp_path, {"src/osmem.c": include, name: WORSE}) < 3
+
+
+# Not as we would write it: what a course gives out is no student's.
+COURSE_HEADER = """
+#pragma once
+#include <stddef.h>
+#define DIE(assertion,call) do { if(assertion) { } } while(0)
+struct   block_meta{ size_t size;int status; struct block_meta*prev,*next; };
+void*os_malloc(size_t);
+"""
+
+
+def test_a_courses_headers_cost_nothing(tmp_path):
+    printf = "#include <unistd.h>\nint printf_(const char*f,...){ char c=*f*2.5; return(c); }\n"
+    header = COURSE_HEADER + "int printf_(const char*f,...);\n"
+    own = STYLE_HEAD + '#include "osmem.h"\n#include "block_meta.h"\n#include "printf.h"\n'
+    files = {"src/osmem.c": own, "utils/osmem.h": COURSE_HEADER, "utils/block_meta.h": COURSE_HEADER,
+             "utils/printf.h": header, "utils/printf.c": printf}
+    assert style_points(tmp_path / "one", files) == 10
+    files["utils/printf.c"] += "void *get(int n){ return sbrk(n); }\n"
+    assert style_points(tmp_path / "two", files) < 10
+
+
+@pytest.mark.parametrize("line", ['#/**/line 1 "/usr/include/stdio.h"', '# 1 "/usr/include/x.h"'])
+def test_a_finding_in_another_file_than_there_is_counts(tmp_path, line):
+    assert style_points(tmp_path, {"src/osmem.c": f"{line}\n" + WORSE}) == 0
