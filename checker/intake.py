@@ -384,9 +384,11 @@ def source_folder(names):
 
 
 def divided(files):
-    """(.c files to compile, other .c files, included_sources()): compiled are those of the source folder of which the
-    Makefile makes the library, and those that were taken with a header beside it; not those that
-    another one includes."""
+    """(.c files to compile, other .c files, included_sources()).
+
+    Compiled are those of the source folder of which the Makefile makes the library, and those that
+    were taken with a header beside it; not those that another one includes.
+    """
     sources = sorted(path for path in files if path.endswith(".c"))
     every = [path for path in sources if not path.startswith(BESIDE)]
     makefile = Makefile(next((files[name] for name in MAKEFILES if name in files), b""))

@@ -281,7 +281,8 @@ def test_the_name_of_a_file_changes_no_style(tmp_path, name):
     "#pragma GCC system_\\\nheader", "#pragma clang system_header",
     "#pragma GCC diag\\\nnostic ignored \"-Wall\"", "#pragma GCC/**/diagnostic ignored \"-Wall\"",
     "#/*\n*/pragma GCC/*\n*/diagnostic/**/push", "#pragma clang/* */diagnostic ignored \"-Wall\"",
-    '_Pragma("GCC diagnostic push")', "#define HIDE(x) _Pragma(#x)", "#pragma GCC \rdiagnostic pop"])
+    '_Pragma("GCC diagnostic push")', "#define HIDE(x) _Pragma(#x)",
+    "#pragma GCC \rdiagnostic pop"])
 def test_other_ways_to_switch_warnings_off(tmp_path, line):
     path = tmp_path / "osmem.c"
     line = line.replace("\r", "\\\r\n")
@@ -307,7 +308,8 @@ def test_what_is_in_a_comment_or_harmless_is_no_finding(tmp_path):
 
 STYLE_HEAD = "// SPDX-License-Identifier: BSD-3-Clause\n\n"
 # Nothing is left of its style but a fraction of a point.
-WORSE = UGLY + "".join(f"static int Fn{n}(int a){{ char b=a*2.5; return(b); }}\n" for n in range(30))
+WORSE = UGLY + "".join(f"static int Fn{n}(int a){{ char b=a*2.5; return(b); }}\n"
+                       for n in range(30))
 
 
 def style_points(place, files):
@@ -346,8 +348,8 @@ def test_a_courses_headers_cost_nothing(tmp_path):
     printf = "#include <unistd.h>\nint printf_(const char*f,...){ char c=*f*2.5; return(c); }\n"
     header = COURSE_HEADER + "int printf_(const char*f,...);\n"
     own = STYLE_HEAD + '#include "osmem.h"\n#include "block_meta.h"\n#include "printf.h"\n'
-    files = {"src/osmem.c": own, "utils/osmem.h": COURSE_HEADER, "utils/block_meta.h": COURSE_HEADER,
-             "utils/printf.h": header, "utils/printf.c": printf}
+    files = {"src/osmem.c": own, "utils/osmem.h": COURSE_HEADER,
+             "utils/block_meta.h": COURSE_HEADER, "utils/printf.h": header, "utils/printf.c": printf}
     assert style_points(tmp_path / "one", files) == 10
     files["utils/printf.c"] += "void *get(int n){ return sbrk(n); }\n"
     assert style_points(tmp_path / "two", files) < 10
