@@ -23,7 +23,7 @@ from course import CannotGrade
 from result import BROKEN, Result, write_text
 
 tree.add_harness()
-from harness import temporary  # noqa: E402
+from harness import entry, temporary  # noqa: E402
 from harness.export import write_text as write_through  # noqa: E402
 
 MAIN = Path(__file__).resolve().parent / "main.py"
@@ -147,7 +147,7 @@ def duration(seconds):
 def grade_all(chosen, options, course):
     """Grade what is not finished, print and write the table; the exit status."""
     fingerprint = course.fingerprint()
-    os.makedirs(options.out, exist_ok=True)
+    entry.make_folder(options.out)
     progress = Progress(len(chosen), options.quiet)
     rows, waiting = {}, []
     for path, name in chosen:
@@ -185,9 +185,10 @@ def run_all(waiting, options, course, rows, progress):
 def one(path, name, options, course, children):
     """Grade one submission in a process of its own; its row of the table."""
     folder = Path(options.out) / name
-    os.makedirs(folder, exist_ok=True)
+    entry.make_folder(folder)
     process = subprocess.Popen(command(path, name, options, course), stdin=subprocess.DEVNULL,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                               umask=entry.users_umask)
     children.add(process)
     try:
         _, said = process.communicate(timeout=worker.budget(course).wall + PATIENCE)

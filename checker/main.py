@@ -189,7 +189,7 @@ def remembered_seed(options):
         return drawn
     path = Path(options.out) / "run.json"
     part = path.with_suffix(f".{os.getpid()}")
-    part.write_text(json.dumps({"seed": drawn}) + "\n", encoding="utf-8")
+    result.write_text(part, json.dumps({"seed": drawn}) + "\n")
     try:
         os.link(part, path)     # many commands may share one --out: the first one wins
     except FileExistsError:
@@ -205,7 +205,7 @@ def remembered_seed(options):
 def make_folder(path):
     """Make a folder for results."""
     try:
-        os.makedirs(path, exist_ok=True)
+        entry.make_folder(path)
     except OSError as error:
         raise CannotGrade(f"cannot write to {path}: {error.strerror}; name another --out") from None
 

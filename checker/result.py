@@ -14,7 +14,7 @@ from fractions import Fraction
 import tree
 
 tree.add_harness()
-from harness import causetext  # noqa: E402
+from harness import causetext, entry  # noqa: E402
 from harness.causes import costs as cause_costs, given_back, giving_back  # noqa: E402
 
 SCHEMA = 1
@@ -240,7 +240,8 @@ def write_text(path, text):
     """Write a file in one step, so that nobody ever reads half of it."""
     part = f"{path}.{os.getpid()}"
     try:
-        with open(part, "w", encoding="utf-8", errors="backslashreplace") as file:
+        with open(part, "w", encoding="utf-8", errors="backslashreplace",
+                  opener=entry.results_opener) as file:
             file.write(text)
         os.replace(part, path)
     except BaseException:

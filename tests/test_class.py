@@ -205,6 +205,20 @@ def test_results_beside_the_submissions_are_none(place, monkeypatch, words):
     assert (done.returncode, set(table("class/grades/class.csv"))) == (0, set(MARKS))
 
 
+@pytest.mark.parametrize("umask, mode", [(0o277, 0o600), (0o707, 0o660), (0o027, 0o640),
+                                         (0o002, 0o664)])
+def test_the_umask_decides_who_reads_results_and_nothing_else(place, umask, mode):
+    words = [sys.executable, str(ROOT / "checker/main.py"), *FEW, "--seeds", "1", *PATHS,
+             "--csv", "mine.csv", "-o", "new/out"]
+    subprocess.run(words, capture_output=True, check=True, umask=umask)
+    assert {name: row["score"] for name, row in table("mine.csv").items()} == MARKS
+    files = [path for path in Path("new").rglob("*") if path.is_file()]
+    assert {path.stat().st_mode & 0o777 for path in [*files, Path("mine.csv")]} == {mode}
+    folders = [Path("new"), *(path for path in Path("new").rglob("*") if path.is_dir())]
+    assert len(folders) == 5
+    assert {path.stat().st_mode & 0o777 for path in folders} == {mode | (mode & 0o444) >> 2}
+
+
 def test_a_student_who_is_called_grades_is_not_left_out(place, monkeypatch):
     monkeypatch.chdir(place / "class")
     submit.submission(Path("grades"))

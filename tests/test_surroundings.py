@@ -84,7 +84,7 @@ HARMLESS = {
               "PYTHONIOENCODING=latin-1 HOME=$ODD/home COLUMNS=5 TERM= CDPATH=/tmp {}",
     "make": "MAKEFLAGS=-n CFLAGS=-O0 CC=clang LC_ALL=tr_TR.UTF-8 {}",
     "open": "umask 000; ulimit -n 64; ulimit -s 256; MAKEFLAGS=kB LC_ALL=ja_JP.eucJP {}",
-    "closed": "umask 077; TMPDIR=$RELATIVE {} <&-",
+    "closed": "umask 777; TMPDIR=$RELATIVE {} <&-",
     "path": "env -u HOME TMPDIR=\"$ODD/a b:c;\" {} 2>&-",
     "plain": "LC_ALL=C PYTHONUTF8=0 PYTHONCOERCECLOCALE=0 HOME=/no/such TMPDIR= {}",
 }

@@ -26,6 +26,8 @@ REMEDIES = {
     errno.EROFS: "use a copy in a directory that can be written",
     errno.EACCES: "use a copy in a directory that you may write to",
 }
+OWN_UMASK = 0o022       # what a command makes for a moment must be readable for the sandbox's users
+users_umask = 0o022     # the umask that it was started with, but for the user's own rights
 
 
 class Unsuitable(Exception):
@@ -62,6 +64,7 @@ def guarded(name, module):
         if not open_streams():
             return say(name, "standard output is closed; send it to a file or to /dev/null")
         check_python()
+        take_umask()
         choose_temporary_directory()
         status = status_of(module)
         sys.stdout.flush()
@@ -97,6 +100,45 @@ def check_python():
                          f"run it with Python {OLDEST_PYTHON[0]}.{OLDEST_PYTHON[1]} or later")
     foreign = os.environ.pop("PYTHONPATH", "").split(os.pathsep)
     sys.path[1:] = [place for place in sys.path[1:] if place not in foreign]
+
+
+def take_umask():
+    """The umask that the user has chosen is for results alone: results_opener(), make_folder()."""
+    global users_umask
+    users_umask = os.umask(OWN_UMASK) & 0o077
+
+
+def results_opener(path, flags):
+    """The opener, as open() takes it, of a file with results: a new one has the user's umask."""
+    try:
+        number = os.open(path, flags | os.O_EXCL, 0o666)
+    except FileExistsError:
+        return os.open(path, flags, 0o666)
+    set_mode(number, 0o666)
+    return number
+
+
+def set_mode(file, most):
+    """Set those rights of `most` that the user's umask leaves, if the file system has rights."""
+    try:
+        os.chmod(file, most & ~users_umask)
+    except OSError:
+        pass
+
+
+def make_folder(path):
+    """Make a directory for results, and those above it; new ones have the user's umask."""
+    missing = []
+    while not os.path.isdir(path):
+        missing.append(path)
+        path = os.path.dirname(os.path.abspath(path))
+    for place in reversed(missing):
+        try:
+            os.mkdir(place)
+            set_mode(place, 0o777)
+        except FileExistsError:     # another command made it just now
+            if not os.path.isdir(place):
+                raise
 
 
 def choose_temporary_directory():

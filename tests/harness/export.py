@@ -25,6 +25,7 @@ import re
 
 from . import causetext
 from .build import HarnessError
+from .entry import results_opener
 from .explain import rules_at_stake, unified
 from .report import first_lines, printable
 
@@ -124,7 +125,7 @@ def xml_text(text):
 def write_text(path, text):
     """Write `text` to `path`; HarnessError with the cause if that fails."""
     try:
-        with open(path, "w", encoding="utf-8") as out:
+        with open(path, "w", encoding="utf-8", opener=results_opener) as out:
             out.write(text)
     except OSError as error:
         raise HarnessError(f"cannot write {path}: {error.strerror}; "
