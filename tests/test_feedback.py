@@ -11,6 +11,7 @@ import pytest
 import submit
 import trial
 import feedback
+import grader
 import writers
 from harness import causes, explain, rerun
 
@@ -29,6 +30,16 @@ void *os_malloc(size_t size)
 \treturn NULL;
 }
 """ % rerun.REPORT
+
+HANGS = """
+#include <stddef.h>
+void *os_malloc(size_t size)
+{
+\tfor (volatile int on = 1; on;)
+\t\ton = 1;
+\treturn NULL;
+}
+"""
 
 
 def crashes(folder, **settings):
@@ -73,6 +84,21 @@ def test_a_full_disk_is_no_mistake_in_an_explanation(tmp_path, monkeypatch):
     monkeypatch.setattr(explain, "explain", full)
     with pytest.raises(OSError):
         crashes(tmp_path / "one")
+
+
+def test_what_ran_beside_the_last_program_that_hung_explains_nothing(tmp_path, monkeypatch):
+    """How many programs run at a time changes no explanation."""
+    monkeypatch.setattr(grader, "MOST_HUNG", 2)
+    suite = trial.make_suite(tmp_path / "suite", {})
+    for number in range(6):
+        trial.add_program(suite, f"test-{number}", "\tos_malloc(1);")
+    folder = submit.submission(tmp_path / "one", HANGS)
+    made = [grader.grade_submission(folder, "one", submit.course(suite=suite), submit.box(), jobs)
+            for jobs in (1, 6)]
+    assert [test.status for test in made[0].tests] == 2 * ["failed"] + 4 * ["skipped"]
+    assert made[0].causes[0]["tests"] == ["test-0", "test-1"]
+    assert made[0].causes == made[1].causes
+    assert [test.output for test in made[0].tests] == [test.output for test in made[1].tests]
 
 
 def told(folder, suite, secret):

@@ -28,6 +28,13 @@ static int deeper(volatile int n)
     big[0] = 1;
     return deeper(n + 1) + big[n % 4096];
 }
+static void spin(void)
+{
+    for (int i = 0; i < 100000; i++)
+        zero++;
+}
+static void some(void) { spin(); }
+static void more(void) { spin(); }
 static int use(size_t n)
 {
     char *page = mmap(0, 4096, 3, 34, -1, 0);
@@ -45,6 +52,11 @@ static int use(size_t n)
     case 10: exit(12);
     case 11: return *(char *)0x7ff0000000000000;
     case 12: return ((char *)heap)[131072 + 40960];
+    case 13:
+        for (;;) {
+            some();
+            more();
+        }
     }
     return 0;
 }
@@ -122,6 +134,31 @@ def test_where_a_library_went_wrong(tmp_path, way, function, sentence):
     assert f"{function} (osmem.c:{number})" in lines[1]
     assert lines[2] == f"    {number}: {LIBRARY.splitlines()[number - 1].strip()}"
     assert not sentence or lines[-1] == f"  {sentence}"
+
+
+def test_a_hang_is_in_the_function_that_has_the_loop(tmp_path):
+    """Not in what this calls at the moment when it is looked at."""
+    outcome = outcome_of(tmp_path, "\tos_malloc(13);", library())
+    for _ in range(2):
+        lines = rerun.where(explain.second_look(outcome), outcome.setup)
+        call = line_of("use(n); return heap")
+        assert lines[1].strip() == f"use (osmem.c), called from os_malloc (osmem.c:{call})"
+
+
+def frames(*lines):
+    """Stacks as a hang shows them: f calls g, which calls h in some; the numbers are lines."""
+    return [[rerun.Frame("libosmem.so", 0, name, "osmem.c", line) for name, line in
+             zip("fgh", numbers)][::-1] for numbers in lines]
+
+
+@pytest.mark.parametrize("stacks, shared", [
+    (frames((1, 2, 3), (1, 2, 3)), [("h", 3), ("g", 2), ("f", 1)]),
+    (frames((1, 2, 3), (1, 2, 4)), [("h", 0), ("g", 2), ("f", 1)]),
+    (frames((1, 2, 3), (1, 4, 3)), [("g", 0), ("f", 1)]),
+    (frames((1, 2, 3), (1, 2)), [("g", 2), ("f", 1)]),
+    (frames((1, 2, 3), ()), [("h", 3), ("g", 2), ("f", 1)])])
+def test_what_the_moments_of_a_hang_have_in_common(stacks, shared):
+    assert [(frame.name, frame.line) for frame in rerun.common(stacks)] == shared
 
 
 def test_the_explanation_begins_with_it(tmp_path):

@@ -8,7 +8,8 @@
  *
  * -u takes root's place (a number); -l as in confine_limits(); -r and -w as in confine_files(); -s
  * is confine_system_calls(), -p confine_process(), -c confine_to_program_calls(). -t: SIGPROF comes
- * after that much processor time, SIGALRM after ten times as much wall time. -d: standard output
+ * after that much processor time, then 100 times as often; SIGALRM after ten times as much wall
+ * time. -d: standard output
  * becomes descriptor FD, and what the command prints is lost. -e: the environment, which is empty
  * otherwise; without -e it stays as it is. The command dies with the process that started it. Exit
  * status: the command's, 125 if a step failed, 127 if the command cannot be started.
@@ -29,6 +30,7 @@
 
 #define NO_COMMAND 127
 #define PATIENCE 10		/* wall time is this many times the processor time */
+#define OFTEN 100		/* so many times, what comes first after some time comes then */
 #define MOST_VARIABLES 16
 
 struct wanted {
@@ -84,11 +86,19 @@ static struct wanted read_options(int argc, char **argv)
 	return wanted;
 }
 
-static void set_timer(__itimer_which_t which, double seconds)
+static struct timeval time_of(double seconds)
 {
-	struct itimerval timer = { .it_value = { .tv_sec = (time_t)seconds } };
+	struct timeval time = { .tv_sec = (time_t)seconds };
 
-	timer.it_value.tv_usec = (suseconds_t)((seconds - (double)timer.it_value.tv_sec) * 1e6);
+	time.tv_usec = (suseconds_t)((seconds - (double)time.tv_sec) * 1e6);
+	return time;
+}
+
+/* A signal after some time, and then each `again` seconds if that is not 0. */
+static void set_timer(__itimer_which_t which, double seconds, double again)
+{
+	struct itimerval timer = { .it_value = time_of(seconds), .it_interval = time_of(again) };
+
 	if (setitimer(which, &timer, NULL) != 0)
 		confine_give_up("setitimer");
 }
@@ -128,8 +138,8 @@ int main(int argc, char **argv)
 	if (wanted.readable)
 		confine_files(wanted.readable, wanted.writable);
 	if (wanted.seconds > 0) {
-		set_timer(ITIMER_PROF, wanted.seconds);
-		set_timer(ITIMER_REAL, PATIENCE * wanted.seconds);
+		set_timer(ITIMER_PROF, wanted.seconds, wanted.seconds / OFTEN);
+		set_timer(ITIMER_REAL, PATIENCE * wanted.seconds, 0);
 	}
 	refuse_system_calls(&wanted);
 	if (wanted.variables)

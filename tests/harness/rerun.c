@@ -10,6 +10,7 @@
  * - stop SIGNAL ADDRESS HOW SP BREAK GONE: the signal that ended the program, the address that it
  *   is about, how that was used, the stack pointer, the break, and whether munmap() had given the
  *   address back
+ * - look: the stack of a program that hangs, at another moment, follows
  * - exit STATUS: the program was ended by exit() or _exit()
  * - frame FILE OFFSET NAME: one function of the call stack, innermost first
  *
@@ -19,6 +20,7 @@
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -28,6 +30,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
 #include <unwind.h>
@@ -37,6 +40,7 @@
 #define MOST_FRAMES 40
 #define MOST_HEADERS 400
 #define MOST_GONE 256
+#define MOST_LOOKS 40		/* at the stack of a program that hangs */
 #define STACK (64 << 10)
 
 #if defined(__x86_64__)
@@ -271,11 +275,29 @@ static void show_stack(uintptr_t from)
 	_Unwind_Backtrace(step, &walk);
 }
 
+/* Whether a program that uses processor time is to go on, so that its loop is seen elsewhere. */
+static int goes_on(int number, const ucontext_t *context)
+{
+	static int looks;
+	int error = errno;
+
+	if (number != SIGPROF || looks++ == MOST_LOOKS)
+		return 0;
+	say("look");
+	show_stack(PC(context));
+	errno = error;
+	return 1;
+}
+
 static void stopped(int number, siginfo_t *info, void *data)
 {
 	const ucontext_t *context = data;
 	uintptr_t address = (uintptr_t)info->si_addr;
 
+	if (goes_on(number, context))
+		return;
+	if (number == SIGALRM && clock() > CLOCKS_PER_SEC / 10)
+		number = SIGPROF;	/* it did not wait: the machine is busy */
 	say("stop %x %lx %s %lx %lx %x", (unsigned int)number, address, how(context), SP(context),
 	    program_break(), (unsigned int)is_gone(address));
 	show_stack(PC(context));
@@ -310,8 +332,10 @@ void _exit(int status)
 static void watch(int number)
 {
 	struct sigaction action = { .sa_sigaction = stopped,
-				    .sa_flags = (int)(SA_SIGINFO | SA_ONSTACK | SA_RESETHAND) };
+				    .sa_flags = SA_SIGINFO | SA_ONSTACK };
 
+	if (number != SIGPROF)
+		action.sa_flags |= (int)SA_RESETHAND;
 	sigfillset(&action.sa_mask);
 	sigaction(number, &action, NULL);
 }

@@ -11,7 +11,7 @@ import os
 import re
 import signal
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from . import build, machine, sandbox
@@ -23,7 +23,7 @@ WALL = 15               # seconds, more than the wall time that confine -t gives
 REPORT = 60             # the descriptor that rerun.c writes to
 MOST_SOURCE = 1 << 20   # bytes of a source file that are read to show a line of it
 MOST_TEXT = 100         # characters of such a line
-MOST_LINES = 1000       # that rerun.c writes
+MOST_LINES = 3000       # that rerun.c writes
 HANGS = ("SIGPROF", "SIGALRM")
 PLACE = re.compile(r"(.*):(\d+)(?: \(discriminator \d+\))?")
 LIBRARY = build.OSMEM.file
@@ -68,6 +68,9 @@ class Seen:
                  "written" or "used"), and the stack pointer
     start, brk   the program break before main and at the end of the program
     gone         whether munmap had given the address back
+    frames       [Frame] of the call stack at the end, the innermost first; of a hang those that it
+                 had at all moments: the loop is in the first
+    looks        stacks at other moments of a program that used processor time
     before, after  the Heap before and after the call that was asked for, None where it was not read
     """
 
@@ -82,6 +85,7 @@ class Seen:
     brk: int = 0
     gone: bool = False
     frames: list = field(default_factory=list)
+    looks: list = field(default_factory=list)
     before: Heap = None
     after: Heap = None
 
@@ -104,8 +108,25 @@ def look(outcome, call):
     if not agrees(seen, outcome.run):
         return None
     with contextlib.suppress(build.HarnessError, OSError, ValueError):
-        seen.frames = with_lines(seen.frames, setup)
+        seen.frames, *seen.looks = with_lines([seen.frames, *seen.looks], setup)
+    if seen.how == "hang":
+        seen.frames = common([seen.frames, *seen.looks])
     return seen
+
+
+def common(stacks):
+    """The frames that several stacks of one program share, the innermost first: the loop that it
+    hangs in is in the first of them, without a line if it was at different ones. Those of the first
+    stack if they share none."""
+    shared = []
+    for frames in zip(*map(reversed, stacks)):
+        if len({(frame.module, frame.name, frame.path) for frame in frames}) > 1:
+            break
+        shared.append(frames[0])
+        if len({frame.line for frame in frames}) > 1:
+            shared[-1] = replace(frames[0], line=0)
+            break
+    return shared[::-1] or stacks[0]
 
 
 def calls_until(events, index):
@@ -161,6 +182,7 @@ WORDS = {kind: re.compile(" ".join(words)) for kind, words in {
     "start": [NUMBER],
     "headers": ["(before|after)", NUMBER],
     "block": [NUMBER, NUMBER, "([0-9a-f]{1,8})"],
+    "look": [],
     "frame": [WORD, NUMBER, WORD],
     "exit": ["([0-9a-f]{1,8})", "(exit|_exit)"],
     "stop": ["([0-9a-f]{1,2})", NUMBER, "(read|written|used)", NUMBER, NUMBER, "([01])"],
@@ -183,8 +205,11 @@ def read(output):
         elif kind == "block" and heaps:
             address, size, status = (int(word, 16) for word in words)
             [*heaps.values()][-1][1].append(Header(address - seen.start, size, status))
-        elif kind == "frame":
-            seen.frames.append(Frame(words[0], int(words[1], 16), words[2]))
+        elif kind == "look":
+            seen.looks.append([])
+        elif kind == "frame" and (seen.how or seen.looks):
+            stack = seen.frames if seen.how else seen.looks[-1]
+            stack.append(Frame(words[0], int(words[1], 16), words[2]))
         else:
             read_end(seen, kind, words)
     for when, (brk, headers) in heaps.items():
@@ -215,20 +240,22 @@ def read_end(seen, kind, words):
 
 # ---- lines of the source --------------------------------------------------------------------
 
-def with_lines(frames, setup):
-    """The frames with the places in the source that addr2line gives them."""
+def with_lines(stacks, setup):
+    """Stacks whose frames have the places in the source that addr2line gives them."""
     places = {}
     for module, file in ((LIBRARY, build.library_file(setup.library)), ("program", setup.program)):
-        offsets = list(dict.fromkeys(frame.offset for frame in frames if frame.module == module))
+        offsets = list(dict.fromkeys(frame.offset for frames in stacks for frame in frames
+                                     if frame.module == module))
         if offsets:
             found = addresses(file, offsets, setup.box)
             places.update(((module, offset), found.get(offset, [])) for offset in offsets)
-    made = []
-    for frame in frames:
-        inlined = places.get((frame.module, frame.offset), [])
-        made += [Frame(frame.module, frame.offset, name, path, line)
-                 for name, path, line in inlined] or [frame]
-    return made
+    return [[made for frame in frames for made in expanded(frame, places)] for frames in stacks]
+
+
+def expanded(frame, places):
+    """A frame as the functions inlined there, the innermost first, by what addr2line found."""
+    return [Frame(frame.module, frame.offset, name, path, line)
+            for name, path, line in places.get((frame.module, frame.offset), [])] or [frame]
 
 
 def addresses(file, offsets, box):
@@ -309,7 +336,7 @@ def where(seen, setup):
 def own_frames(frames):
     """The innermost functions of the library, or of the program if it called nothing, once each."""
     own = [frame for frame in frames if frame.module == LIBRARY]
-    own = own or [frame for frame in frames if frame.module == "program" and frame.line]
+    own = own or [frame for frame in frames if frame.module == "program" and frame.path]
     return list({(frame.name, frame.line): frame for frame in own}.values())[:MOST_SHOWN]
 
 
@@ -327,8 +354,8 @@ def stack_text(seen, shown):
 
 def place_text(frame):
     """`os_realloc (osmem.c:12)`, as much of it as is known."""
-    file = os.path.basename(frame.path)
-    return f"{frame.name} ({file}:{frame.line})" if frame.line else frame.name
+    line = f":{frame.line}" if frame.line else ""
+    return f"{frame.name} ({os.path.basename(frame.path)}{line})" if frame.path else frame.name
 
 
 def about_end(seen):

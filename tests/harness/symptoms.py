@@ -138,7 +138,7 @@ def place_of(seen):
     """(how a program ended, where in the library), None where that is not known."""
     if seen is None or not seen.how:
         return None
-    own = [frame for frame in seen.frames if frame.module == rerun.LIBRARY and frame.line]
+    own = [frame for frame in seen.frames if frame.module == rerun.LIBRARY and frame.path]
     if not own:
         return None
     name, path, line = own[0].name, own[0].path, own[0].line
