@@ -48,7 +48,9 @@ static void check_free(struct audit *audit, const void *ptr, size_t size)
 /* All slots that there are, if their slab is as it should be; those whose bits are set are free. */
 static void check_slots(struct audit *audit, const struct slab *slab, uint64_t free)
 {
-	for (uint32_t slot = 0; HARDENED && !audit->fault && slot < slab->carved; slot++) {
+	if (!HARDENED || slab_is_hidden(slab))
+		return;
+	for (uint32_t slot = 0; !audit->fault && slot < slab->carved; slot++) {
 		const void *ptr = (const void *)(slab->start + slot * slab->size);
 
 		(free >> slot & 1 ? check_free : check_live)(audit, ptr, slab->size);
@@ -243,7 +245,7 @@ static void check_heap(const struct heap *heap, void *arg)
 	size_t listed = 0;
 	size_t stocked = 0;
 
-	for (unsigned int class = 0; class < CLASSES; class++) {
+	for (unsigned int class = 0; class < ALL_CLASSES; class++) {
 		listed += check_list(audit, heap, class);
 		stocked += check_stock(audit, heap, class, &listed);
 	}

@@ -13,6 +13,9 @@
 static void check_slab(const struct slab *slab, void *arg)
 {
 	(void)arg;
+	/* A freed mapping that is kept cannot be touched either. */
+	if (slab_is_hidden(slab) || (!slab->owner && slab->kept))
+		return;
 	for (uint32_t slot = 0; slot < slab->carved; slot++) {
 		void *ptr = (void *)(slab->start + slot * slab->size);
 

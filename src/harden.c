@@ -44,7 +44,28 @@ static uint64_t filler_for(const void *ptr)
 
 static size_t filled(size_t slack)
 {
-	return slack < sizeof(uint64_t) ? slack : sizeof(uint64_t);
+	return slack < FILLED_MOST ? slack : FILLED_MOST;
+}
+
+static void fill(char *at, size_t bytes, uint64_t filler)
+{
+	for (; bytes >= sizeof(filler); bytes -= sizeof(filler), at += sizeof(filler))
+		memcpy(at, &filler, sizeof(filler));
+	memcpy(at, &filler, bytes);
+}
+
+static bool is_filled(const char *at, size_t bytes, uint64_t filler)
+{
+	uint64_t wrong = 0;
+	uint64_t word;
+
+	for (; bytes >= sizeof(word); bytes -= sizeof(word), at += sizeof(word)) {
+		memcpy(&word, at, sizeof(word));
+		wrong |= word ^ filler;
+	}
+	word = filler;
+	memcpy(&word, at, bytes);
+	return !(wrong | (word ^ filler));
 }
 
 /*
@@ -81,13 +102,9 @@ static bool is_zero(const void *ptr, size_t bytes)
 
 void *harden_take(void *ptr, size_t size, size_t asked)
 {
-	uint64_t filler = filler_for(ptr);
 	size_t slack = size - CANARY - asked;
 
-	if (slack >= sizeof(filler))
-		memcpy((char *)ptr + asked, &filler, sizeof(filler));
-	else
-		memcpy((char *)ptr + asked, &filler, slack);
+	fill((char *)ptr + asked, filled(slack), filler_for(ptr));
 	signal_fence();
 	canary_set(ptr, size, canary_for(ptr) + slack * SPREAD);
 	return ptr;
@@ -124,14 +141,10 @@ void harden_verify(const char *api, const void *ptr, size_t size)
 bool harden_is_intact(const void *ptr, size_t size)
 {
 	size_t slack = slack_of(ptr, size);
-	uint64_t filler;
 
-	if (slack > size - CANARY)
-		return false;
-	/* Where there is less room, the canary follows, and is shifted out. */
-	memcpy(&filler, (const char *)canary_of(ptr, size) - slack, sizeof(filler));
-	filler ^= filler_for(ptr);
-	return !slack || !(filler << 8 * (sizeof(filler) - filled(slack)));
+	return slack <= size - CANARY &&
+	       is_filled((const char *)canary_of(ptr, size) - slack, filled(slack),
+			 filler_for(ptr));
 }
 
 /* Another thread may just be giving or taking the slot in front: then there is no canary. */

@@ -7,7 +7,7 @@
  *  - No slot is linked: nothing that the allocator relies on is in reach of a
  *    program's writes, and a slot's bit says for certain whether it is free.
  *  - Behind every block are bytes that the program may not write, CANARY at the
- *    end of its slot and as many, if there is room, next to what was asked for.
+ *    end of its slot and, as far as there is room, FILLED_MOST next to what was asked for.
  *    Made of its address, its size and the process's secret, they are looked at by
  *    free() and realloc(), and so are those in front of it, which are another one's.
  *  - At exit, all blocks are looked at like that, and all freed slots, unless there
@@ -17,7 +17,10 @@
  *  - A freed slot rests until its slab has no other to give; which slot is
  *    given is random.
  *  - Large blocks have mappings of their own, with guards on both sides that cannot be touched;
- *    free() unmaps all of it, so that every later access is one to no memory.
+ *    free() gives the pages back and makes all of it such a guard, so that every later access is
+ *    one to no memory, and unmaps it when many others were freed.
+ *  - Units of a chunk cannot be touched before they are used for the first time, nor after they
+ *    were purged. Blocks of no bytes lie in slabs that cannot be touched (CLASS_EMPTY).
  *  - The page map and the descriptors lie between guards as well, away from every block.
  *
  * Invariants, beside those of slab.h (audit.h):
@@ -39,7 +42,8 @@
 #include "config.h"
 
 #define CANARY		(HARDENED ? sizeof(uint64_t) : 0)
-#define ZEROED_MOST	512U
+#define ZEROED_MOST	(8U * 1024)	/* bytes of a freed slot that are zeroed and verified */
+#define FILLED_MOST	4096U		/* bytes behind a block that are filled and verified */
 
 /* Verifies that a free slot of size bytes is zero, as far as it was zeroed. */
 void harden_verify(const char *api, const void *ptr, size_t size);

@@ -98,7 +98,7 @@ static void stock_shrink(struct heap *heap)
 	if (!heap->stocked)
 		return;
 	do {
-		class = (class + 1) % CLASSES;
+		class = (class + 1) % ALL_CLASSES;
 	} while (!heap->stock[class].count);
 	heap->shrunk = class;
 	heap->stock[class].most--;
@@ -107,7 +107,7 @@ static void stock_shrink(struct heap *heap)
 
 void heap_close_empty(struct heap *heap)
 {
-	for (unsigned int class = 0; class < CLASSES; class++) {
+	for (unsigned int class = 0; class < ALL_CLASSES; class++) {
 		for (struct slab *slab; (slab = heap_stock_take(heap, class));)
 			slab_close(slab);
 		heap->stock[class] = (struct stock){ .first = NULL };

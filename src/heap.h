@@ -52,12 +52,12 @@ struct stock {
 
 struct heap {
 	struct slab *direct[DIRECT_MOST / GRAIN + 1];
-	struct slab *lists[CLASSES];
-	struct stock stock[CLASSES];
+	struct slab *lists[ALL_CLASSES];
+	struct stock stock[ALL_CLASSES];
 	size_t stocked;		/* units in all of these */
 	unsigned int shrunk;	/* the class whose stock was made smaller last */
-	bool keeps[CLASSES];	/* the class has a slab that is kept */
-	bool filled[CLASSES];	/* it has had a slab without a free slot */
+	bool keeps[ALL_CLASSES];	/* the class has a slab that is kept */
+	bool filled[ALL_CLASSES];	/* it has had a slab without a free slot */
 	uint8_t busy;		/* who is changing more than a free list: enum busy */
 	bool idle;		/* has no thread */
 	struct slab *mailbox __attribute__((aligned(64)));

@@ -243,6 +243,16 @@ static struct slab *kept_take(size_t length, size_t alignment, bool roomy)
 	return found < KEPT_MAPPINGS ? kept_remove(found) : NULL;
 }
 
+/*
+ * In the hardened build a freed mapping that is kept has no pages, and cannot be touched. One with
+ * a large alignment is not kept, as the next of its kind would leave the hole behind it empty.
+ */
+static bool hide(struct slab *slab)
+{
+	return guard_of(slab) == FENCE && os_purge((void *)slab->start, slab->size) &&
+	       os_guard((void *)slab->start, slab->size);
+}
+
 /* Whether the freed mapping is kept now; others may go for it. */
 static bool kept_add(struct slab *slab)
 {
@@ -250,7 +260,7 @@ static bool kept_add(struct slab *slab)
 
 	if (length <= KEPT_MOST / 2 && kept.most < 2 * length)
 		kept.most = 2 * length;
-	if (length > kept.most || HARDENED || central_abandoned)
+	if (length > kept.most || central_abandoned || (HARDENED && !hide(slab)))
 		return false;
 	while (kept.count == KEPT_MAPPINGS || kept.bytes + length > kept.most)
 		kept_drop();
@@ -285,11 +295,17 @@ static struct slab *alloc_fresh(size_t length, size_t alignment)
 	return slab;
 }
 
-/* One that was freed; NULL. If none fits, one of the kept ones goes. */
+/*
+ * One that was freed; NULL. If none fits, one of the kept ones goes. In the hardened build they are
+ * kept so that their addresses are not used again soon.
+ */
 static struct slab *alloc_freed(size_t length, size_t alignment, bool roomy)
 {
-	struct slab *slab = kept_take(length, alignment, roomy);
+	struct slab *slab;
 
+	if (HARDENED)
+		return NULL;
+	slab = kept_take(length, alignment, roomy);
 	if (slab)
 		slab->used_before = true;
 	else if (kept_count())

@@ -48,7 +48,7 @@ static inline struct slab *slab_of(const char *api, void *ptr)
 
 	if (unlikely(!slab || !slab_has_slot(slab, ptr) || slab_slot_is_free(slab, ptr)))
 		misuse(api, slab, ptr);
-	if (HARDENED)
+	if (HARDENED && !slab_is_hidden(slab))
 		harden_check(api, ptr, slab->size, (uintptr_t)ptr == slab->start);
 	return slab;
 }
@@ -56,13 +56,13 @@ static inline struct slab *slab_of(const char *api, void *ptr)
 /* Bytes that a block could have where it is. */
 static inline size_t room(const struct slab *slab)
 {
-	return slab->size - CANARY;
+	return slab_is_hidden(slab) ? 0 : slab->size - CANARY;
 }
 
 /* Bytes of a block that the program may use. */
 static inline size_t usable(const struct slab *slab, const void *ptr)
 {
-	return HARDENED ? harden_asked(ptr, slab->size) : room(slab);
+	return HARDENED && !slab_is_hidden(slab) ? harden_asked(ptr, slab->size) : room(slab);
 }
 
 /* Taking and giving */
@@ -100,20 +100,22 @@ static __attribute__((noinline)) void *take_large(size_t size, size_t alignment)
 	return audit_after(block);
 }
 
-static __attribute__((noinline)) void *take_slow(size_t size)
+static __attribute__((noinline)) void *take_class(unsigned int class)
 {
 	int error = errno;
-	void *slot;
+	void *slot = heap_alloc_slow(heap_mine, class);
 
-	if (size > SLOT_MOST)
-		return take_large(size, GRAIN);
-	slot = heap_alloc_slow(heap_mine, size);
 	if (unlikely(!slot)) {
 		trim_all();
 		errno = error;
-		slot = heap_alloc_slow(heap_mine, size);
+		slot = heap_alloc_slow(heap_mine, class);
 	}
 	return audit_after(slot);
+}
+
+static __attribute__((noinline)) void *take_slow(size_t size)
+{
+	return size > SLOT_MOST ? take_large(size, GRAIN) : take_class(class_of(size));
 }
 
 static inline __attribute__((always_inline)) void *take_slot(size_t size)
@@ -136,7 +138,7 @@ static inline void *hand_out(void *ptr, size_t asked)
 
 	if (HARDENED && slab && slab->owner)
 		harden_verify("malloc", ptr, slab->size);
-	/* Some byte is there, of malloc(0) as well. */
+	/* Some byte is there, of memalign(64, 0) as well. */
 	return HARDENED && slab ? harden_take(ptr, slab->size, asked + !asked) : ptr;
 }
 
@@ -145,6 +147,8 @@ static inline __attribute__((always_inline)) void *take(size_t size)
 	/* Canaries are made of the secret. */
 	if (HARDENED && unlikely(!__atomic_load_n(&central_secret, __ATOMIC_ACQUIRE)))
 		heap_prepare();
+	if (HARDENED && unlikely(!size))
+		return take_class(CLASS_EMPTY);
 	return hand_out(take_slot(whole(size)), size);
 }
 
@@ -164,7 +168,7 @@ static __attribute__((noinline)) void give_slow(struct slab *slab, void *ptr)
 
 static inline void give(struct slab *slab, void *ptr)
 {
-	if (HARDENED && slab->owner)
+	if (HARDENED && slab->owner && !slab_is_hidden(slab))
 		harden_give(ptr, slab->size);
 	if (likely(slab->owner == heap_mine) && likely(!slab_push(slab, ptr)))
 		return;

@@ -12,10 +12,14 @@
 
 #include "config.h"
 
-/* Linux 6.13; older C libraries do not name it. */
+/* Linux 6.13; older C libraries do not name them. */
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL	102
+#define MADV_GUARD_REMOVE	103
 #endif
+
+/* Whether there ever was a guard that the kernel installed like that, and one that it did not. */
+static bool has_installed, has_protected;
 
 size_t os_page_size(void)
 {
@@ -150,11 +154,24 @@ bool os_purge(void *start, size_t length)
 bool os_guard(void *start, size_t length)
 {
 	int error = errno;
-	bool guarded = advise(start, length, MADV_GUARD_INSTALL) ||
-		       mprotect(start, length, PROT_NONE) == 0;
+	bool installed = advise(start, length, MADV_GUARD_INSTALL);
+	bool guarded = installed || mprotect(start, length, PROT_NONE) == 0;
 
+	__atomic_store_n(installed ? &has_installed : &has_protected, true, __ATOMIC_RELAXED);
 	errno = error;
 	return guarded;
+}
+
+bool os_unguard(void *start, size_t length)
+{
+	bool removed = advise(start, length, MADV_GUARD_REMOVE) ||
+		       !__atomic_load_n(&has_installed, __ATOMIC_RELAXED);
+
+	if (removed && (!__atomic_load_n(&has_protected, __ATOMIC_RELAXED) ||
+			mprotect(start, length, PROT_READ | PROT_WRITE) == 0))
+		return true;
+	errno = ENOMEM;
+	return false;
 }
 
 /* A kernel without huge pages refuses, and nothing is lost. */

@@ -73,6 +73,9 @@ bool os_purge(void *start, size_t length);
 /* Makes a part of a mapping inaccessible; false: it is as before. */
 bool os_guard(void *start, size_t length);
 
+/* Takes that back; false with errno = ENOMEM, and some of it is still inaccessible. */
+bool os_unguard(void *start, size_t length);
+
 /* Asks for huge pages, where there are any, in a range without pages. */
 void os_prefer_huge(void *start, size_t length);
 

@@ -16,6 +16,8 @@
 
 #include <stddef.h>
 
+#include "config.h"
+
 #define GRAIN		16U	/* every slot is a multiple of it, and so aligned */
 #define FINE_MOST	(16U * 1024)
 #define FINE_LOG	3	/* log2 of the steps per doubling */
@@ -25,6 +27,10 @@
 /* 16 to 128 by 16; 7 doublings by eighths; 3 doublings by quarters. */
 #define FINE_CLASSES	(8 + (7 << FINE_LOG))
 #define CLASSES		(FINE_CLASSES + (3 << COARSE_LOG))
+
+/* One more in the hardened build: blocks of no bytes, in slots of GRAIN that cannot be touched. */
+#define CLASS_EMPTY	CLASSES
+#define ALL_CLASSES	(CLASSES + HARDENED)
 
 /* The class of the smallest slot for size bytes. Wants size <= SLOT_MOST; 0 counts as 1. */
 static inline unsigned int class_of(size_t size)

@@ -135,7 +135,7 @@ static uintptr_t key_make(void)
 
 struct slab *slab_open(unsigned int class, struct heap *owner, bool filled)
 {
-	size_t size = class_size(class);
+	size_t size = class < CLASSES ? class_size(class) : GRAIN;
 	bool dense = filled && size <= DENSE_MOST && !HARDENED;
 	struct slab *slab = NULL;
 	struct span span;
@@ -155,6 +155,8 @@ struct slab *slab_open(unsigned int class, struct heap *owner, bool filled)
 		slab->class = (uint8_t)class;
 		slab->owner = owner;
 		slab->key = key_make();
+		if (slab_is_hidden(slab))
+			slab->used_before = !span_hide(span);
 		pagemap_set(span.start, span.units * UNIT, slab);
 	} else if (span.start) {
 		span_give(span);
@@ -167,6 +169,7 @@ bool slab_close_locked(struct slab *slab)
 {
 	struct span span = slab_span(slab);
 
+	span.clean = slab_is_hidden(slab) && !slab->used_before;
 	pagemap_set(span.start, span.units * UNIT, &slab_gone);
 	slab_forget(slab);
 	return span_give(span);
@@ -269,7 +272,7 @@ static void carve(struct slab *slab)
 	/* Others look, while they free a slot that has long been carved. */
 	__atomic_store_n(&slab->carved, carved + count, __ATOMIC_RELAXED);
 	signal_fence();
-	if (HARDENED && slab->used_before)
+	if (HARDENED && slab->used_before && !slab_is_hidden(slab))
 		for (uint32_t slot = carved; slot < carved + count; slot++)
 			harden_give((void *)(slab->start + slot * slab->size), slab->size);
 	if (first)

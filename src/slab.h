@@ -159,6 +159,12 @@ static inline bool slab_has_slot(const struct slab *slab, const void *ptr)
 	return slab_index(slab, ptr) < __atomic_load_n(&slab->carved, __ATOMIC_RELAXED);
 }
 
+/* Whether the slots cannot be touched (CLASS_EMPTY). */
+static inline bool slab_is_hidden(const struct slab *slab)
+{
+	return HARDENED && slab->class == CLASS_EMPTY;
+}
+
 static inline bool slab_is_linked(const struct slab *slab)
 {
 	return slab->size <= LINKED_MOST;

@@ -149,6 +149,8 @@ static bool chunk_map(struct chunk *chunk, size_t units, bool huge)
 		os_prefer_huge(memory, length);
 	else if (!may_be_huge())
 		os_avoid_huge(memory, length);
+	if (HARDENED)
+		os_guard(memory, length);
 	/* A unit that does not fit is left out: cheaper than to give both ends back. */
 	units -= skew > 0;
 	*chunk = (struct chunk){
@@ -230,6 +232,13 @@ static void history_take(size_t clean)
 		history.dirty_low = span_totals.dirty;
 }
 
+/* In the hardened build clean units cannot be touched before they are used; false and ENOMEM. */
+static bool chunk_show(struct chunk *chunk, unsigned int from, unsigned int units)
+{
+	return !HARDENED || bits_next(chunk->dirty, from, from + units, false) == from + units ||
+	       os_unguard((void *)(chunk->start + from * UNIT), units * UNIT);
+}
+
 /* Puts units into use; returns how many of them were dirty. */
 static unsigned int chunk_use(struct chunk *chunk, unsigned int from, unsigned int units)
 {
@@ -269,6 +278,8 @@ struct span span_take_aligned(unsigned int units, unsigned int alignment, bool d
 		from = 0;
 	}
 	from += -(unsigned int)(chunk->start / UNIT + from) & (alignment - 1);
+	if (!chunk_show(chunk, from, units))
+		return (struct span){ .start = 0 };
 	clean = chunk_use(chunk, from, units) == 0;
 	return (struct span){ chunk->start + from * UNIT, units, clean, chunk };
 }
@@ -297,6 +308,8 @@ static void run_purge(struct chunk *chunk, unsigned int from, unsigned int units
 	}
 	if (!units || !os_purge((void *)(chunk->start + first * UNIT), (end - first) * UNIT))
 		return;
+	if (HARDENED)
+		os_guard((void *)(chunk->start + first * UNIT), (end - first) * UNIT);
 	bits_assign(chunk->dirty, from, units, false);
 	chunk->dirty_units -= units;
 	span_totals.dirty -= units;
@@ -406,6 +419,12 @@ static unsigned int run_around(const struct chunk *chunk, unsigned int n, bool d
 	return bits_next(bits, n, chunk->units, !dirty) - bits_begin(bits, n, dirty);
 }
 
+bool span_hide(struct span span)
+{
+	return os_purge((void *)span.start, span.units * UNIT) &&
+	       os_guard((void *)span.start, span.units * UNIT);
+}
+
 bool span_give(struct span span)
 {
 	struct chunk *chunk = span.chunk;
@@ -416,13 +435,15 @@ bool span_give(struct span span)
 		return false;
 	}
 	bits_assign(chunk->used, from, span.units, false);
-	bits_assign(chunk->dirty, from, span.units, true);
 	chunk->used_units -= span.units;
-	chunk->dirty_units += span.units;
-	run_enter(chunk, false, run_around(chunk, from, false));
-	run_enter(chunk, true, run_around(chunk, from, true));
 	span_totals.used -= span.units;
+	run_enter(chunk, false, run_around(chunk, from, false));
+	if (span.clean)
+		return false;
+	bits_assign(chunk->dirty, from, span.units, true);
+	chunk->dirty_units += span.units;
 	span_totals.dirty += span.units;
+	run_enter(chunk, true, run_around(chunk, from, true));
 	history.given += span.units;
 	if (history.given > span_totals.used + span_totals.used / 2 + DIRTY_LEAST)
 		return turn_ends();
@@ -444,7 +465,8 @@ bool span_resize(struct span *span, unsigned int units)
 		unsigned int more = units - span->units;
 
 		if (chunk->era != era || end + more > chunk->units ||
-		    bits_next(chunk->used, end, end + more, true) < end + more)
+		    bits_next(chunk->used, end, end + more, true) < end + more ||
+		    !chunk_show(chunk, end, more))
 			return false;
 		chunk_use(chunk, end, more);
 	}

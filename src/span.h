@@ -74,7 +74,7 @@ struct chunk {
 struct span {
 	uintptr_t start;	/* 0: no memory */
 	unsigned int units;
-	bool clean;		/* as taken: all of it is zero */
+	bool clean;		/* all of it is zero, and without pages */
 	struct chunk *chunk;
 };
 
@@ -102,7 +102,10 @@ static inline struct span span_take(unsigned int units, bool dense)
 /* Makes a span longer or shorter where it is; false: there is no room. */
 bool span_resize(struct span *span, unsigned int units);
 
-/* Gives a span back; true: much was free, and has gone to the kernel. */
+/* Makes the span one that cannot be touched, and is clean; false: it is as before, or purged. */
+bool span_hide(struct span span);
+
+/* Gives a span back, which is clean or not; true: much was free, and has gone to the kernel. */
 bool span_give(struct span span);
 
 /* Gives the pages of free units but the first keep ones to the kernel; returns of how many. */

@@ -39,7 +39,7 @@ static void tidy(struct heap *heap, bool for_long)
 	heap_begin(heap);
 	heap_read_mail(heap);
 	heap_close_empty(heap);
-	for (unsigned int class = 0; for_long && class < CLASSES; class++)
+	for (unsigned int class = 0; for_long && class < ALL_CLASSES; class++)
 		for (struct slab *slab = heap->lists[class]; slab; slab = slab->next)
 			slab_await_last(slab);
 	heap_finish(heap);
@@ -253,7 +253,7 @@ static bool is_small(const struct heap *heap)
 {
 	size_t units = heap->stocked;
 
-	for (unsigned int class = 0; class < CLASSES; class++)
+	for (unsigned int class = 0; class < ALL_CLASSES; class++)
 		for (struct slab *slab = heap->lists[class]; slab; slab = slab->next) {
 			units += slab->units;
 			if (units > READY_UNITS)
@@ -325,18 +325,18 @@ static void *slot_of_class(struct heap *heap, unsigned int class)
 	return slot;
 }
 
-void *heap_alloc_slow(struct heap *heap, size_t size)
+void *heap_alloc_slow(struct heap *heap, unsigned int class)
 {
 	bool borrowed;
 	void *slot;
 
 	if (likely(heap != &heap_none))
-		return slot_of_class(heap, class_of(size));
+		return slot_of_class(heap, class);
 	heap = heap_enter();
 	if (!heap)
 		return NULL;
 	borrowed = heap != heap_mine;
-	slot = slot_of_class(heap, class_of(size));
+	slot = slot_of_class(heap, class);
 	if (borrowed)
 		heap_give(heap);
 	return slot;

@@ -16,8 +16,8 @@ extern struct heap *heap_all;
 /* Sets central_secret if it is not set yet. */
 void heap_prepare(void);
 
-/* A slot of size bytes, size <= SLOT_MOST; NULL and ENOMEM. For the thread of the heap. */
-void *heap_alloc_slow(struct heap *heap, size_t size);
+/* A slot of the class; NULL and ENOMEM. For the thread of the heap. */
+void *heap_alloc_slow(struct heap *heap, unsigned int class);
 
 /* Gives a slot of another thread's slab back. */
 void heap_free_remote(struct slab *slab, void *slot);

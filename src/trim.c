@@ -35,7 +35,7 @@ static void trim(struct heap *heap)
 	central_take();
 	if (__atomic_compare_exchange_n(&heap->busy, &busy, BUSY_TRIMMED, false, __ATOMIC_ACQUIRE,
 					__ATOMIC_RELAXED)) {
-		for (unsigned int class = 0; class < CLASSES; class++) {
+		for (unsigned int class = 0; class < ALL_CLASSES; class++) {
 			close_stock(heap, class);
 			close_unused(heap, class);
 		}

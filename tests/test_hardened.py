@@ -90,6 +90,35 @@ def test_past_the_end_of_a_large_block(hardened, program, name, size):
     assert "free(): write past the end" in done.stderr and done.returncode == -signal.SIGABRT
 
 
+@pytest.mark.parametrize("size", [5000, 100000, *LARGE])
+def test_all_that_is_behind_a_block_is_looked_at(hardened, program, size):
+    done = run(hardened, program, "past-the-end-by-forty", size)
+    assert "free(): write past the end" in done.stderr and done.returncode == -signal.SIGABRT
+
+
+@pytest.mark.parametrize("size", [100, 1000, 5000])
+def test_a_freed_slot_is_looked_at_to_its_end(hardened, program, size):
+    done = run(hardened, program, "write-to-the-end-after-free", size)
+    assert "malloc(): write after free" in done.stderr and done.returncode == -signal.SIGABRT
+
+
+@pytest.mark.parametrize("size", SLOTS)
+def test_no_memory_between_slabs(hardened, library, program, size):
+    assert run(hardened, program, "far-behind", size).returncode == -signal.SIGSEGV
+    assert run(library / "libosmalloc.so", program, "far-behind", size).returncode == 0
+
+
+@pytest.mark.parametrize("name", ["read-of-no-bytes", "write-of-no-bytes"])
+def test_blocks_of_no_bytes_cannot_be_touched(hardened, program, name):
+    assert run(hardened, program, name, 1).returncode == -signal.SIGSEGV
+
+
+@pytest.mark.parametrize("size", [1, 100, 200000])
+def test_blocks_of_no_bytes_are_like_any(hardened, program, size):
+    done = run(hardened, program, "no-bytes", size)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("size", SLOTS)
 def test_nothing_is_left_to_read(hardened, program, size):
     assert run(hardened, program, "read-after-free", size).returncode == 0
@@ -100,8 +129,8 @@ def test_no_canary_is_left_in_a_block_that_has_grown(hardened, program, size):
     assert run(hardened, program, "reads-what-it-never-wrote", size).returncode == 0
 
 
-@pytest.mark.parametrize("size", SLOTS)
-def test_freed_slots_rest(hardened, program, size):
+@pytest.mark.parametrize("size", SLOTS + LARGE)
+def test_freed_memory_rests(hardened, program, size):
     assert run(hardened, program, "rests", size).returncode == 0
 
 

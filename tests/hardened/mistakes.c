@@ -17,6 +17,9 @@
 
 #define ROUNDS	2000	/* blocks after which a freed one has surely been used again */
 #define FAR	(20 * 1024)	/* more than a large block is rounded up by */
+#define BEHIND	(1024 * 1024)	/* as far from a small block as no slab goes */
+#define ZEROED	(8 * 1024)	/* of a freed slot, at most */
+#define EMPTY	1000		/* blocks of no bytes */
 
 static unsigned char *block;
 static size_t usable;
@@ -45,6 +48,14 @@ static int past_the_end_by_eight(size_t size)
 {
 	(void)size;
 	memset(block + usable, 0x41, 8);
+	release(block);
+	return 0;
+}
+
+static int past_the_end_by_forty(size_t size)
+{
+	(void)size;
+	block[usable + 39] ^= 1;
 	release(block);
 	return 0;
 }
@@ -88,6 +99,57 @@ static int far_past_the_end(size_t size)
 	return 0;
 }
 
+/* Memory between slabs is no memory before it is used. */
+static int far_behind(size_t size)
+{
+	(void)size;
+	block[BEHIND] = 1;
+	return 0;
+}
+
+static int read_of_no_bytes(size_t size)
+{
+	(void)size;
+	return *(char *)malloc(0);
+}
+
+static int write_of_no_bytes(size_t size)
+{
+	(void)size;
+	*(char *)malloc(0) = 1;
+	return 0;
+}
+
+/* But for that, blocks of no bytes are like any. */
+static int no_bytes(size_t size)
+{
+	static unsigned char *empty[EMPTY];
+
+	for (int round = 0; round < 3; round++) {
+		for (size_t i = 0; i < EMPTY; i++) {
+			empty[i] = malloc(0);
+			if (!empty[i] || (uintptr_t)empty[i] % 16 || malloc_usable_size(empty[i]) ||
+			    (i && empty[i] == empty[i - 1]))
+				return 1;
+		}
+		for (size_t i = 0; i < EMPTY; i += 2) {
+			empty[i] = realloc(empty[i], size);
+			memset(empty[i], 1, size);
+		}
+		for (size_t i = 0; i < EMPTY; i++)
+			free(empty[i]);
+	}
+	return 0;
+}
+
+static int write_to_the_end_after_free(size_t size)
+{
+	release(block);
+	block[usable - 1] = 1;
+	reuse(size);
+	return 0;
+}
+
 static int write_after_free(size_t size)
 {
 	release(block);
@@ -102,7 +164,7 @@ static int read_after_free(size_t size)
 
 	memset(block, 0x41, usable);
 	release(block);
-	for (size_t i = 0; i < (size < 512 ? usable : 512); i++)
+	for (size_t i = 0; i < (size < ZEROED ? usable : ZEROED); i++)
 		found |= block[i];
 	return found != 0;
 }
@@ -192,6 +254,12 @@ static const struct {
 } mistakes[] = {
 	{ "past-the-end-by-one", past_the_end_by_one },
 	{ "past-the-end-by-eight", past_the_end_by_eight },
+	{ "past-the-end-by-forty", past_the_end_by_forty },
+	{ "far-behind", far_behind },
+	{ "read-of-no-bytes", read_of_no_bytes },
+	{ "write-of-no-bytes", write_of_no_bytes },
+	{ "no-bytes", no_bytes },
+	{ "write-to-the-end-after-free", write_to_the_end_after_free },
 	{ "past-the-end-then-realloc", past_the_end_then_realloc },
 	{ "before-the-start", before_the_start },
 	{ "past-the-end-until-exit", past_the_end_until_exit },
