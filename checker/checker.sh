@@ -4,4 +4,4 @@
 # else is `checker/grade`. Exit status: 0 graded, 2 could not grade.
 
 set -euo pipefail
-exec "$(dirname "${BASH_SOURCE[0]}")/grade" --no-files "$@"
+exec "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/grade" --no-files "$@"

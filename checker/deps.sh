@@ -11,7 +11,7 @@
 # Exit status: 0 everything is there, 2 something is missing and could not be installed.
 
 set -euo pipefail
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 
 die() {
     echo "osmem: $1" >&2

@@ -33,11 +33,17 @@ MAX_BYTES = 1 << 20             # of all sources together
 MAX_MEMBERS = 20000             # of an archive, or files of a folder, sources or not
 MAX_ARCHIVE = 32 << 20          # bytes of an archive
 MAX_UNPACKED = 128 << 20        # bytes of a packed tar archive when it is unpacked
+MAX_EXTENDED = 8 << 20          # bytes of a tar archive's extended headers
+FOR_ALL = 1000                  # times those that apply to all members after them count
 MAX_DEPTH = 12                  # folders inside folders
 MAX_NAME = 200                  # bytes of a file's or a folder's name
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 SAFE_NAME = re.compile(r"[^\x00-\x1f\x7f\udc80-\udcff]+")
 PACKERS = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open, b"\xfd7": lzma.open}
+ZIP_MEMBER = b"PK\1\2"          # what each entry of a zip archive's directory begins with
+EXTENDED_HEADERS = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE,
+                    tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
+SPARSE = "it holds a file with holes (sparse); pack it without"
 BROKEN = (OSError, EOFError, ValueError, KeyError, RuntimeError, NotImplementedError,
           zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError)
 INCLUDED = re.compile(rb"^[ \t]*#[ \t]*include[ \t]*[<\"]([^>\"\n]{1,200})[>\"]", re.MULTILINE)
@@ -52,6 +58,11 @@ KEPT_FREE = {"objects", "library", "handout"}   # folders beside it that workspa
 
 class Refused(Exception):
     """The submission cannot be graded as what it is; it gets no points: str(e) says why."""
+
+
+def too_many():
+    """The Refused of what holds more than anybody looks through."""
+    return Refused(f"it holds more than {MAX_MEMBERS} files and folders")
 
 
 @dataclass(frozen=True)
@@ -135,9 +146,12 @@ def from_archive(path):
         if path.stat().st_size > MAX_ARCHIVE:
             raise Refused(f"{path.name} is larger than {MAX_ARCHIVE >> 20} MiB")
         if zipfile.is_zipfile(path):
+            if path.read_bytes().count(ZIP_MEMBER) > MAX_MEMBERS:
+                raise too_many()
             with zipfile.ZipFile(path) as archive:
                 return choose(ZipMembers(archive))
-        with tarfile.open(fileobj=io.BytesIO(unpacked(path)), mode="r:") as archive:
+        with BoundedTar.open(fileobj=io.BytesIO(unpacked(path)), mode="r:",
+                             tarinfo=BoundedInfo) as archive:
             return choose(TarMembers(archive))
     except tarfile.ReadError:
         raise Refused(f"{path.name} is no folder, zip or tar archive, or is damaged") from None
@@ -174,18 +188,24 @@ class FolderMembers:
     def names(self):
         """[(path below the root, kind)]; kind: 'file', 'link' or 'other'."""
         found, seen = [], 0
-        for folder, folders, files in os.walk(self.root, followlinks=False):
+        for folder, folders, files in os.walk(self.root, followlinks=False, onerror=self.refuse):
             depth = os.path.relpath(folder, self.root).count("/")
+            seen += len(folders) + len(files)
+            if seen > MAX_MEMBERS:
+                raise too_many()
             links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
             folders[:] = sorted(name for name in folders if name not in links
                                 and not is_skipped(name) and depth < MAX_DEPTH)
-            seen += len(folders)
             for name in sorted([*files, *links]):
                 path = os.path.join(folder, name)
                 found.append((os.path.relpath(path, self.root), self.kind(path)))
-            if len(found) + seen > MAX_MEMBERS:
-                raise Refused(f"it holds more than {MAX_MEMBERS} files and folders")
         return found
+
+    def refuse(self, error):
+        """Say which folder cannot be listed."""
+        path = os.path.relpath(error.filename, self.root)
+        raise Refused(f"{'it' if path == '.' else ascii(path)[1:-1][:80]} cannot be read: "
+                      f"{error.strerror}") from None
 
     @staticmethod
     def kind(path):
@@ -212,11 +232,8 @@ class ZipMembers:
 
     def names(self):
         """As FolderMembers.names()."""
-        infos = self.archive.infolist()
-        if len(infos) > MAX_MEMBERS:
-            raise Refused(f"it holds more than {MAX_MEMBERS} files")
         found = []
-        for info in infos:
+        for info in self.archive.infolist():
             name = safe_path(info.filename)
             mode = info.external_attr >> 16
             self.infos[name] = info
@@ -230,6 +247,34 @@ class ZipMembers:
             return file.read(most + 1)
 
 
+class BoundedTar(tarfile.TarFile):
+    """A tar archive that counts what it reads."""
+
+    entries = 0             # files and folders
+    headers = 0             # theirs, and the extended ones in front of them
+    extended = 0            # bytes of the latter
+
+
+class BoundedInfo(tarfile.TarInfo):
+    """A tar archive's header, of which reading takes neither time nor memory without end."""
+
+    def _proc_member(self, archive):
+        archive.headers += 1
+        archive.entries += self.type not in EXTENDED_HEADERS
+        if archive.entries > MAX_MEMBERS or archive.headers > 2 * MAX_MEMBERS:
+            raise too_many()
+        if self.type in EXTENDED_HEADERS:
+            archive.extended += self.size * (FOR_ALL if self.type == tarfile.XGLTYPE else 1)
+            if archive.extended > MAX_EXTENDED:
+                raise Refused(f"its headers are larger than {MAX_EXTENDED >> 20} MiB")
+        if self.type == tarfile.GNUTYPE_SPARSE:
+            raise Refused(SPARSE)
+        return super()._proc_member(archive)
+
+    def _proc_gnusparse_10(self, *_arguments):
+        raise Refused(SPARSE)
+
+
 class TarMembers:
     """The members of a tar archive, packed or not."""
 
@@ -241,8 +286,7 @@ class TarMembers:
         """As FolderMembers.names()."""
         found = []
         for info in self.archive:
-            if len(found) > MAX_MEMBERS:
-                raise Refused(f"it holds more than {MAX_MEMBERS} files")
+            info.pax_headers = {}       # each has a copy of those of the whole archive
             name = safe_path(info.name)
             if info.isdir():
                 continue

@@ -10,7 +10,7 @@
 # Exit status: 0 nothing failed, 1 something failed, 2 bad usage or a missing tool.
 
 set -euo pipefail
-top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+top=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
 place=$top/tests/build/arch
 declare -A count=([passed]=0 [failed]=0 [skipped]=0)
 declare -A package=([4k]=linux-image-arm64 [16k]=linux-image-arm64-16k)

@@ -9,7 +9,7 @@
 # Exit status: 0 nothing failed, 1 something failed, 2 bad usage or a missing tool.
 
 set -euo pipefail
-top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+top=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
 place=$top/tests/build/distros
 declare -A count=([passed]=0 [failed]=0 [skipped]=0)
 

@@ -349,7 +349,8 @@ def test_a_courses_headers_cost_nothing(tmp_path):
     header = COURSE_HEADER + "int printf_(const char*f,...);\n"
     own = STYLE_HEAD + '#include "osmem.h"\n#include "block_meta.h"\n#include "printf.h"\n'
     files = {"src/osmem.c": own, "utils/osmem.h": COURSE_HEADER,
-             "utils/block_meta.h": COURSE_HEADER, "utils/printf.h": header, "utils/printf.c": printf}
+             "utils/block_meta.h": COURSE_HEADER, "utils/printf.h": header,
+             "utils/printf.c": printf}
     assert style_points(tmp_path / "one", files) == 10
     files["utils/printf.c"] += "void *get(int n){ return sbrk(n); }\n"
     assert style_points(tmp_path / "two", files) < 10
@@ -358,3 +359,11 @@ def test_a_courses_headers_cost_nothing(tmp_path):
 @pytest.mark.parametrize("line", ['#/**/line 1 "/usr/include/stdio.h"', '# 1 "/usr/include/x.h"'])
 def test_a_finding_in_another_file_than_there_is_counts(tmp_path, line):
     assert style_points(tmp_path, {"src/osmem.c": f"{line}\n" + WORSE}) == 0
+
+
+@pytest.mark.parametrize("name", ["grade", "checker.sh", "deps.sh"])
+def test_a_command_may_be_called_through_a_link(tmp_path, name):
+    (tmp_path / "link").symlink_to(ROOT / "checker" / name)
+    words = ["--list", "student"] if name == "deps.sh" else ["-h"]
+    done = subprocess.run([tmp_path / "link", *words], text=True, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -96,6 +96,59 @@ def test_a_tree_of_folders_is_counted(tmp_path, monkeypatch):
     assert refusal(tmp_path / "ann") == "it holds more than 5 files and folders"
 
 
+@pytest.mark.parametrize("form", [archive_tar, archive_zip])
+def test_the_members_of_an_archive_are_counted_as_they_are_read(tmp_path, form, monkeypatch):
+    """Folders too; and nobody lists all of them before."""
+    monkeypatch.setattr(intake, "MAX_MEMBERS", 5)
+    members = {f"{number}/": {"type": tarfile.DIRTYPE} if form is archive_tar else b""
+               for number in range(10)}
+    monkeypatch.setattr(zipfile.ZipFile, "infolist", None)
+    why = refusal(form(tmp_path / "a.archive", members))
+    assert why == "it holds more than 5 files and folders"
+
+
+def test_headers_of_a_tar_archive_are_bounded(tmp_path):
+    """What each costs is more than its bytes: a tar archive may say it again for every member."""
+    large = {"comment": "x" * 9000}
+    for headers, why in ((large, "its headers are larger than 8 MiB"), ({"comment": "x"}, "")):
+        path = tmp_path / "a.tar"
+        with tarfile.open(path, "w", format=tarfile.PAX_FORMAT, pax_headers=headers) as archive:
+            info = tarfile.TarInfo("src/osmem.c")
+            info.pax_headers = {"comment": "y"}
+            info.size = len(SOURCE)
+            archive.addfile(info, io.BytesIO(SOURCE))
+        if why:
+            assert refusal(path) == why
+        else:
+            assert list(intake.take(path).files) == ["osmem.c"]
+
+
+@pytest.mark.parametrize("headers", [
+    {}, {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": "x"}])
+def test_a_file_with_holes_in_a_tar_archive(tmp_path, headers):
+    """Its map may have any length."""
+    path = tmp_path / "a.tar"
+    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as archive:
+        info = tarfile.TarInfo("src/osmem.c")
+        info.pax_headers = headers
+        info.type = tarfile.REGTYPE if headers else tarfile.GNUTYPE_SPARSE
+        archive.addfile(info)
+    assert refusal(path) == "it holds a file with holes (sparse); pack it without"
+
+
+def test_a_folder_that_cannot_be_listed_is_named(tmp_path, monkeypatch):
+    place = submit.submission(tmp_path / "ann")
+    scan = os.scandir
+
+    def refuse(path):
+        if os.path.basename(path) == "src":
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert refusal(place) == "src cannot be read: Permission denied"
+
+
 def test_a_class_that_is_named_as_one_submission(tmp_path):
     """Which osmem.c was meant cannot be known: a mark for one of them would be nobody's."""
     why = refusal(archive_zip(tmp_path / "a.zip", {

@@ -4,7 +4,7 @@
 # Prints the report and writes `result=PAYLOAD` to $GITHUB_OUTPUT, for the step's output `result`.
 
 set -euo pipefail
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 
 if (($# == 0)) || [[ -z ${GITHUB_OUTPUT:-} ]]; then
     echo "run.sh: name the checkout, and run it in a workflow (\$GITHUB_OUTPUT is not set)" >&2
