@@ -5,10 +5,13 @@ import itertools
 
 from harness import causes, realloc_mistakes, suite
 from harness.composed import compose, replayed
-from harness.mistakes import ALL, MergesAfterSplit, NeverSplits
+from harness.mistakes import (ALL, FirstBlockLosesRest, MergesAfterSplit, NeverSplits,
+                              SizesWrapAround, SizesWrapAroundBehindThreshold,
+                              SizesWrapAroundToNothing, ThresholdsNotStrict,
+                              ThresholdsWithoutHeader)
 from harness.realloc_mistakes import (AbsorbsAll, AbsorbsBeforeMapping, AbsorbsOneTooFew,
-                                      AlwaysMoves, GrowsAfterAbsorbing, KeepsAbsorbedWhole,
-                                      NeverAbsorbs, ShrinksWithoutSplit)
+                                      AlwaysMoves, GrowsAfterAbsorbing, GrowsPastThreshold,
+                                      KeepsAbsorbedWhole, NeverAbsorbs, ShrinksWithoutSplit)
 
 REFERENCES = {name: events for name, events in suite.read_references(suite.load_suite()).items()
               if len(events) < 60}
@@ -22,8 +25,8 @@ DEPENDENT = {
     "the last block is moved, also if it has just become the last one": [
         "MovesLastBlock GrowsAfterAbsorbing"],
     "more was absorbed, and is kept whole": [
-        "MergesInRealloc KeepsAbsorbedWhole", "AbsorbsBeforeMapping KeepsAbsorbedWhole",
-        "AbsorbsAll KeepsAbsorbedWhole"],
+        "GrowsPastThreshold KeepsAbsorbedWhole", "MergesInRealloc KeepsAbsorbedWhole",
+        "AbsorbsBeforeMapping KeepsAbsorbedWhole", "AbsorbsAll KeepsAbsorbedWhole"],
     "the block that did not become shorter takes less later": [
         "MergesInRealloc ShrinksWithoutSplit", "ShrinksWithoutSplit AbsorbsAll"],
     "what was merged is one neighbour, with which there is enough or not": [
@@ -31,6 +34,7 @@ DEPENDENT = {
     "what no mapping is made for, and what was merged, is returned as it is": [
         "ThresholdBeforeFit ReallocReturnsBlock", "MergesInRealloc ReallocReturnsBlock"],
     "what does not suffice is left alone": [
+        "GrowsPastThreshold AbsorbsOnlyIfEnough",
         "AbsorbsBeforeMapping AbsorbsOnlyIfEnough", "AbsorbsAll AbsorbsOnlyIfEnough"],
 }
 
@@ -76,6 +80,19 @@ def test_the_heap_grows_by_what_is_missing_after_all_was_absorbed():
              "+ 0x24a60", "  = HeapStart + 0x18710")
     assert causes.trace_of({GrowsAfterAbsorbing}, events)[-1] == grown
     assert causes.trace_of({GrowsAfterAbsorbing, AbsorbsAll}, events)[-1] == grown
+
+
+def test_a_threshold_does_not_hide_that_os_realloc_does_not_ask_for_it():
+    """A mistake also changes what the class that it inherits from changes."""
+    events = REFERENCES["test-realloc-heap-to-mapping"][:2]
+    assert events[1][1].startswith("  mmap(NULL, 140032,")
+    for other in (ThresholdsNotStrict, ThresholdsWithoutHeader):
+        shown = causes.trace_of({FirstBlockLosesRest, GrowsPastThreshold, other}, events)
+        assert shown[1][1:] == ("  brk(HeapStart + 0x40f58) = HeapStart + 0x40f58",
+                                "  = HeapStart + 0x20")
+    for pair in itertools.combinations((SizesWrapAround, SizesWrapAroundToNothing,
+                                        SizesWrapAroundBehindThreshold), 2):
+        assert compose(frozenset(pair)) is None
 
 
 def test_what_a_split_leaves_does_not_grow_the_heap():

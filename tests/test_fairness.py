@@ -17,6 +17,9 @@ DEARER = {
     "NeverBeginsHeap": (75, "every program with a heap shows the first growth"),
     "NoPreallocation": (75, "every program with a heap shows the first growth"),
     "HeaderBesidePreallocation": (75, "every program with a heap shows the first growth"),
+    "MapsEverything": (75, "every program with a heap shows the first growth"),
+    "NeverMarksLive": (66, "the next block lies in the last one"),
+    "NeverMarksNorChecksLive": (62, "the next block lies in the last one"),
     "FirstBlockIsWhole": (63, "two blocks in the preallocation need a split"),
     "FirstBlockIsWholeForMalloc": (60, "two blocks in the preallocation need a split"),
     "FirstBlockLosesRest": (66, "two blocks in the preallocation need a split"),
@@ -75,8 +78,9 @@ def test_what_is_allowed_to_cost_more_does(costs):
 # What costs more than one cause where causes count. A program that gets NULL for memory ends: what
 # it never came to gives no points back. A check of an address says nothing about headers.
 # A function that does not do its work gives none back either.
-DEARER_BY_CAUSE = {"NeverBeginsHeap": 75, "FreeDoesNothing": 54, "ReallocReturnsNull": 46,
-                   "ReallocReturnsBlock": 31, "SplitsTooSmall": 4}
+DEARER_BY_CAUSE = {"MapsEverything": 75, "NeverBeginsHeap": 75, "FreeDoesNothing": 54,
+                   "ReallocReturnsNull": 46, "ReallocReturnsBlock": 31, "NeverMarksLive": 29,
+                   "SplitsTooSmall": 4}
 
 
 def test_by_cause_one_mistake_that_traces_show_costs_no_more_than_one_cause(costs):

@@ -69,8 +69,11 @@ def hides(mistake, other):
 
 
 def changes(mistake):
-    """What a mistake redefines: names with functions or values."""
-    return {name: value for name, value in vars(mistake).items()
+    """What a mistake redefines, itself or by a class that it inherits from: names with functions or
+    values."""
+    kinds = [kind for kind in reversed(mistake.__mro__)
+             if issubclass(kind, Mistake) and kind is not Mistake]
+    return {name: value for kind in kinds for name, value in vars(kind).items()
             if hasattr(Mistake, name) and name not in NO_DECISION and not name.startswith("__")}
 
 
@@ -84,9 +87,8 @@ def asks_on(change):
 
 @lru_cache(maxsize=None)
 def changed_by(mistake):
-    """Names of the methods that a mistake changes, itself or by its bases."""
-    kinds = mistake.__mro__[:mistake.__mro__.index(Mistake)]
-    return frozenset(name for kind in kinds for name in changes(kind))
+    """Names of the methods that a mistake changes."""
+    return frozenset(changes(mistake))
 
 
 @lru_cache(maxsize=None)

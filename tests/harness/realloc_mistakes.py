@@ -6,7 +6,30 @@ do something and go on.
 """
 
 from .mistake import Mistake
-from .model import FREE, NULL, Model
+from .model import ALLOC, FREE, NULL, Model
+
+
+class ResizesFreeBlock(Mistake):
+    """resizes a free block in os_realloc as if it were a live one, instead of returning NULL"""
+
+    rule = "X2"
+    excludes = ("ReallocReturnsNull",)
+    freed = None            # the free block that os_realloc was called for
+
+    def _realloc(self, p, n):
+        block = self._block_of_payload(p)
+        if p == NULL or block is None or block.status != FREE:
+            return super()._realloc(p, n)
+        self.freed, block.status = block, ALLOC
+        try:
+            return super()._realloc(p, n)
+        finally:
+            self.freed, block.status = None, FREE
+
+    def _realloc_heap(self, block, n):
+        if block is self.freed:
+            block.status = FREE
+        return super()._realloc_heap(block, n)
 
 
 class AlwaysMoves(Mistake):
@@ -38,6 +61,28 @@ class MovesToGrow(Mistake):
         if self._rounded(n) <= block.size:
             return super()._realloc_heap(block, n)
         return self._move(block, block.size, self._new_block(n), n)
+
+
+class GrowsPastThreshold(Mistake):
+    """grows a block where it is in os_realloc without asking whether it belongs in a mapping now"""
+
+    rule = "X5"
+    excludes = ("ThresholdBeforeFit",)
+    growing = False         # in os_realloc, before the block is moved
+
+    def _realloc_heap(self, block, n):
+        self.growing = True
+        try:
+            return super()._realloc_heap(block, n)
+        finally:
+            self.growing = False
+
+    def _belongs_on_heap(self, n):
+        return self.growing or super()._belongs_on_heap(n)
+
+    def _search_heap(self, n):
+        self.growing = False
+        return super()._search_heap(n) if self._belongs_on_heap(n) else self._map(n)
 
 
 class MergesInRealloc(Mistake):
