@@ -10,15 +10,18 @@ import pytest
 from trial import library, run
 from harness import causes, causetext, grade, hints, replays, rules, suite
 from harness.composed import compose, replayed
-from harness.growth_mistakes import FirstBlockIsWhole, FirstBlockLosesRest, GrowsByPages
+from harness.growth_mistakes import (FirstBlockIsWhole, FirstBlockLosesRest, GrowsByPages,
+                                     IgnoresFreeLastBlock)
 from harness.history import make
 from harness.mistakes import (ALL, CallocThresholdNotStrict, CallocThresholdWithoutHeader, FirstFit,
-                              HeaderOf24Bytes, NeverMerges, NeverSplits, SizesNotRounded,
+                              HeaderOf24Bytes, MapsPages, NeverMerges, NeverSplits,
+                              SizesNotRounded,
                               SizesWrapAround, ThresholdBeforeRounding, ThresholdNotStrict,
                               ThresholdsNotStrict, ThresholdsWithoutHeader, ThresholdWithoutHeader)
 from harness.realloc_mistakes import (AlwaysMoves, KeepsEqualMapping, MovesLastBlock,
                                       ReallocReturnsBlock, ShrinksWithoutSplit)
 from harness.size_mistakes import FirstBlockCountsHeader, MergesWithoutHeader, SplitsShort
+from harness.structural_mistakes import NeverMarksNorChecksLive
 from harness.symbols import step_text
 
 TESTS = suite.load_suite()
@@ -211,6 +214,34 @@ def test_what_a_mistake_has_no_part_in_is_not_replayed(story):
         one = frozenset((kind,))
         assert with_base.predicted(one, told) == without.predicted(one, told), kind
     assert with_base.left > without.left
+
+
+def test_no_mistake_is_named_where_it_is_superfluous():
+    """Where the rest of the first 128 KiB is lost, no free block is the last one. Either mistake
+    explains this failure, and the one without which more are not explained is named."""
+    found = found_for({FirstBlockLosesRest, IgnoresFreeLastBlock})[0]
+    assert found.by_program["test-malloc-grows-free-last"] == (FirstBlockLosesRest,)
+    first, second = found.causes
+    assert (first.mistake, second.mistake) == ("FirstBlockLosesRest", "IgnoresFreeLastBlock")
+    assert second.example.mistakes == found.mistakes == {FirstBlockLosesRest, IgnoresFreeLastBlock}
+    own = causetext.record(second)["picture"].split("as your library has it:")[1]
+    assert " lost " in own
+
+
+def test_a_live_block_that_looks_free_is_the_cause_of_what_it_leads_to():
+    found = found_for({NeverMarksNorChecksLive, AlwaysMoves})[0]
+    assert [cause.mistake for cause in found.causes][0] == "NeverMarksNorChecksLive"
+    assert {cause.mistake for cause in found.causes} <= {"NeverMarksNorChecksLive", "AlwaysMoves"}
+
+
+def test_what_is_expected_is_the_contracts_or_is_said_not_to_be():
+    found = found_for({FirstBlockLosesRest, IgnoresFreeLastBlock, MapsPages})[0]
+    assert len(found.causes) == 3
+    for record, cause in zip(causetext.records(found), found.causes):
+        expected = cause.example.outcome.expected[cause.example.index]
+        assert ("but with the others" in record["where"]) == (record["expected"] != [*expected])
+    assert sum("but with the others" in record["where"]
+               for record in causetext.records(found)) == 1
 
 
 @pytest.mark.parametrize("made, drawn", [

@@ -5,7 +5,8 @@ import itertools
 
 from harness import causes, realloc_mistakes, suite
 from harness.composed import compose, replayed
-from harness.mistakes import (ALL, FirstBlockLosesRest, MergesAfterSplit, NeverSplits,
+from harness.growth_mistakes import FirstBlockLosesRest
+from harness.mistakes import (ALL, MergesAfterSplit, NeverSplits,
                               SizesWrapAround, SizesWrapAroundBehindThreshold,
                               SizesWrapAroundToNothing, ThresholdsNotStrict,
                               ThresholdsWithoutHeader)

@@ -10,7 +10,8 @@ import submit
 import trial
 from harness import build, causes, grade, header_reads, oracle, replays, suite
 from harness.build import HarnessError
-from harness.mistakes import FirstBlockLosesRest, NeverSplits
+from harness.growth_mistakes import FirstBlockLosesRest
+from harness.mistakes import NeverSplits
 from harness.structural_mistakes import LosesRest
 
 TESTS = suite.load_suite()

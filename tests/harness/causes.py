@@ -19,8 +19,9 @@ import dataclasses
 from dataclasses import dataclass, field
 
 from . import symptoms
-from .composed import FATAL, compose
+from .composed import FATAL, compose, replayed
 from .grade import RESULT
+from .history import make
 from .mistakes import ALL
 from .replays import Replays, Spent, call_of, story_of
 from .stats import parse_address
@@ -59,8 +60,8 @@ class Example:
 
     outcome: object         # Outcome
     index: int              # of this call in outcome.actual
-    mistakes: frozenset     # those that explain the failure, this one included; of a symptom none
-    others: frozenset       # the same without this one
+    mistakes: frozenset     # all that were found, this one included; of a symptom none
+    others: frozenset       # those without this one that do not explain the failure
 
 
 @dataclass
@@ -268,16 +269,34 @@ class Search:
                 mistakes = fewer
         return mistakes
 
+    def rarest_first(self, mistakes):
+        """The mistakes of a set, those first without which all others still explain most."""
+        needed = dict.fromkeys(mistakes, 0)
+        for story in self.short:
+            if self.replays.explains(mistakes, story):
+                for kind in mistakes:
+                    needed[kind] += not self.replays.explains(mistakes - {kind}, story)
+        return sorted(mistakes, key=lambda kind: (needed[kind], -ALL.index(kind)))
+
     def smallest(self, mistakes, story):
-        """The fewest of these mistakes that explain a failure, () if even all of them do not."""
-        kinds = [mistake for mistake in ALL if mistake in mistakes]
-        if not self.replays.explains(frozenset(kinds), story):
+        """The fewest of these mistakes that explain a failure, () if even all of them do not. Of
+        several that do instead of each other, the one is kept that comes last."""
+        kinds = frozenset(mistakes)
+        if not self.replays.explains(kinds, story):
             return ()
-        for kind in list(kinds):
-            fewer = frozenset(kinds) - {kind}
+        for kind in mistakes:
+            fewer = kinds - {kind}
             if fewer and self.replays.explains(fewer, story):
-                kinds.remove(kind)
-        return tuple(kinds)
+                kinds = fewer
+        return tuple(kind for kind in ALL if kind in kinds)
+
+    def call_shown(self, mistakes, kinds, kind, story):
+        """(index of the first call of a failure that a set without one mistake makes otherwise,
+        that set): without it, all of the set or, if these explain the failure as well, `kinds`."""
+        others = mistakes - {kind}
+        if self.replays.explains(others, story):
+            others = frozenset(kinds) - {kind}
+        return self.replays.predicted(others, story), others
 
     def alike(self, mistakes, by_program, shown):
         """{mistake of a set: those that explain as much in its place}, as far as the effort allows;
@@ -286,8 +305,8 @@ class Search:
         found = {}
         try:
             for kind in sorted(mistakes, key=ALL.index):
-                stories = sorted(explained, key=lambda story: shown.get((story.name, kind),
-                                                                        MOST_CALLS))
+                stories = sorted(explained, key=lambda story: shown.get(
+                    (story.name, kind), (MOST_CALLS,))[0])
                 found[kind] = tuple(other for other in ALL if other not in mistakes and
                                     self.explains_all(mistakes - {kind} | {other}, stories))
         except Spent:
@@ -358,7 +377,7 @@ def find(outcomes, more=(), looks=None):
     failed = sum(not outcome.passed for outcome in (*outcomes, *more))
     missing = symptoms.unwritten(outcomes)
     by_program = without_missing(by_program, missing)
-    known = causes_of(by_program, shown, [*outcomes, *more], alike)
+    known = causes_of(mistakes, by_program, shown, [*outcomes, *more], alike)
     found = Found(known, by_program, first, failed, mistakes, alike, possible)
     found = with_output(found, [*stories, *told], [*outcomes, *more])
     return with_symptoms(found, missing, outcomes, looks or {})
@@ -416,14 +435,15 @@ def by_size(causes):
 
 
 def attributed(search, mistakes, stories):
-    """(Found.by_program, Found.first, {(name, mistake): index of the first call that shows it}) of
-    the set that was found, as far as the effort allows."""
+    """(Found.by_program, Found.first, {(name, mistake): Search.call_shown()}) of the set that was
+    found, as far as the effort allows."""
     by_program, first, shown = {}, {}, {}
     try:
+        ordered = search.rarest_first(mistakes)
         for story in stories:
-            kinds = search.smallest(mistakes, story)
-            shown.update(((story.name, kind), search.replays.predicted(
-                frozenset(kinds) - {kind}, story)) for kind in kinds)
+            kinds = search.smallest(ordered, story)
+            shown.update(((story.name, kind), search.call_shown(mistakes, kinds, kind, story))
+                         for kind in kinds)
             if kinds:
                 by_program[story.name] = kinds
             one = search.first_shown(mistakes, story)
@@ -434,17 +454,31 @@ def attributed(search, mistakes, stories):
     return by_program, first, shown
 
 
-def unclear(outcome, kinds, index):
-    """A key that is least for the best example of a mistake: a program that students know, in
-    which it is alone, or shown by the first difference, and one of the same call; then the
-    shortest trace. `index`: of the call that shows it."""
+def unclear(outcome, kinds, index, others=frozenset()):
+    """A key that is least for the best example of a mistake: a program that students know, one that
+    all other mistakes do not explain, a call that is the contract's without this mistake, a program
+    in which it is alone, or shown by the first difference, and one of the same call; then the
+    shortest trace. `index`: of the call that shows it; `others`: what Search.call_shown() gave."""
     difference, test = outcome.difference, outcome.test
-    return (test.hidden or test.group in ("seed", "twin"), len(kinds) > 1 and
+    return (test.hidden or test.group in ("seed", "twin"), -len(others),
+            not as_in_contract(outcome, index, others), len(kinds) > 1 and
             not (difference and difference.index == index), len(kinds),
             not (difference and difference.same_call()), len(outcome.actual))
 
 
-def causes_of(by_program, shown, outcomes, alike):
+def as_in_contract(outcome, index, others):
+    """Whether an allocator with some mistakes makes one call of a failed program as the contract
+    does."""
+    events = outcome.actual
+    try:
+        step = make(replayed(others, events[:index]), events[index])
+    except FATAL:
+        return False
+    return step is not None and index < len(outcome.expected) and \
+        step_text(step) == tuple(outcome.expected[index])
+
+
+def causes_of(mistakes, by_program, shown, outcomes, alike):
     """[Cause] of explained failures, those of most failures first."""
     by_name = {outcome.test.name: outcome for outcome in outcomes}
     made = []
@@ -453,9 +487,8 @@ def causes_of(by_program, shown, outcomes, alike):
         if not names:
             continue
         name = min(names, key=lambda name: unclear(by_name[name], by_program[name],
-                                                   shown[name, kind]))
-        together = frozenset(by_program[name])
-        example = Example(by_name[name], shown[name, kind], together, together - {kind})
+                                                   *shown[name, kind]))
+        example = Example(by_name[name], shown[name, kind][0], mistakes, shown[name, kind][1])
         sentence = sentence_of(kind, alike.get(kind, ()))
         proved = not all(one.unfinished for one in (kind, *alike.get(kind, ())))
         made.append(Cause(kind.rule, kind.__name__, sentence, names, example, proved=proved))

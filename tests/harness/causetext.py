@@ -70,8 +70,9 @@ def record(cause):
         made["expected"], made["found"] = [], [printable(outcome.reason)]
     else:
         made["found"] = first_lines(event, MOST_LINES)
-    if made["expected"] and example.others:
-        made["where"] += " (expected: what the library would do without this mistake)"
+    if made["expected"] and tuple(made["expected"]) not in outcome.expected[example.index:][:1]:
+        made["where"] += " (expected: what the library would do without this mistake, but with " \
+            "the others)"
     return made
 
 

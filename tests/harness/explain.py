@@ -296,7 +296,8 @@ def cause_pictures(example):
     try:
         right = replayed(example.others, events[:index])
         wrong = replayed(example.mistakes, events[:index + 1])
-        whose = "without this mistake" if example.others else "as the contract has it"
+        contract = right.snapshot() == replayed(frozenset(), events[:index]).snapshot()
+        whose = "as the contract has it" if contract else "without this mistake"
         lines, _ = before_and_after(right, events[index], whose)
     except FATAL:
         return ""
