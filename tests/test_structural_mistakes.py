@@ -71,8 +71,8 @@ def told(place, source):
                      "--library", place / "lib").stdout
 
 
-@pytest.mark.parametrize("span, headline", [("exact", "1 mistake explains 3 of 3 failures."),
-                                            ("pages", "3 mistakes explain 4 of 4 failures.")])
+@pytest.mark.parametrize("span, headline", [
+    ("exact", "1 cause explains 3 of 3 failures."), ("pages", "3 causes explain 4 of 4 failures.")])
 def test_a_library_that_maps_every_block_is_told_so(tmp_path, span, headline):
     output = told(tmp_path, MAPS_EVERYTHING.replace("SPAN", SPANS[span]))
     assert "W1: the library puts every block in a mapping of its own" in output
