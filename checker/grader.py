@@ -17,7 +17,7 @@ from feedback import Feedback
 from marks import hung, rules_of, share_of, status_of
 from result import (CAUSE, FAILED, PARTIAL, PASSED, PROGRAM, REFUSED, SKIPPED, TOTAL, Result,
                     Verdict, share_out)
-from workspace import Workspace
+from workspace import TRAMPOLINE, Workspace
 
 tree.add_harness()
 from harness import build, grade, suite, trials  # noqa: E402
@@ -30,6 +30,8 @@ TRACE_FACTOR = 20               # times its reference's length, if that is more
 MOST_HUNG = 8                   # programs that may hang before the rest is not run
 FINDINGS_SHOWN = 20             # of each kind
 SOURCES_SHOWN = 5
+NESTED = ("{place}: the address of a nested function is taken. gcc calls it by code on the stack, "
+          "which cannot be executed here: such a call crashes. Make it a function of its own.")
 STYLE_LEFT_OUT = "style left out: --no-style"
 
 
@@ -235,6 +237,9 @@ def grade_submission(path, name, course, box, jobs=1):
                                     "that calls what is missing fails.")
             if workspace.left_out:
                 made.remarks.append(left_out_remark(workspace.left_out))
+            nested = TRAMPOLINE.search(workspace.log)
+            if nested:
+                made.remarks.append(NESTED.format(place=nested[1]))
             judge(made, Grading(course, workspace, jobs))
     except intake.Refused as reason:
         refuse(made, str(reason), course)

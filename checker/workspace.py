@@ -35,8 +35,11 @@ BAD_NAME = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG)
 # -fpatchable-function-entry: a function begins with an instruction of its own, where the tracer
 # stops; to the tracer, a loop that goes back to a function's first instruction calls it again.
 BUILD_FLAGS = ["-std=gnu11", "-O2", "-g", "-fPIC", "-pthread", "-fcommon",
-               "-fpatchable-function-entry=1"]
-LINK_FLAGS = ["-shared", "-Wl,-Bsymbolic"]
+               "-fpatchable-function-entry=1", "-Wtrampolines"]
+# noexecstack: the sandbox refuses an executable stack, which would end each program as it starts.
+LINK_FLAGS = ["-shared", "-Wl,-Bsymbolic,-z,noexecstack"]
+TRAMPOLINE = re.compile(r"^(\S.*?:\d+):\d+: warning: trampoline generated for nested function",
+                        re.MULTILINE)
 
 
 class Workspace:

@@ -154,6 +154,44 @@ void os_free(void *ptr)
     assert earned(way, tmp_path, {"osmem.c": source}) == 20
 
 
+NESTED = """
+static __attribute__((noinline)) size_t apply(size_t (*f)(size_t), size_t x)
+{
+    __asm__ volatile("");
+    return f(x);
+}
+
+size_t nest(size_t size);
+size_t nest(size_t size)
+{
+    size_t more(size_t by)
+    {
+        return size + by;
+    }
+
+    return apply(more, 3);
+}
+"""
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_nested_function_that_is_not_called_costs_nothing(way, tmp_path):
+    """gcc would have the stack made executable for it, which a graded program cannot have."""
+    assert earned(way, tmp_path, {"osmem.c": submit.naive(extra=NESTED)}) == 20
+
+
+def test_a_nested_function_that_is_called_crashes_and_the_result_says_why(tmp_path):
+    head = "void *os_calloc(size_t nmemb, size_t size)\n{\n"
+    source = submit.naive().replace(head, f"{NESTED}{head}\tif (!nest(5))\n\t\treturn NULL;\n")
+    assert source.count("nest(5)") == 1
+    made = submit.result_of(tmp_path / "it", source)
+    assert 0 < made.score < made.max_score
+    assert any("SIGSEGV" in test.reason for test in made.tests)
+    assert [remark.partition(": ")[2][:41] for remark in made.remarks] == [
+        "the address of a nested function is taken"]
+    assert made.remarks[0].startswith("src/osmem.c:")
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_a_name_that_is_defined_nowhere_is_named(way, tmp_path):
     source = submit.naive().replace(
