@@ -201,6 +201,17 @@ OSMALLOC_API void *calloc(size_t nmemb, size_t size)
 	return ptr;
 }
 
+/*
+ * Bytes that a block may have too many: half of a slot; a quarter of a large block, whose pages
+ * are worth a system call; not quite half of one that has grown, and may have been given room.
+ */
+static size_t surplus_most(const struct slab *slab)
+{
+	if (slab->owner)
+		return slab->size / 2;
+	return slab->asked ? slab->size / 2 - UNIT : slab->size / 4;
+}
+
 /* Whether a block may as well stay where it is for a request of size. */
 static bool fits_well(struct slab *slab, size_t before, size_t size)
 {
@@ -212,7 +223,8 @@ static bool fits_well(struct slab *slab, size_t before, size_t size)
 		growing = size >= slab->asked;
 		slab->asked = size;
 	}
-	return growing || size >= before || size >= slab->size / 2 || slab->size <= 2 * GRAIN;
+	return growing || size >= before || slab->size - size <= surplus_most(slab) ||
+	       slab->size <= 2 * GRAIN;
 }
 
 /* A block stays where it is. In the hardened build its end is elsewhere then. */

@@ -18,6 +18,11 @@
 #define MADV_GUARD_REMOVE	103
 #endif
 
+/* Linux 5.18 */
+#ifndef MADV_DONTNEED_LOCKED
+#define MADV_DONTNEED_LOCKED	24
+#endif
+
 /* Whether there ever was a guard that the kernel installed like that, and one that it did not. */
 static bool has_installed, has_protected;
 
@@ -145,9 +150,10 @@ static bool advise(void *start, size_t length, int advice)
 	return done;
 }
 
+/* Where the program has locked its memory, the first is refused. */
 bool os_purge(void *start, size_t length)
 {
-	return advise(start, length, MADV_DONTNEED);
+	return advise(start, length, MADV_DONTNEED) || advise(start, length, MADV_DONTNEED_LOCKED);
 }
 
 /* What mprotect() guards is a mapping of its own; what madvise() does is none. */

@@ -31,6 +31,7 @@ NOT_GLIBC = {"exports": "glibc 2.36 has no cfree(), free_sized(), free_aligned_s
              "mappings": "glibc keeps the pages of what it cannot unmap",
              "memory": "glibc keeps most of what was freed in front of a live block",
              "rlimits": "glibc has no 70,000 bytes left once it may map nothing more",
+             "shrinking": "glibc gives less than a quarter of a mapping back as well",
              "sleeping-threads": "glibc has no other thread's memory for a block",
              "system-calls": "glibc needs mprotect for the arenas of threads"}
 

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+/*
+ * A large block that shrinks to half gives the other half back, where it is, with what it held:
+ * whether it was allocated as it is, or has grown to it. Less than a quarter is not worth it.
+ */
+
+#include "family.h"
+
+#define GROWN_FROM	(2 * MIB)
+
+static const size_t sizes[] = { 3 * MIB, 40 * MIB, 256 * MIB, 300 * MIB };
+
+static void shrink(char *block, size_t size)
+{
+	size_t before = process_has(VM_RESIDENT);
+	char *half;
+
+	fill(block, size / 2, 1);
+	half = realloc(block, size / 2);
+	CHECK_FOR(half == block, size);
+	CHECK_FOR(holds(half, size / 2, 1), size);
+	CHECK_FOR(malloc_usable_size(half) < size / 2 + size / 4, size);
+	/* A smaller one keeps its pages for the next block. */
+	if (size > 16 * MIB)
+		CHECK_FOR(process_has(VM_RESIDENT) < before - size / 2 + 4 * MIB, size);
+	free(half);
+}
+
+static void allocated(void *arg)
+{
+	size_t size = *(const size_t *)arg;
+	char *block = malloc(size);
+
+	CHECK_FOR(block, size);
+	memset(block, 1, size);
+	shrink(block, size);
+}
+
+static void grown(void *arg)
+{
+	size_t size = *(const size_t *)arg;
+	char *block = malloc(GROWN_FROM);
+
+	CHECK_FOR(block, size);
+	block = realloc(block, size);
+	CHECK_FOR(block, size);
+	memset(block, 1, size);
+	shrink(block, size);
+}
+
+static void a_little_less(void *arg)
+{
+	size_t size = *(const size_t *)arg;
+	char *block = malloc(size);
+	size_t usable = malloc_usable_size(block);
+
+	CHECK_FOR(block && realloc(block, size - size / 5) == block, size);
+	/* In the hardened build that is what was asked for. */
+	if (usable != size)
+		CHECK_FOR(malloc_usable_size(block) == usable, size);
+	free(block);
+}
+
+int main(void)
+{
+	watchdog();
+	for (size_t i = 0; i < LENGTH(sizes); i++) {
+		in_child(allocated, (void *)&sizes[i]);
+		in_child(grown, (void *)&sizes[i]);
+		in_child(a_little_less, (void *)&sizes[i]);
+	}
+	return 0;
+}
