@@ -80,6 +80,7 @@ def test_one_end_of_many_programs_is_explained_once(change, sentence, shown):
     text = text_of(*change)
     line = text[:text.index(change[1])].count("\n") + change[1].count("\n")
     words = " ".join(run(change, "--timeout", "2" if change is HANGS else "5").split())
+    words = words.replace("`fstat`", "`newfstatat`").replace(" fstat(", " newfstatat(")
     assert "1 cause explains 6 of 6 failures." in words
     assert words.count(sentence.format(line=line)) == 1 and shown.format(line=line) in words
     assert "Total by cause" not in words and "rerun.so" not in words
