@@ -67,9 +67,8 @@ def checked(mistake, test, events):
     wrong = replays.first_wrong_header({mistake}, test.headers, events, actual)
     if not wrong:
         return without_memory(events, actual)
-    made, (found, right) = wrong
-    return [*events[:made], ("killed(SIGILL)",)], \
-        f"{test.name}.c:1: a header is wrong (found {found}, expected {right})"
+    made, said = wrong
+    return [*events[:made], ("killed(SIGILL)",)], f"{test.name}.c:1: {said}"
 
 
 def without_memory(events, actual):

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from trial import library, run
-from harness import causes, causetext, grade, hints, replays, rules, suite
+from harness import causes, causetext, grade, hints, replays, suite
 from harness.composed import compose, replayed
 from harness.growth_mistakes import (FirstBlockIsWhole, FirstBlockLosesRest, GrowsByPages,
                                      IgnoresFreeLastBlock)
@@ -36,7 +36,7 @@ def outcome_of(name, mistakes):
     """The Outcome of a program on an allocator with these mistakes."""
     expected = REFERENCES[name]
     actual = causes.trace_of(mistakes, expected)
-    made, said = failed_check(name, mistakes, actual)
+    made, said = replays.first_wrong_header(mistakes, HEADERS[name], expected, actual) or (0, "")
     says, signal = b"", None
     if said:
         actual, signal = [*expected[:made], ("killed(SIGILL)",)], "SIGILL"
@@ -47,20 +47,6 @@ def outcome_of(name, mistakes):
     test = SimpleNamespace(name=name, hidden=False, group="free", headers=HEADERS[name])
     return grade.Outcome(test, expected, actual, run, 0.0, difference,
                          said or "it differs" if difference else "")
-
-
-def failed_check(name, mistakes, actual):
-    """(events made, text) of the first check that a program fails whose trace is this one; the
-    program checks headers, and errno at its end."""
-    expected = REFERENCES[name]
-    found = replays.first_wrong_header(mistakes, HEADERS[name], expected, actual)
-    if found:
-        made, (value, right) = found
-        return made, f"a header is wrong (found {value}, expected {right})"
-    if actual == expected and "W5" in rules.of_program(name) and \
-            ("errno",) in replayed(frozenset(mistakes), actual).visible():
-        return len(actual) - 1, "errno is not ENOMEM (W5)"
-    return 0, ""
 
 
 def found_for(mistakes):

@@ -11,7 +11,7 @@ import trial
 from harness import build, causes, grade, header_reads, oracle, replays, suite
 from harness.build import HarnessError
 from harness.growth_mistakes import FirstBlockLosesRest
-from harness.mistakes import NeverSplits
+from harness.mistakes import ImpossibleWithoutErrno, NeverSplits
 from harness.structural_mistakes import LosesRest
 
 TESTS = suite.load_suite()
@@ -89,6 +89,16 @@ def test_a_read_that_passed_refutes_and_one_that_failed_does_not():
         replayed = replays.Replays(100)
         assert [replayed.predicted(frozenset((mistakes,)), story)
                 for story in (passed, failed, later)] == predicted
+
+
+def test_errno_that_a_passed_program_read_refutes():
+    """Here os_malloc sets it, so that what os_realloc does has another cause."""
+    name = "test-malloc-impossible-size"
+    events = suite.read_reference(BY_NAME[name])[:-1]
+    replayed = replays.Replays(100)
+    for mistakes, predicted in ((ImpossibleWithoutErrno, 1), (LosesRest, len(events))):
+        assert replayed.predicted(frozenset((mistakes,)), story_of(name, events, ("exit(0)",))) \
+            == predicted
 
 
 def test_a_block_that_never_splits_has_no_rest_that_is_lost():

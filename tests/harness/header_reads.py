@@ -6,9 +6,10 @@ of these headers says something else can be the library's (causes.py). What a pr
 written beside its reference, ref/NAME.headers, a line for each header in a window between calls:
 
     2: <mapped-addr 1> + 0x0 size 150000
+    3: errno 12
 
-Between event 2 and the next one, it reads the size in the header at that address: 150000. A program
-that reads no header has no such file.
+Between event 2 and the next one, it reads the size in the header at that address: 150000; after
+event 3, errno, which that call has set to 12. A program that reads neither has no such file.
 """
 
 import tempfile
@@ -27,8 +28,8 @@ MORE = {"size": 8, "status": 1}     # what is added to a field to make it wrong
 class Spoiled(oracle.Session):
     """The oracle with wrong values in some headers, from the end of one call to the next."""
 
-    fields = None           # {events made: [(address of a header, "size" or "status")]}, None: all
-    recorded = ()           # what Session.headers was after each event, if it is a list
+    fields = None           # {events made: [(address of a header, name of a field)]}, None: all
+    recorded = ()           # (Session.headers, errno set) after each event, if it is a list
 
     def answer(self, name, args):
         for header, (size, status) in self.headers.items():
@@ -39,7 +40,9 @@ class Spoiled(oracle.Session):
     def move_contents(self, step):
         super().move_contents(step)
         if isinstance(self.recorded, list):
-            self.recorded.append(dict(self.headers))
+            self.recorded.append((dict(self.headers), step.errno))
+        if "errno" in self.wrong(0):
+            step.errno = 0
         for header, values in self.headers.items():
             wrong = self.wrong(header)
             if wrong:
@@ -49,7 +52,7 @@ class Spoiled(oracle.Session):
     def wrong(self, header):
         """Names of the fields of a header that are wrong now."""
         if self.fields is None:
-            return FIELDS
+            return (*FIELDS, "errno")
         return [field for place, field in self.fields.get(len(self.steps), ()) if place == header]
 
 
@@ -64,7 +67,7 @@ def shown(program, directory, fields=None, recorded=()):
 
 
 def reads(program, directory):
-    """[(events made, address of a header, "size" or "status", value)] that a program reads."""
+    """What of fields_of() a program reads."""
     recorded = []
     right = shown(program, directory, {}, recorded)
     if right == shown(program, directory):
@@ -80,9 +83,13 @@ def reads(program, directory):
 
 
 def fields_of(recorded):
-    """[(events made, address of a header, "size" or "status", value)] of all headers."""
-    return [(made, header, *pair) for made, headers in enumerate(recorded, 1)
-            for header, values in headers.items() for pair in zip(FIELDS, values)]
+    """[(events made, address of a header, "size", "status" or "errno", value)] of all headers, and
+    of each errno that a call set."""
+    return [(made, header, *pair) for made, (headers, errno) in enumerate(recorded, 1)
+            for header, *pairs in [*((header, *zip(FIELDS, values))
+                                     for header, values in headers.items()),
+                                   *[(0, ("errno", errno))] * bool(errno)]
+            for pair in pairs]
 
 
 def by_event(some):
@@ -95,7 +102,8 @@ def by_event(some):
 
 def text(found):
     """What reads() gave, as lines of a file."""
-    return "".join(f"{made}: {address(header)} {field} {value}\n"
+    return "".join(f"{made}: {field} {value}\n" if field == "errno" else
+                   f"{made}: {address(header)} {field} {value}\n"
                    for made, header, field, value in found)
 
 

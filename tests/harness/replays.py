@@ -79,14 +79,16 @@ def headers_read(test, most):
 
 
 def wrong_header(model, headers):
-    """(found, right value) of the first of some (address of a header, field, value) that a model
-    has otherwise, None if it has none. The header of a block that was absorbed is still there."""
+    """What a failed check says of the first of some (address of a header, field, value) that a
+    model has otherwise, "" if it has none. The header of an absorbed block is still there."""
     seen = {header[0]: header[1:] for header in model.visible() if len(header) > 1}
     for header, name, value in headers:
-        found = seen[header][FIELDS.index(name)] if header in seen else value
+        if name == "errno" and ("errno",) in model.visible():
+            return "errno is not ENOMEM (W5)"
+        found = seen[header][FIELDS.index(name)] if name in FIELDS and header in seen else value
         if found != value:
-            return found, value
-    return None
+            return f"a header is wrong (found {found}, expected {value})"
+    return ""
 
 
 # ---- replaying them ----------------------------------------------------------------------------
@@ -179,9 +181,9 @@ def shows(mistakes, model, story):
 
 
 def first_wrong_header(mistakes, headers, expected, actual):
-    """(events made, (found, right value)) of the first header that a program with the reference
-    `expected` finds wrong where an allocator with these mistakes shows the trace `actual`; None if
-    all that it reads is right while both agree."""
+    """(events made, what the failed check says) of the first header, or errno, that a program with
+    the reference `expected` finds wrong where an allocator with these mistakes shows the trace
+    `actual`; None if all that it reads is right while both agree."""
     for made in dict.fromkeys(made for made, *_ in headers):
         if actual[:made] != expected[:made] or len(actual) <= made:
             return None

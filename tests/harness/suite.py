@@ -21,7 +21,7 @@ from .symbols import parse_reference
 CAUSE_POINTS = 3        # what one cause costs at most, where suite.json does not say
 DEFAULT_ROOT = Path(__file__).resolve().parent.parent
 FIELDS = ("size", "status")     # of a header, that programs read
-HEADER_READ = re.compile(r"(\d+): (.*) (size|status) (\d+)")
+HEADER_READ = re.compile(r"(\d+): (?:errno|(.*) (size|status)) (\d+)")
 
 
 @dataclass(frozen=True)
@@ -90,8 +90,8 @@ def test_from(root, name, entry):
 
 
 def read_headers(path):
-    """((events made, address of a header, "size" or "status", value), ...) that a program reads, as
-    header_reads.py wrote it; () without that file. HarnessError if it is damaged."""
+    """((events made, address of a header, "size", "status" or "errno", value), ...) that a program
+    reads, as header_reads.py wrote it; () without that file. HarnessError if it is damaged."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
@@ -99,10 +99,10 @@ def read_headers(path):
     except (OSError, ValueError) as error:
         raise HarnessError(f"cannot read {path}: {error}; rewrite it with --update-refs") from error
     found = [HEADER_READ.fullmatch(line) for line in lines]
-    if None in found or None in (parse_address(match[2]) for match in found):
+    if None in found or None in (parse_address(match[2] or "NULL") for match in found):
         raise HarnessError(f"{path} is damaged; rewrite it with --update-refs {path.stem}")
-    return tuple((int(match[1]), parse_address(match[2]), match[3], int(match[4]))
-                 for match in found)
+    return tuple((int(match[1]), parse_address(match[2] or "NULL"), match[3] or "errno",
+                  int(match[4])) for match in found)
 
 
 def load_scheme(root=DEFAULT_ROOT):
