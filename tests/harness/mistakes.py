@@ -261,6 +261,7 @@ class NeverReuses(Mistake):
     """never gives out a freed block again"""
 
     rule = "H2"
+    unfinished = True
 
     def _best_fit(self, n):
         last = self.heap[-1]
