@@ -18,7 +18,7 @@ The effort is counted in calls replayed, so that every machine comes to the same
 import dataclasses
 from dataclasses import dataclass, field
 
-from . import symptoms
+from . import contents, symptoms
 from .composed import FATAL, compose, replayed
 from .grade import RESULT
 from .history import make
@@ -415,7 +415,8 @@ def with_symptoms(found, missing, outcomes, looks):
     found = found.without([name for symptom in missing for name in symptom.programs])
     left = [outcome for outcome in outcomes if outcome.test.name not in found.by_program]
     more = [*missing, *symptoms.same_end(outcomes, looks),
-            *symptoms.other_calls(left, found.names_output())]
+            *symptoms.other_calls(left, found.names_output()),
+            *contents.symptoms_of(left, outcomes)]
     made = [Cause(symptom.rule, symptom.mistake, symptom.sentence, symptom.programs,
                   symptom_example(symptom.example, symptom.index), symptom.lines, proved=False)
             for symptom in more]

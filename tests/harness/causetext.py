@@ -79,10 +79,12 @@ def record(cause):
 def symptom_record(cause):
     """One member of records(), of a symptom (symptoms.py): what it shows is all that is known."""
     outcome = cause.example.outcome
-    focus = explain.focus_index(outcome.difference)
+    index, difference = cause.example.index, outcome.difference
+    focus = explain.focus_index(difference) if index == difference.index else index
+    event = outcome.expected[focus] if focus <= difference.index else outcome.actual[focus]
     made = {"rule": cause.rule, "mistake": cause.mistake, "sentence": cause.sentence,
             "tests": list(cause.programs), "example": outcome.test.name,
-            "where": f"event {focus + 1}, {outcome.expected[focus][0]}",
+            "where": f"event {focus + 1}, {event[0]}",
             "rules": [[cause.rule, rules.text(cause.rule)]] if cause.rule else [],
             "expected": [], "found": list(map(printable, cause.lines)), "picture": "",
             "proved": cause.proved}

@@ -7,6 +7,8 @@
 - A function that returned NULL whenever a block was due: as a rule it is not written yet.
 - A crash, a hang or an exit() at one line of the source. What the program would have done after it
   is not known, so that this explains a failure but gives no points back.
+
+Contents that were lost, changed or not zero are in contents.py.
 """
 
 import concurrent.futures
