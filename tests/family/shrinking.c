@@ -54,8 +54,10 @@ static void a_little_less(void *arg)
 	size_t size = *(const size_t *)arg;
 	char *block = malloc(size);
 	size_t usable = malloc_usable_size(block);
+	uintptr_t before = (uintptr_t)block;
 
-	CHECK_FOR(block && realloc(block, size - size / 5) == block, size);
+	block = realloc(block, size - size / 5);
+	CHECK_FOR(block && (uintptr_t)block == before, size);
 	/* In the hardened build that is what was asked for. */
 	if (usable != size)
 		CHECK_FOR(malloc_usable_size(block) == usable, size);

@@ -109,8 +109,10 @@ static int far_behind(size_t size)
 
 static int read_of_no_bytes(size_t size)
 {
+	char *volatile none = malloc(0);
+
 	(void)size;
-	return *(char *)malloc(0);
+	return *none;
 }
 
 static int write_of_no_bytes(size_t size)
