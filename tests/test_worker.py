@@ -165,6 +165,21 @@ def test_a_killed_run_leaves_no_process_and_the_next_one_tidies_up(place):
     assert os.listdir("tmp") == []
 
 
+def test_a_directory_that_another_command_took_for_a_leftover_is_made_again(place, monkeypatch):
+    """Between its making and its lock nobody knows that it is alive."""
+    made, mkdtemp = [], tempfile.mkdtemp
+
+    def taken(**options):
+        made.append(mkdtemp(**options))
+        if len(made) == 1:
+            os.rmdir(made[0])
+        return made[-1]
+
+    monkeypatch.setattr(tempfile, "mkdtemp", taken)
+    with temporary.directory() as live:
+        assert live == made[1] and os.listdir(place / "tmp") == [os.path.basename(live)]
+
+
 def test_only_directories_of_ones_own_are_taken_for_leftovers(place):
     (place / "kept").mkdir()
     (place / "tmp" / f"{temporary.PREFIX}link").symlink_to(place / "kept")

@@ -57,7 +57,6 @@ def locked(base):
     """(a new directory that sandboxed users can pass through but not list, its lock)."""
     while True:
         place = tempfile.mkdtemp(prefix=PREFIX, dir=base)
-        os.chmod(place, 0o711)
         lock = open_directory(place)
         if lock is None:
             continue
@@ -65,6 +64,7 @@ def locked(base):
             fcntl.flock(lock, fcntl.LOCK_EX)
         with contextlib.suppress(FileNotFoundError):
             if os.path.samestat(os.stat(place), os.fstat(lock)):
+                os.fchmod(lock, 0o711)
                 return place, lock
         os.close(lock)          # another command took it for a leftover before it was locked
 
