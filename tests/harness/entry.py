@@ -128,10 +128,9 @@ def set_mode(file, most):
 
 def make_folder(path):
     """Make a directory for results, and those above it; new ones have the user's umask."""
-    missing = []
-    while not os.path.isdir(path):
-        missing.append(path)
-        path = os.path.dirname(os.path.abspath(path))
+    missing = [] if os.path.isdir(path) else [os.path.abspath(path)]
+    while missing and not os.path.lexists(os.path.dirname(missing[-1])):
+        missing.append(os.path.dirname(missing[-1]))
     for place in reversed(missing):
         try:
             os.mkdir(place)
