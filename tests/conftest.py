@@ -15,8 +15,8 @@ WARNINGS = ["-Wall", "-Wextra", "-Werror"]
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers():
-    """One worker more than there are cores: some tests wait for a time-out."""
-    return len(os.sched_getaffinity(0)) + 1
+    """Two workers more than there are cores: some tests wait for a time-out."""
+    return len(os.sched_getaffinity(0)) + 2
 
 
 @pytest.hookimpl(optionalhook=True)
