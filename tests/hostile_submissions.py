@@ -197,7 +197,7 @@ LONG_LINES = {
     "a compiler's error": STUB + f"#error {'x' * 400000}\n",
     "a linker's error": STUB + f"int {'x' * 400000}(void);\nint y(void)\n{{\n"
                                f"\treturn {'x' * 400000}();\n}}\n",
-    "a linter's finding": STUB + f"int {'x' * 40000}(int);\n",    # what linters can bear
+    "a linter's finding": STUB + f"int {'x' * 12000}(int);\n",    # what linters can bear
     "what a failed program says": stub_that(
         'write(2, "x.c:1: ", 7);\n\tfor (int i = 0; i < 100000; i++)\n'
         '\t\twrite(2, "yyyy", 4);\n\t__builtin_trap();'),
