@@ -77,8 +77,8 @@ extern struct heap heap_none;
 extern struct slab slab_none;
 
 /*
- * From heap_begin() to heap_finish() only the caller changes more of the heap than free lists; one
- * that trims heaps skips it. What wants that says: the heap is busy.
+ * Between heap_begin() and heap_finish() the heap is busy: other threads change only its free
+ * lists, and one that trims heaps skips it. A function that needs this says so.
  */
 void heap_begin(struct heap *heap);
 void heap_finish(struct heap *heap);

@@ -28,7 +28,7 @@ static bool has_installed, has_protected;
 
 size_t os_page_size(void)
 {
-	static size_t known;	/* 0: not yet; whoever writes it writes the same */
+	static size_t known;	/* 0 until the first call; all threads store the same value */
 	size_t size = __atomic_load_n(&known, __ATOMIC_RELAXED);
 
 	if (unlikely(!size)) {

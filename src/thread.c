@@ -12,7 +12,7 @@
 
 struct heap *heap_all;
 
-/* Units of slabs in the mailboxes of heaps without a thread: so many may stay there. */
+/* Units of slabs that may stay in the mailboxes of heaps without a thread. */
 #define IDLE_MAIL_MOST	(2UL * 1024 * 1024 / UNIT)
 
 /* Heaps without a thread that are left as they are, for the next threads; units of each. */

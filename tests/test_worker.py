@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The process that grades one submission: its budget, a full disk, and what is left of it."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -178,6 +179,18 @@ def test_a_directory_that_another_command_took_for_a_leftover_is_made_again(plac
     monkeypatch.setattr(tempfile, "mkdtemp", taken)
     with temporary.directory() as live:
         assert live == made[1] and os.listdir(place / "tmp") == [os.path.basename(live)]
+
+
+def test_without_descriptors_no_directory_is_tried_again(place, monkeypatch):
+    """An error that is no race ends the command; it must not make directories for ever."""
+    def refused(_path):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(temporary, "open_directory", refused)
+    with pytest.raises(OSError, match=os.strerror(errno.EMFILE)):
+        with temporary.directory():
+            pass
+    assert len(os.listdir(place / "tmp")) == 1
 
 
 def test_only_directories_of_ones_own_are_taken_for_leftovers(place):

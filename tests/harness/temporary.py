@@ -57,8 +57,9 @@ def locked(base):
     """(a new directory that sandboxed users can pass through but not list, its lock)."""
     while True:
         place = tempfile.mkdtemp(prefix=PREFIX, dir=base)
-        lock = open_directory(place)
-        if lock is None:
+        try:
+            lock = open_directory(place)
+        except FileNotFoundError:       # another command took it for a leftover
             continue
         with contextlib.suppress(OSError):      # some file systems have no locks
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -66,23 +67,21 @@ def locked(base):
             if os.path.samestat(os.stat(place), os.fstat(lock)):
                 os.fchmod(lock, 0o711)
                 return place, lock
-        os.close(lock)          # another command took it for a leftover before it was locked
+        os.close(lock)          # the same, before it was locked
 
 
 def open_directory(path):
-    """A descriptor of a directory that is no link, None if there is none."""
-    try:
-        return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError:
-        return None
+    """A descriptor of a directory that is no link."""
+    return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
 
 
 def remove_leftovers(base):
     """Remove the directories of this user's commands that were killed."""
-    for name in os.listdir(base) if os.access(base, os.R_OK) else ():
-        path = os.path.join(base, name)
-        lock = open_directory(path) if name.startswith(PREFIX) else None
-        if lock is None:
+    found = os.listdir(base) if os.access(base, os.R_OK) else ()
+    for path in (os.path.join(base, name) for name in found if name.startswith(PREFIX)):
+        try:
+            lock = open_directory(path)
+        except OSError:         # a link, no directory, another user's, or gone
             continue
         with contextlib.suppress(OSError):
             if os.fstat(lock).st_uid == os.geteuid():
