@@ -89,6 +89,18 @@ static void *map_aligned(size_t length, int protection, int flags, int file, off
 	return mapped + skew;
 }
 
+/*
+ * A gap that ends inside a page is filled up to there: the kernel would offer it, the first of its
+ * search, each time, and never those behind it, which a kernel with such pages uses again.
+ */
+static void fill_odd_end(char *end)
+{
+	size_t odd = (uintptr_t)end % page_size();
+
+	map(end - odd, odd, PROT_NONE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+}
+
 void *mmap(void *start, size_t length, int protection, int flags, int file, off_t offset)
 {
 	char *mapped;
@@ -102,6 +114,7 @@ void *mmap(void *start, size_t length, int protection, int flags, int file, off_
 	if (mapped == MAP_FAILED || (uintptr_t)mapped % page_size() == 0)
 		return mapped;
 	syscall(SYS_munmap, mapped, length);
+	fill_odd_end(mapped + length);
 	return map_aligned(length, protection, flags, file, offset);
 }
 
