@@ -35,8 +35,8 @@ lint: deps ## all linters, or one: LINTER=gcc
 test: deps ## all pytest tests, or one: TEST=tests/test_layout.py
 	@"$(PYTHON)" -m pytest -q $(if $(TEST),'$(TEST)',-n auto --dist=loadfile)
 
-tests: deps ## the tests of my_alloc and memory_allocator: docs/doors.md
-	@"$(PYTHON)" -m pytest -q tests/test_doors.py
+tests: deps ## the tests of my_alloc and memory_allocator: docs/wrappers.md
+	@"$(PYTHON)" -m pytest -q tests/test_wrappers.py
 
 stress: deps ## threads, fork, refused memory, 20 times as long: STRESS=100 for more
 	@STRESS=$(STRESS) "$(PYTHON)" -m pytest -q tests/test_stress.py tests/test_failures.py

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * A door to the contract allocator, which is built with an ALIGNMENT of 16 for it:
- * memory_allocator.h's names, and C's answers where the contract has others.
+ * A wrapper of the contract allocator, built with an ALIGNMENT of 16: it has the names of
+ * memory_allocator.h, and C's behaviour where the contract differs.
  */
 
 #include "memory_allocator.h"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * A door to the production allocator: my_alloc.h's names for four of the family.
- * No state, no policy.
+ * A wrapper of osmalloc: the names of my_alloc.h for malloc, free, calloc and realloc. It has no
+ * state and no policy.
  */
 
 #include "my_alloc.h"

@@ -3,7 +3,7 @@
 /*
  * memory_allocator: blocks on a heap at the program break that are split and
  * coalesced, and mappings for large ones. The program's malloc() stays what it is.
- * Link libmemory_allocator; docs/doors.md says what keeps each promise.
+ * Link libmemory_allocator; docs/wrappers.md says what keeps each promise.
  *
  * Sizes are bytes, addresses multiples of 16. Any thread may call at any time;
  * nothing here may be called from a signal handler.

@@ -3,7 +3,7 @@
 /*
  * my_alloc: four of the C malloc family under names of their own. The program's
  * malloc() stays what it is. Link libmy_alloc, or compile the file that `make -C
- * examples my_alloc` makes; docs/doors.md says what keeps each promise.
+ * examples my_alloc` makes; docs/wrappers.md says what keeps each promise.
  *
  * Sizes are bytes; a block of n has n rounded up to a multiple of 8 and may
  * be written to its end. Any thread may call at any time and give back what another has

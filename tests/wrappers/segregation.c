@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * my_alloc has a list for each size class: a page has blocks of a single class, a freed block
- * is for its class alone, and there are NUM_CLASSES classes or more, each of several sizes.
+ * my_alloc has a list for each size class: a page holds blocks of one class, a freed block is
+ * reused for its class only, and there are at least NUM_CLASSES classes, each for several sizes.
  */
 
 #include "../family/family.h"
@@ -20,7 +20,7 @@ static size_t page_of(const void *block)
 	return (uintptr_t)block / page_size();
 }
 
-/* Whether a block of another class begins in one of the pages of this one. */
+/* Whether a block of another class begins in a page of this block. */
 static bool shares(size_t i, size_t class)
 {
 	size_t first = page_of(blocks[i][class]);
@@ -34,7 +34,7 @@ static bool shares(size_t i, size_t class)
 	return false;
 }
 
-/* Allocated by turns: what is next to each other in time is not so in memory. */
+/* Allocates from the classes in turn: no two of them may share a page. */
 static void pages(void)
 {
 	for (size_t i = 0; i < EACH; i++)
@@ -61,7 +61,7 @@ static void lists(size_t class)
 	CHECK_FOR(found, sizes[class]);
 }
 
-/* The bytes from one block of that size to the next, which are those of its class. */
+/* The distance from one block of that size to the next: the slot size of its class. */
 static size_t stride(size_t size)
 {
 	char *one = my_alloc(size), *other = my_alloc(size);
@@ -99,7 +99,7 @@ static void pages_and_lists(void *unused)
 int main(void)
 {
 	watchdog();
-	/* The lists of this process stay empty, so that neighbours show the classes. */
+	/* Run in a child: empty lists in this process make new blocks adjacent. */
 	in_child(pages_and_lists, NULL);
 	classes();
 	return 0;

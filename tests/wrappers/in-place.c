@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * memresize() leaves a block where it is in three cases: it shrinks, and what it gives up is
- * allocated again; it grows into a free neighbour or at the break; it is a mapping and at least
- * half of it stays in use. Otherwise the block moves with its contents.
+ * memresize() leaves a block in place in three cases: the block shrinks, and the rest can be
+ * allocated; it grows into a free neighbour or at the break; it is a mapping and at least half of
+ * it stays in use. Otherwise the block moves with its contents.
  */
 
 #include "../family/family.h"
@@ -61,7 +61,7 @@ static void maps(void)
 	CHECK(resized(block, 10 * MIB, 6 * MIB) == block);
 	CHECK(resized(block, 6 * MIB, 10 * MIB) == block);
 	block = resized(block, 10 * MIB, 11 * MIB);
-	/* What is not used any more goes back. */
+	/* A mapping that shrinks below half moves, and the old one is unmapped. */
 	CHECK(process_has(VM_DATA) > before + 11 * MIB);
 	block = resized(block, 11 * MIB, MIB);
 	CHECK(process_has(VM_DATA) < before + 2 * MIB);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * my_alloc splits and coalesces spans: what small blocks have left becomes one large block, and
- * what that leaves is cut into small ones again, in the same place.
+ * my_alloc splits and coalesces spans: the memory of freed small blocks becomes one large block,
+ * and once that is freed, small blocks again, at the same addresses.
  */
 
 #include "../family/family.h"
@@ -10,7 +10,7 @@
 #include "my_alloc.h"
 
 #define SMALL	2000
-#define COUNT	1600	/* some 3 MB */
+#define COUNT	1600	/* about 3 MB */
 #define LARGE	(900 * KIB)
 
 static char *blocks[COUNT];
@@ -57,11 +57,11 @@ int main(void)
 	begin = lowest();
 	end = highest() + SMALL;
 	give();
-	/* Coalesced: it is longer than any span that a class has. */
+	/* This block is longer than any slab, so spans must have been coalesced. */
 	large = my_alloc(LARGE);
 	CHECK(large && large >= begin && large + LARGE <= end);
 	freee(large);
-	/* Split again, for another class. */
+	/* Split the span again, for another class. */
 	take(SMALL / 4);
 	CHECK(lowest() >= begin && highest() < end);
 	give();

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * One free() of a pointer that is not a live block, which the argument chooses; the address is on
- * stdout before. Both doors, under the names of malloc(3).
+ * Frees one pointer that is not a live block; the argument chooses it. Prints the address to
+ * stdout first. Both wrappers, under the names of malloc(3).
  */
 
 #include "../family/family.h"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * What is under memory_allocator's threshold makes no mapping, and the rest does. For ltrace:
- * getppid() says where it begins and ends.
+ * memory_allocator maps blocks from its threshold up, and none below it. The program runs under
+ * ltrace; calls of getppid() mark where the test begins and ends.
  */
 
 #include "../family/family.h"

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * Both interfaces as if nothing had been promised: what test_doors.py shows its programs to
- * notice. Blocks lie one behind the other; the one that was freed last is used again; a lock is
- * taken, around nothing.
+ * Both interfaces, keeping no promise: every program of test_wrappers.py must fail on it. Blocks
+ * lie one after the other, the block freed last is reused for any size, and the lock protects
+ * nothing.
  */
 
 #include <pthread.h>

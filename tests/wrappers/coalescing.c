@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
-/* memory_allocator makes one block of free neighbours, freed in whatever order. */
+/* memory_allocator merges free neighbours into one block, in whatever order they were freed. */
 
 #include "../family/family.h"
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The doors, my_alloc and memory_allocator: each promise of docs/doors.md, and that a library that
-does not keep it is noticed.
+"""The wrappers my_alloc and memory_allocator keep each promise of docs/wrappers.md, and each test
+program fails on a library that breaks its promise.
 
-Programs that are about both doors have the names of malloc(3), which the compiler replaces.
+Programs that test both wrappers call malloc(3) and its family; -D replaces those names.
 """
 
 import re
@@ -17,11 +17,11 @@ import test_random
 from conftest import ROOT, WARNINGS
 from harness import build, model, replay, sequences
 
-SOURCES = ROOT / "tests" / "doors"
+SOURCES = ROOT / "tests" / "wrappers"
 FAMILY = ROOT / "tests" / "family"
 FLAGS = ["-std=gnu11", "-O1", "-g", *WARNINGS, "-fno-builtin", f"-I{ROOT / 'utils'}"]
 
-# Door -> its names of malloc(), free(), calloc(), realloc().
+# Wrapper -> its names for malloc(), free(), calloc(), realloc().
 NAMES = {"my_alloc": ["my_alloc", "freee", "call_oc", "reall_oc"],
          "memory_allocator": ["memalloc", "memfree", "defalloc", "memresize"]}
 FOUR = ["malloc", "free", "calloc", "realloc"]
@@ -31,12 +31,12 @@ EXPORTS = {"my_alloc": NAMES["my_alloc"],
 BOTH = ["semantics", "alignment", "rounding", "zeroing"]
 OWN = [("my_alloc", "segregation"), ("my_alloc", "parallel"), ("memory_allocator", "splitting"),
        ("memory_allocator", "coalescing"), ("memory_allocator", "in-place")]
-PROMISES = [(door, program) for door in NAMES for program in BOTH] + OWN + [
+PROMISES = [(wrapper, program) for wrapper in NAMES for program in BOTH] + OWN + [
     ("my_alloc", "spans"), ("memory_allocator", "helpers")]
-# Programs about malloc() that use those four only: threads, and what becomes of their blocks.
+# Programs with threads that call only those four functions.
 THREADED = ["threads", "thread-exit", "fork"]
 
-# What of misuse.c -> the mistake that the line has to name.
+# Argument of misuse.c -> the mistake that the report must name.
 MISUSES = {"twice": "double free", "interior": "interior pointer", "global": "invalid pointer",
            "code": "invalid pointer", "large-interior": "interior pointer",
            "large-twice": "double free|invalid pointer"}
@@ -51,44 +51,44 @@ BAD_SETTINGS = ["ALIGNMENT=3", "ALIGNMENT=0", "ALIGNMENT=32", "ALIGNMENT=-8", "A
 
 
 def compiled(source, target, *more):
-    """The program of one source."""
+    """Compile one source into the program `target`."""
     subprocess.run(["gcc", *FLAGS, source, *more, "-pthread", "-o", target], check=True)
     return target
 
 
-def as_door(door):
-    """What makes a program about malloc() one about the door."""
-    return [f"-D{name}={other}" for name, other in zip(FOUR, NAMES[door])]
+def as_wrapper(wrapper):
+    """The -D options that replace malloc() and its family by the wrapper's functions."""
+    return [f"-D{name}={other}" for name, other in zip(FOUR, NAMES[wrapper])]
 
 
-def program(door, name, folder, *more):
-    """The program about one promise of the door."""
-    renamed = as_door(door) if name in BOTH + ["misuse"] else []
+def program(wrapper, name, folder, *more):
+    """Compile the program that tests one promise of the wrapper."""
+    renamed = as_wrapper(wrapper) if name in BOTH + ["misuse"] else []
     return compiled(SOURCES / f"{name}.c", folder / name, *renamed, *more)
 
 
 def run(*command, **more):
-    """What a command did, output captured as text."""
+    """Run a command; its CompletedProcess, output captured as text."""
     return subprocess.run([str(word) for word in command], capture_output=True, text=True,
                           stdin=subprocess.DEVNULL, check=False, timeout=600, **more)
 
 
 def passes(path):
-    """Runs a program that finds nothing wrong; what it printed."""
+    """Run a program, which must succeed; its output."""
     done = run(path)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 
 
 def fails(path):
-    """Runs a program that finds something wrong; whether it said where."""
+    """Run a program; whether it failed and said where."""
     done = run(path)
     return done.returncode == 1 and ": not so" in done.stderr
 
 
 @pytest.fixture(scope="module")
 def one_file(tmp_path_factory):
-    """A folder with my_alloc.c and my_alloc.h, as examples/Makefile makes it."""
+    """A folder with my_alloc.c and my_alloc.h, made by examples/Makefile."""
     subprocess.run(["make", "-s", "-C", ROOT / "examples", "my_alloc", f"PYTHON={sys.executable}"],
                    check=True)
     folder = tmp_path_factory.mktemp("one") / "my_alloc"
@@ -99,51 +99,51 @@ def one_file(tmp_path_factory):
 
 # ---- promises -------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("door, name", PROMISES)
-def test_promise(door, name, library, tmp_path):
-    passes(program(door, name, tmp_path, library / f"lib{door}.a"))
+@pytest.mark.parametrize("wrapper, name", PROMISES)
+def test_promise(wrapper, name, library, tmp_path):
+    passes(program(wrapper, name, tmp_path, library / f"lib{wrapper}.a"))
 
 
-@pytest.mark.parametrize("door, name", PROMISES)
-def test_a_broken_promise_is_noticed(door, name, tmp_path):
-    """By the program about it, which fails on a library that keeps none."""
-    naive = program(door, name, tmp_path, SOURCES / "naive.c")
+@pytest.mark.parametrize("wrapper, name", PROMISES)
+def test_a_broken_promise_is_noticed(wrapper, name, tmp_path):
+    """The program that tests the promise fails on a library that keeps none."""
+    naive = program(wrapper, name, tmp_path, SOURCES / "naive.c")
     assert fails(naive)
 
 
-@pytest.mark.parametrize("door, name", OWN)
-def test_the_other_engine_would_not_do(door, name, library, tmp_path):
-    """What a door's engine was chosen for: the program about it fails at the other door."""
-    (other,) = set(NAMES) - {door}
-    renamed = [f"-D{one}={name}" for one, name in zip(NAMES[door], NAMES[other])]
-    assert fails(program(door, name, tmp_path, *renamed, library / f"lib{other}.a"))
+@pytest.mark.parametrize("wrapper, name", OWN)
+def test_the_other_engine_would_not_do(wrapper, name, library, tmp_path):
+    """A program that tests the reason for choosing an engine fails on the other engine."""
+    (other,) = set(NAMES) - {wrapper}
+    renamed = [f"-D{one}={name}" for one, name in zip(NAMES[wrapper], NAMES[other])]
+    assert fails(program(wrapper, name, tmp_path, *renamed, library / f"lib{other}.a"))
 
 
 @pytest.mark.parametrize("name", THREADED)
-@pytest.mark.parametrize("door", NAMES)
-def test_threads(door, name, library, tmp_path):
-    passes(compiled(FAMILY / f"{name}.c", tmp_path / name, *as_door(door),
-                    library / f"lib{door}.a"))
+@pytest.mark.parametrize("wrapper", NAMES)
+def test_threads(wrapper, name, library, tmp_path):
+    passes(compiled(FAMILY / f"{name}.c", tmp_path / name, *as_wrapper(wrapper),
+                    library / f"lib{wrapper}.a"))
 
 
 def test_what_knows_nothing_of_threads_is_noticed(tmp_path):
-    """Blocks that threads exchange do not survive it, nor perhaps the program."""
-    naive = compiled(FAMILY / "threads.c", tmp_path / "threads", *as_door("my_alloc"),
+    """Without thread safety, the program finds corrupted blocks or crashes."""
+    naive = compiled(FAMILY / "threads.c", tmp_path / "threads", *as_wrapper("my_alloc"),
                      SOURCES / "naive.c")
     assert run(naive).returncode != 0
 
 
 @pytest.mark.parametrize("which", MISUSES)
-@pytest.mark.parametrize("door", NAMES)
-def test_misuse(door, which, library, tmp_path):
-    """Every block is known: a pointer that is none is one line and the end."""
-    done = run(program(door, "misuse", tmp_path, library / f"lib{door}.a"), which)
-    assert re.fullmatch(rf"{SAYS[door]}: ({MISUSES[which]}) {done.stdout}", done.stderr)
+@pytest.mark.parametrize("wrapper", NAMES)
+def test_misuse(wrapper, which, library, tmp_path):
+    """A pointer that is not a live block leads to one line and abort()."""
+    done = run(program(wrapper, "misuse", tmp_path, library / f"lib{wrapper}.a"), which)
+    assert re.fullmatch(rf"{SAYS[wrapper]}: ({MISUSES[which]}) {done.stdout}", done.stderr)
     assert done.returncode == -signal.SIGABRT
 
 
 def mappings(library, folder):
-    """What mapping.c maps and unmaps with a library: mmap and munmap lines of its trace."""
+    """The mmap and the munmap calls of mapping.c with a library, from its trace."""
     mapping = program("memory_allocator", "mapping", folder, library)
     trace = folder / "trace"
     conf = ROOT / "tests" / "harness" / "ltrace.conf"
@@ -173,12 +173,13 @@ def test_mappings_that_are_missing_are_noticed(tmp_path):
 # ---- libraries and headers ------------------------------------------------------------------
 
 @pytest.mark.parametrize("ending", [".so", ".a"])
-@pytest.mark.parametrize("door", NAMES)
-def test_nothing_but_the_door_is_visible(door, ending, library):
-    """So a program keeps its malloc()."""
+@pytest.mark.parametrize("wrapper", NAMES)
+def test_nothing_but_the_wrapper_is_visible(wrapper, ending, library):
+    """A library defines no other names, so a program keeps its malloc()."""
     shown = run("nm", "-D" if ending == ".so" else "-g", "--defined-only",
-                library / f"lib{door}{ending}").stdout
-    assert sorted(re.findall(r"^[0-9a-f]+ [A-Za-z] (\w+)$", shown, re.M)) == sorted(EXPORTS[door])
+                library / f"lib{wrapper}{ending}").stdout
+    names = re.findall(r"^[0-9a-f]+ [A-Za-z] (\w+)$", shown, re.M)
+    assert sorted(names) == sorted(EXPORTS[wrapper])
 
 
 @pytest.mark.parametrize("ending", [".so", ".a"])
@@ -189,12 +190,12 @@ def test_all_families_in_one_program(ending, library, tmp_path):
     passes(compiled(SOURCES / "together.c", tmp_path / "together", *libraries))
 
 
-@pytest.mark.parametrize("door", NAMES)
-def test_headers_are_for_cpp_programs_as_well(door, library, tmp_path):
+@pytest.mark.parametrize("wrapper", NAMES)
+def test_headers_are_for_cpp_programs_as_well(wrapper, library, tmp_path):
     source = tmp_path / "program.cpp"
-    allocate, release = NAMES[door][:2]
-    source.write_text(f'#include "{door}.h"\nint main() {{ {release}({allocate}(10)); }}\n')
-    subprocess.run(["g++", *WARNINGS, f"-I{ROOT / 'utils'}", source, library / f"lib{door}.a",
+    allocate, release = NAMES[wrapper][:2]
+    source.write_text(f'#include "{wrapper}.h"\nint main() {{ {release}({allocate}(10)); }}\n')
+    subprocess.run(["g++", *WARNINGS, f"-I{ROOT / 'utils'}", source, library / f"lib{wrapper}.a",
                     "-o", tmp_path / "program"], check=True)
     passes(tmp_path / "program")
 
@@ -202,7 +203,7 @@ def test_headers_are_for_cpp_programs_as_well(door, library, tmp_path):
 # ---- settings -------------------------------------------------------------------------------
 
 def compile_header(header, setting, folder):
-    """The finished compiler, whose program has the setting and includes the header."""
+    """Compile a program that includes the header with the setting; the CompletedProcess."""
     source = folder / "setting.c"
     source.write_text(f'#include "{header}"\nint main(void)\n{{\n\treturn 0;\n}}\n')
     return run("gcc", *WARNINGS, f"-I{ROOT / 'utils'}", f"-D{setting}", source,
@@ -211,7 +212,7 @@ def compile_header(header, setting, folder):
 
 @pytest.mark.parametrize("setting", GOOD_SETTINGS)
 def test_setting(setting, one_file, tmp_path):
-    """The one file compiles with it and without a warning, and works."""
+    """The single file compiles with the setting, without a warning, and works."""
     done = run("gcc", f"-D{setting}", "my_alloc.c", "-o", tmp_path / "my_alloc", cwd=one_file)
     assert (done.returncode, done.stderr) == (0, "")
     assert "168 primes" in passes(tmp_path / "my_alloc")
@@ -219,7 +220,7 @@ def test_setting(setting, one_file, tmp_path):
 
 @pytest.mark.parametrize("setting", BAD_SETTINGS)
 def test_nonsense_is_one_error(setting, one_file, tmp_path):
-    """It names the setting and what it may be; in the header alone and in the one file."""
+    """The error names the setting and its values, for the header alone and the single file."""
     for done in (compile_header("my_alloc.h", setting, tmp_path),
                  run("gcc", f"-D{setting}", "my_alloc.c", "-o", tmp_path / "x", cwd=one_file)):
         errors = [line for line in done.stderr.splitlines() if "error: " in line]
@@ -237,7 +238,7 @@ def test_settings_can_be_edited_in_the_header(one_file, tmp_path):
 
 @pytest.mark.parametrize("alignment, known", [(8, [8]), (16, [8, 16])])
 def test_the_compiler_relies_on_the_alignment(alignment, known, library, tmp_path):
-    """What it knows to be a multiple it does not compute; what it does not know, it does."""
+    """gcc drops a test for a multiple that it knows to be true, and keeps any other."""
     for multiple in (8, 16):
         source = tmp_path / "rely.c"
         source.write_text('#include "my_alloc.h"\nvoid unaligned(void);\nint main(void)\n{\n'
@@ -253,11 +254,11 @@ def test_as_many_classes_as_may_be_asked_for(library, tmp_path):
 
 
 def test_the_setting_of_one_thread_takes_nothing_away(one_file, tmp_path):
-    """THREAD_SAFE=0: other threads are safe all the same, and one alone takes no lock anyway."""
+    """THREAD_SAFE=0: threads are still safe, and a single thread takes no lock either way."""
     single = tmp_path / "my_alloc.o"
     subprocess.run(["gcc", "-DTHREAD_SAFE=0", "-c", "my_alloc.c", "-o", single], cwd=one_file,
                    check=True)
-    passes(compiled(FAMILY / "threads.c", tmp_path / "threads", *as_door("my_alloc"), single))
+    passes(compiled(FAMILY / "threads.c", tmp_path / "threads", *as_wrapper("my_alloc"), single))
     passes(program("my_alloc", "parallel", tmp_path, single))
 
 
@@ -270,14 +271,14 @@ def test_the_threshold_is_the_librarys(tmp_path):
 # ---- what the documents name ----------------------------------------------------------------
 
 def test_make_tests():
-    """It runs this file."""
+    """`make tests` runs this file."""
     done = run("make", "-n", "tests", cwd=ROOT)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "-m pytest -q tests/test_doors.py" in done.stdout
+    assert "-m pytest -q tests/test_wrappers.py" in done.stdout
 
 
 def test_each_promise_names_a_test_that_there_is():
-    section = (ROOT / "docs" / "doors.md").read_text().split("\n## ")[1]
+    section = (ROOT / "docs" / "wrappers.md").read_text().split("\n## ")[1]
     rows = [row.split("|")[3] for row in section.splitlines()
             if re.match(r"\| (?!.*promises)", row)]
     named = [re.findall(r"`(test_\w+|[\w-]+\.c)`", tests) for tests in rows]
@@ -289,14 +290,14 @@ def test_each_promise_names_a_test_that_there_is():
 # ---- my_alloc in one file -------------------------------------------------------------------
 
 def test_one_command(one_file):
-    """Word for word, in a folder that has those two files only."""
+    """The documented command works in a folder that holds only those two files."""
     assert sorted(path.name for path in one_file.iterdir()) == ["my_alloc.c", "my_alloc.h"]
     done = run("sh", "-c", "gcc my_alloc.c -o my_alloc && ./my_alloc && rm my_alloc", cwd=one_file)
     assert (done.stdout, done.stderr) == ("168 primes up to 1000, the last is 997\n", "")
 
 
 def test_the_one_file_leaves_malloc_alone(one_file, library, tmp_path):
-    """It defines none of the family's names, and a program's own main() goes first."""
+    """It defines none of the family's names, and the main() of a program replaces its own."""
     subprocess.run(["gcc", "-c", one_file / "my_alloc.c", "-o", tmp_path / "my_alloc.o"],
                    check=True)
     shown = run("nm", "-g", "--defined-only", tmp_path / "my_alloc.o").stdout

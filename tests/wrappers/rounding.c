@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * Sizes are rounded up to a multiple of 8: all of that may be written to, and nobody else has any
- * of it. Both doors, under the names of malloc(3).
+ * Sizes are rounded up to a multiple of 8: the program may write to all of those bytes, and no
+ * other block shares them. Both wrappers, under the names of malloc(3).
  */
 
 #include "../family/family.h"

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * my_alloc's threads do not wait for each other: next to no operation takes a lock, whether a
- * thread frees its own blocks or another's; and none does while the process has one
- * thread. Every pthread_mutex_lock() of the allocator is counted. Says how many there were.
+ * my_alloc's threads do not wait for each other: almost no operation takes a lock, whether a
+ * thread frees its own blocks or another's, and none does while the process has one thread.
+ * Counts every pthread_mutex_lock() of the allocator and prints the number.
  */
 
 #include "../family/family.h"
@@ -15,11 +15,11 @@
 #define THREADS		4
 #define HELD		256
 #define OPERATIONS	200000
-#define RARE		100	/* operations for each lock, at least */
+#define RARE		100	/* least number of operations for each lock */
 
 static size_t locks;
 
-/* Comes before the C library's own. */
+/* Called instead of the C library's. */
 int pthread_mutex_lock(pthread_mutex_t *mutex)
 {
 	static int (*lock)(pthread_mutex_t *mutex);
@@ -33,7 +33,7 @@ int pthread_mutex_lock(pthread_mutex_t *mutex)
 static void *exchange[THREADS][HELD];
 static pthread_barrier_t barrier;
 
-/* Its own blocks, at random. */
+/* Each thread frees its own blocks, at random. */
 static void alone(uint64_t *state, void **held)
 {
 	for (size_t i = 0; i < OPERATIONS; i++) {
@@ -45,7 +45,7 @@ static void alone(uint64_t *state, void **held)
 	}
 }
 
-/* Each frees what its neighbour has taken. */
+/* Each thread frees the blocks that its neighbour has allocated. */
 static void across(size_t number)
 {
 	size_t neighbour = (number + 1) % THREADS;

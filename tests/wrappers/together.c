@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
-/* All three families and the C library's own in one program, each with its own blocks. */
+/* All three families and the C library's malloc in one program, each with its own blocks. */
 
 #include "../family/family.h"
 

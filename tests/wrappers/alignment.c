@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * Every address is a multiple of 16, whatever the size, also while somebody else moves the
- * break by odd amounts. Both doors, under the names of malloc(3).
+ * Every address is a multiple of 16, whatever the size, even while the program moves the break
+ * by odd amounts. Both wrappers, under the names of malloc(3).
  */
 
 #include "../family/family.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
-/* memdup() and memoryset(), and what memory_allocator says of pointers that cannot be meant. */
+/* memdup(), memoryset(), and the errors of memory_allocator for invalid pointers. */
 
 #include "../family/family.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
-/* memory_allocator splits a free block that is longer than needed, and uses the rest as well. */
+/* memory_allocator splits a free block that is longer than needed, and uses the rest too. */
 
 #include "../family/family.h"
 

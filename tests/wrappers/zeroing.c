@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * Memory that was used before comes back as zeroes where zeroes were asked for, and it does
- * come back. Both doors, under the names of malloc(3).
+ * calloc() clears memory that was used before, and such memory does come back. Both wrappers,
+ * under the names of malloc(3).
  */
 
 #include "../family/family.h"
@@ -11,7 +11,7 @@ static const size_t sizes[] = {
 	1, 8, 24, 100, 1000, 4000, 4096, 10000, 60000, 131000, 131040, 131071, 131072, 200000, MIB
 };
 
-/* Whether what calloc() gave has been full of something else. */
+/* Whether calloc() returned the memory that was filled and freed just before. */
 static bool reused(size_t size)
 {
 	char *first = malloc(size), *second;
@@ -36,7 +36,7 @@ int main(void)
 	for (size_t i = 0; i < LENGTH(sizes); i++)
 		for (size_t j = 0; j < 10; j++)
 			hits += reused(sizes[i]);
-	/* At least the small ones' places. */
+	/* At least the small sizes reuse their memory. */
 	CHECK_FOR(hits >= 50, hits);
 	return 0;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * What the four functions do with NULL, with nothing, with too much, with products that
- * overflow, to errno and to contents. Both doors, under the names of malloc(3).
+ * What the four functions do with NULL, with size 0, with impossible sizes and overflowing
+ * products, and what they do to errno and to contents. Both wrappers, under the names of malloc(3).
  */
 
 #include "../family/family.h"
@@ -24,7 +24,7 @@ static void nothing(void)
 	free(NULL);
 	for (size_t i = 0; i < 100000; i++)
 		CHECK_FOR(!realloc(malloc(1000), hide_size(0)), i);
-	/* Had they not been freed, they would be 100 MB. */
+	/* A leak would cost 100 MB. */
 	CHECK(process_has(VM_DATA) < 50 * MIB);
 }
 
@@ -35,7 +35,7 @@ static void refused(const void *answer, size_t size)
 	errno = 0;
 }
 
-/* And the block that was to be resized is as it was. */
+/* After a failed realloc() the block is unchanged. */
 static void too_much(void)
 {
 	static const size_t sizes[] = {
