@@ -329,7 +329,7 @@ static struct slab *alloc_mapping(size_t size, size_t alignment, bool roomy)
 	return slab;
 }
 
-static bool resize_here(struct slab *slab, size_t length)
+static bool grow_here(struct slab *slab, size_t length)
 {
 	return pagemap_reserve(slab->start, entered(length)) &&
 	       os_resize((void *)slab->start, slab->size, length);
@@ -349,10 +349,10 @@ static bool resize_elsewhere(struct slab *slab, size_t length)
 		os_unmap(onto - FENCE, FENCE + length + guard);
 		return false;
 	}
-	if (HARDENED) {
+	if (FENCE)
 		os_unmap(from - FENCE, FENCE);
+	if (guard_of(slab))
 		os_unmap(from + slab->size, guard_of(slab));
-	}
 	slab->units = units_of(guard);
 	pagemap_set(slab->start, entered(slab->size), &slab_gone);
 	slab->start = (uintptr_t)onto;
@@ -364,19 +364,27 @@ static bool resize_roomy(struct slab *slab, size_t *length)
 {
 	size_t roomy = round_up(*length + *length / 2, span_step());
 
-	if (resize_here(slab, roomy) || resize_elsewhere(slab, roomy)) {
+	if (grow_here(slab, roomy) || resize_elsewhere(slab, roomy)) {
 		*length = roomy;
 		return true;
 	}
-	return resize_here(slab, *length) || resize_elsewhere(slab, *length);
+	return grow_here(slab, *length) || resize_elsewhere(slab, *length);
 }
 
-/* If the kernel refuses to unmap the end of the block, the pages there go nevertheless. */
+/*
+ * The guard goes with the end of the block: behind what is left, the next mapping may be anybody's.
+ * If the kernel refuses to unmap both, the pages of the end go nevertheless.
+ */
 static bool shrink(struct slab *slab, size_t *length)
 {
-	if (resize_here(slab, *length))
+	char *end = (char *)slab->start + *length;
+	size_t less = slab->size - *length;
+
+	if (os_unmap(end, less + guard_of(slab))) {
+		slab->units = 0;
 		return true;
-	*length = os_purge((void *)(slab->start + *length), slab->size - *length) ? slab->size : 0;
+	}
+	*length = os_purge(end, less) ? slab->size : 0;
 	return *length;
 }
 

@@ -4,7 +4,8 @@
  * A process may only have so many mappings (vm.max_map_count). Blocks of large alignments, and
  * those with a guard behind them in the hardened build, leave most of them to the program. When
  * there is none left, the kernel refuses to unmap the inside of one: what is freed there goes back
- * to the kernel nevertheless, and is there again for the next block.
+ * to the kernel nevertheless, and is there again for the next block. No address stays behind when a
+ * block with a guard grows out of its place.
  */
 
 #include "family.h"
@@ -145,6 +146,23 @@ static void shrunk_without_a_mapping(void *arg)
 	CHECK_FOR(process_has(VM_RESIDENT) < before - LARGE * SIZE / 2, process_has(VM_RESIDENT));
 }
 
+static void grown_out_of_its_place(void *arg)
+{
+	size_t before = process_has(VM_SIZE);
+
+	(void)arg;
+	for (size_t i = 0; i < LARGE; i++) {
+		char *block = memalign(4 * MIB, 2 * SIZE);
+
+		CHECK_FOR(block, i);
+		block = realloc(block, 5 * SIZE);
+		CHECK_FOR(block, i);
+		free(block);
+		malloc_trim(0);
+	}
+	CHECK_FOR(process_has(VM_SIZE) < before + 6 * SIZE, process_has(VM_SIZE) - before);
+}
+
 /* Whether each guard is a mapping: in the hardened build, whose usable size is what was asked. */
 static bool guards_are_mappings(void)
 {
@@ -169,5 +187,6 @@ int main(void)
 	in_child(guarded, NULL);
 	in_child(freed_without_a_mapping, NULL);
 	in_child(shrunk_without_a_mapping, NULL);
+	in_child(grown_out_of_its_place, NULL);
 	return 0;
 }

@@ -3,9 +3,12 @@
 /*
  * A large block that shrinks to half gives the other half back, where it is, with what it held:
  * whether it was allocated as it is, or has grown to it. Less than a quarter is not worth it.
+ * What the program maps in the place of that half stays its own.
  */
 
 #include "family.h"
+
+#include <sys/mman.h>
 
 #define GROWN_FROM	(2 * MIB)
 
@@ -64,6 +67,27 @@ static void a_little_less(void *arg)
 	free(block);
 }
 
+/* A block of a large alignment, whose length is no multiple of it. */
+static void a_neighbour_moves_in(void *arg)
+{
+	size_t size = *(const size_t *)arg;
+	char *block = memalign(4 * MIB, size + 64 * KIB);
+	char *neighbour;
+
+	CHECK_FOR(block, size);
+	block = realloc(block, size / 2);
+	CHECK_FOR(block, size);
+	neighbour = mmap(block + size / 2 + MIB, MIB, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	/* In the hardened build a guard is there. */
+	if (neighbour == MAP_FAILED)
+		return;
+	fill(neighbour, MIB, size);
+	free(block);
+	malloc_trim(0);
+	CHECK_FOR(holds(neighbour, MIB, size), size);
+}
+
 int main(void)
 {
 	watchdog();
@@ -71,6 +95,8 @@ int main(void)
 		in_child(allocated, (void *)&sizes[i]);
 		in_child(grown, (void *)&sizes[i]);
 		in_child(a_little_less, (void *)&sizes[i]);
+		if (sizes[i] > 8 * MIB)
+			in_child(a_neighbour_moves_in, (void *)&sizes[i]);
 	}
 	return 0;
 }
