@@ -10,6 +10,8 @@
 /* So much of a mapping is in the page map, for a pointer into it to be known as such. */
 #define ENTERED_MOST	(256UL * 1024 * 1024)
 
+_Static_assert(ENTERED_MOST <= UNIT << PAGEMAP_LEAF_LOG, "what pagemap_reserve_anywhere() is for");
+
 /* Bytes from which on a block that grows has a mapping, which can move without being copied. */
 #define GROWN_LEAST	(1024UL * 1024)
 
@@ -253,6 +255,12 @@ static bool hide(struct slab *slab)
 	       os_guard((void *)slab->start, slab->size);
 }
 
+/* Whether the mapping begins inside a unit, so that no new block may have it (resize_anywhere). */
+static bool is_odd(const struct slab *slab)
+{
+	return slab->start % UNIT;
+}
+
 /* Whether the freed mapping is kept now; others may go for it. */
 static bool kept_add(struct slab *slab)
 {
@@ -260,7 +268,7 @@ static bool kept_add(struct slab *slab)
 
 	if (length <= KEPT_MOST / 2 && kept.most < 2 * length)
 		kept.most = 2 * length;
-	if (length > kept.most || central_abandoned || (HARDENED && !hide(slab)))
+	if (length > kept.most || central_abandoned || (HARDENED ? !hide(slab) : is_odd(slab)))
 		return false;
 	while (kept.count == KEPT_MAPPINGS || kept.bytes + length > kept.most)
 		kept_drop();
@@ -335,6 +343,14 @@ static bool grow_here(struct slab *slab, size_t length)
 	       os_resize((void *)slab->start, slab->size, length);
 }
 
+/* The block's pages are there now, in a mapping with so long a guard behind it. */
+static void move_to(struct slab *slab, char *start, size_t guard)
+{
+	slab->units = units_of(guard);
+	pagemap_set(slab->start, entered(slab->size), &slab_gone);
+	slab->start = (uintptr_t)start;
+}
+
 /* To another address: the pages move, nothing is copied. Guards stay behind, and go. */
 static bool resize_elsewhere(struct slab *slab, size_t length)
 {
@@ -353,10 +369,36 @@ static bool resize_elsewhere(struct slab *slab, size_t length)
 		os_unmap(from - FENCE, FENCE);
 	if (guard_of(slab))
 		os_unmap(from + slab->size, guard_of(slab));
-	slab->units = units_of(guard);
-	pagemap_set(slab->start, entered(slab->size), &slab_gone);
-	slab->start = (uintptr_t)onto;
+	move_to(slab, onto, guard);
 	return true;
+}
+
+/*
+ * The same where there is no room for a second mapping (RLIMIT_AS): the kernel chooses an address,
+ * which may be inside a unit, and the guards come along.
+ */
+static bool resize_anywhere(struct slab *slab, size_t length)
+{
+	char *behind = (char *)slab->start + slab->size;
+	size_t had = guard_of(slab);
+	size_t guard = guard_for(length, UNIT);
+	char *moved = NULL;
+
+	if (!pagemap_reserve_anywhere())
+		return false;
+	if (!had || os_unguard(behind, had))
+		moved = os_move_anywhere((char *)slab->start - FENCE, FENCE + slab->size + had,
+					 FENCE + length + guard);
+	if (moved) {
+		if (guard)
+			os_guard(moved + FENCE + length, guard);
+		pagemap_reserve((uintptr_t)moved + FENCE, entered(length));
+		move_to(slab, moved + FENCE, guard);
+	} else if (had) {
+		os_guard(behind, had);
+	}
+	pagemap_reserve_no_more();
+	return moved;
 }
 
 /* What has grown once is given room to grow on. */
@@ -368,7 +410,8 @@ static bool resize_roomy(struct slab *slab, size_t *length)
 		*length = roomy;
 		return true;
 	}
-	return grow_here(slab, *length) || resize_elsewhere(slab, *length);
+	return grow_here(slab, *length) || resize_elsewhere(slab, *length) ||
+	       resize_anywhere(slab, *length);
 }
 
 /*
@@ -395,7 +438,7 @@ static bool resize_guarded(struct slab *slab, size_t length)
 	size_t less = slab->size - length;
 
 	if (length > slab->size)
-		return resize_elsewhere(slab, length);
+		return resize_elsewhere(slab, length) || resize_anywhere(slab, length);
 	if (!os_guard(end, less))
 		return false;
 	os_purge(end, less);

@@ -140,6 +140,16 @@ bool os_move(void *start, size_t length, void *onto, size_t new_length)
 	return false;
 }
 
+void *os_move_anywhere(void *start, size_t length, size_t new_length)
+{
+	void *moved = mremap(start, length, new_length, MREMAP_MAYMOVE);
+
+	if (moved != MAP_FAILED)
+		return moved;
+	errno = ENOMEM;
+	return NULL;
+}
+
 /* madvise() that leaves errno alone. */
 static bool advise(void *start, size_t length, int advice)
 {

@@ -67,6 +67,12 @@ bool os_resize(void *start, size_t length, size_t new_length);
 /* Moves a mapping with its contents onto another one, which it replaces; false: ENOMEM. */
 bool os_move(void *start, size_t length, void *onto, size_t new_length);
 
+/*
+ * The same, to where the kernel chooses, which is a multiple of a page: needs no address for both
+ * at the same time (RLIMIT_AS). NULL with errno = ENOMEM, and it is as it was.
+ */
+void *os_move_anywhere(void *start, size_t length, size_t new_length);
+
 /* Gives the pages of a range back, which stays mapped and reads as zeroes; false: not now. */
 bool os_purge(void *start, size_t length);
 

@@ -12,18 +12,44 @@ struct pagemap_leaf *pagemap_root[1U << PAGEMAP_ROOT_LOG];
 static struct pagemap_leaf first_leaf;
 static bool first_taken;
 
+/* Leaves for a range that may begin in one and end in the next. */
+#define SPARE_LEAVES	2
+static struct pagemap_leaf *spare[SPARE_LEAVES];
+
 static struct pagemap_leaf **slot_of(uintptr_t unit)
 {
 	return &pagemap_root[unit >> PAGEMAP_LEAF_LOG & ((1U << PAGEMAP_ROOT_LOG) - 1)];
 }
 
 /* NULL and ENOMEM. */
+static struct pagemap_leaf *leaf_map(void)
+{
+	return os_map_guarded(FENCE, sizeof(first_leaf), FENCE, 1);
+}
+
+/* One that is spare; NULL. */
+static struct pagemap_leaf *leaf_take(void)
+{
+	struct pagemap_leaf *leaf = NULL;
+
+	for (int i = 0; !leaf && i < SPARE_LEAVES; i++) {
+		leaf = spare[i];
+		spare[i] = NULL;
+	}
+	return leaf;
+}
+
+/* NULL and ENOMEM. */
 static struct pagemap_leaf *leaf_make(void)
 {
-	if (first_taken)
-		return os_map_guarded(FENCE, sizeof(first_leaf), FENCE, 1);
-	first_taken = true;
-	return &first_leaf;
+	struct pagemap_leaf *leaf;
+
+	if (!first_taken) {
+		first_taken = true;
+		return &first_leaf;
+	}
+	leaf = leaf_take();
+	return leaf ? leaf : leaf_map();
 }
 
 static void leaf_drop(struct pagemap_leaf *leaf)
@@ -56,6 +82,24 @@ bool pagemap_reserve(uintptr_t start, size_t length)
 			leaf_drop(leaf);
 	}
 	return true;
+}
+
+bool pagemap_reserve_anywhere(void)
+{
+	for (int i = 0; i < SPARE_LEAVES; i++) {
+		spare[i] = leaf_map();
+		if (!spare[i]) {
+			pagemap_reserve_no_more();
+			return false;
+		}
+	}
+	return true;
+}
+
+void pagemap_reserve_no_more(void)
+{
+	for (struct pagemap_leaf *leaf; (leaf = leaf_take());)
+		leaf_drop(leaf);
 }
 
 void pagemap_set(uintptr_t start, size_t length, struct slab *slab)

@@ -2,8 +2,9 @@
 
 /*
  * Address -> slab: a radix tree of two levels over 48-bit addresses, an entry
- * for each unit. Whatever has a slab begins at a unit and has all of its units for
- * itself. Any pointer may be looked up; nothing but the tree is read. Entries
+ * for each unit, which is for the slab in whose memory the unit ends. Spans are whole units; a
+ * mapping may begin or end inside one (large.c). Any pointer may be looked up; nothing but the
+ * tree is read. Entries
  * are written under the span lock and read without it: a thread that holds a
  * live block's address got it after the block's entry was written.
  */
@@ -47,6 +48,13 @@ static inline struct slab *pagemap_get(const void *address)
 
 /* Makes entries for length bytes from start on possible; false and ENOMEM. */
 bool pagemap_reserve(uintptr_t start, size_t length);
+
+/*
+ * The next pagemap_reserve() for a range of up to a leaf's length will succeed, wherever that is;
+ * false and ENOMEM. And gives back what was not needed for it.
+ */
+bool pagemap_reserve_anywhere(void);
+void pagemap_reserve_no_more(void);
 
 /* Enters slab for all units of a range for which there is room. */
 void pagemap_set(uintptr_t start, size_t length, struct slab *slab);

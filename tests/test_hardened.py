@@ -90,6 +90,17 @@ def test_past_the_end_of_a_large_block(hardened, program, name, size):
     assert "free(): write past the end" in done.stderr and done.returncode == -signal.SIGABRT
 
 
+@pytest.mark.parametrize("name, ends_by", [("far-past-the-moved-end", signal.SIGSEGV),
+                                           ("before-the-moved-start", signal.SIGSEGV),
+                                           ("past-the-moved-end-by-one", signal.SIGABRT)])
+def test_where_the_kernel_moves_a_block(hardened, program, name, ends_by):
+    """Its guards come along when there is no room for a second mapping."""
+    done = run(hardened, program, name, LARGE[-1])
+    if done.returncode == 1:
+        pytest.skip("before Linux 6.13, no mapping with guards can be moved")
+    assert done.returncode == -ends_by
+
+
 @pytest.mark.parametrize("size", [5000, 100000, *LARGE])
 def test_all_that_is_behind_a_block_is_looked_at(hardened, program, size):
     done = run(hardened, program, "past-the-end-by-forty", size)

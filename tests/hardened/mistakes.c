@@ -14,6 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #define ROUNDS	2000	/* blocks after which a freed one has surely been used again */
 #define FAR	(20 * 1024)	/* more than a large block is rounded up by */
@@ -209,6 +211,43 @@ static int far_past_the_grown_end(size_t size)
 	return far_past_the_end(size);
 }
 
+/* Half as large again, where there is no room for both at the same time. */
+static void move(void)
+{
+	uintptr_t before = (uintptr_t)block;
+	unsigned long pages = 0;
+	FILE *file = fopen("/proc/self/statm", "r");
+	struct rlimit limit;
+
+	fscanf(file, "%lu", &pages);
+	fclose(file);
+	limit.rlim_max = RLIM_INFINITY;
+	limit.rlim_cur = pages * (unsigned long)sysconf(_SC_PAGESIZE) + usable;
+	setrlimit(RLIMIT_AS, &limit);
+	block = realloc(block, usable + usable / 2);
+	if (!block || (uintptr_t)block == before)
+		exit(1);
+	usable = malloc_usable_size(block);
+}
+
+static int before_the_moved_start(size_t size)
+{
+	move();
+	return before_the_start(size);
+}
+
+static int past_the_moved_end_by_one(size_t size)
+{
+	move();
+	return past_the_end_by_one(size);
+}
+
+static int far_past_the_moved_end(size_t size)
+{
+	move();
+	return far_past_the_end(size);
+}
+
 static int left_behind(size_t size)
 {
 	uintptr_t before = (uintptr_t)block;
@@ -277,6 +316,9 @@ static const struct {
 	{ "past-the-grown-end-by-one", past_the_grown_end_by_one },
 	{ "before-the-grown-start", before_the_grown_start },
 	{ "far-past-the-grown-end", far_past_the_grown_end },
+	{ "past-the-moved-end-by-one", past_the_moved_end_by_one },
+	{ "before-the-moved-start", before_the_moved_start },
+	{ "far-past-the-moved-end", far_past_the_moved_end },
 	{ "left-behind", left_behind },
 	{ "reads-what-it-never-wrote", reads_what_it_never_wrote },
 	{ "rests", rests },

@@ -136,16 +136,23 @@ int mprotect(void *start, size_t length, int protection)
 	return (int)syscall(SYS_mprotect, start, length, protection);
 }
 
-/* The library always says where a mapping is to move. */
+/* A place that the kernel may choose is mapped first, at a multiple of such a page. */
 void *mremap(void *start, size_t length, size_t new_length, int flags, ...)
 {
 	va_list rest;
-	void *onto;
+	void *onto = start;
 
-	va_start(rest, flags);
-	onto = flags & MREMAP_FIXED ? va_arg(rest, void *) : start;
-	va_end(rest);
 	check("mremap", start, length);
+	va_start(rest, flags);
+	if (flags & MREMAP_FIXED)
+		onto = va_arg(rest, void *);
+	else if (flags & MREMAP_MAYMOVE)
+		onto = map_aligned(new_length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	va_end(rest);
+	if (onto == MAP_FAILED)
+		return onto;
 	check("mremap", onto, new_length);
+	if (flags & MREMAP_MAYMOVE)
+		flags |= MREMAP_FIXED;
 	return (void *)syscall(SYS_mremap, start, length, new_length, flags, onto);
 }
