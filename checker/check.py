@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Everything that `make check` checks, in stages; a stage that fails does not keep others back.
+"""Run all stages of `make check`. A stage that fails does not stop the next.
 
-Every failed thing is named by the command that runs just that one again. The last line is
-`N passed, N failed` over all of it: the build, the linters, the pytest tests, the traced
-programs. Exit status: 0 nothing failed, 1 otherwise.
+Every failure is shown as the command that repeats just that check. The last line,
+`N passed, N failed`, counts the build, the linters, the pytest tests and the traced programs.
+Exit status: 0 nothing failed, 1 otherwise.
 """
 
 import json
@@ -20,12 +20,12 @@ import tree
 
 ROOT = tree.ROOT
 
-# outcome: 'passed', 'failed' or 'skipped'; again: the command that runs just this one
+# outcome: 'passed', 'failed' or 'skipped'; again: the command that repeats just this check
 Result = namedtuple("Result", "outcome again why", defaults=[""])
 
 
 def build(_scratch):
-    """The library, both forms."""
+    """Build the library, shared and static."""
     done = subprocess.run(["make", "-C", str(ROOT / "src")], check=False)
     return [Result("failed" if done.returncode else "passed", "make build")]
 
@@ -37,7 +37,7 @@ def linters(_scratch):
 
 
 def pytest(scratch):
-    """The tests of the library and of the harness."""
+    """Run the tests of the library and of the harness."""
     report = scratch / "pytest.xml"
     done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-n", "auto", "--dist=loadfile",
                            f"--junitxml={report}"], cwd=ROOT, check=False)
@@ -51,7 +51,7 @@ def pytest_results(xml):
 
 
 def pytest_result(case):
-    """The result of one <testcase>. Its class name is the file's path, dotted, and the class."""
+    """The result of one <testcase>. `classname` is the dotted path of the file, then the class."""
     parts = case.get("classname", "").split(".")
     known = next((count for count in range(len(parts), 0, -1)
                   if (ROOT / "/".join(parts[:count])).with_suffix(".py").is_file()), 0)
@@ -68,7 +68,7 @@ def pytest_result(case):
 
 
 def traced(scratch):
-    """The traced programs."""
+    """Run the traced programs."""
     report = scratch / "traced.json"
     done = subprocess.run([sys.executable, str(ROOT / "tests/run_tests.py"), "--json", str(report)],
                           check=False)
@@ -79,14 +79,14 @@ def traced(scratch):
 
 
 def unexplained(status, results, again):
-    """One more failure, as a list, when a stage's exit status says so and its results do not."""
+    """[a failure] if a stage's exit status is not 0 although no result of it failed, else []."""
     if not status or any(result.outcome == "failed" for result in results):
         return []
     return [Result("failed", again, f"exit status {status}")]
 
 
 def guarded(stage, scratch):
-    """The stage's results; its own breakdown is a failure like others, so that the rest runs."""
+    """The stage's results. An exception in the stage counts as a failure; the rest still runs."""
     try:
         return stage(scratch)
     except Exception as error:      # whatever it is, the next stage still runs
@@ -95,7 +95,7 @@ def guarded(stage, scratch):
 
 
 def summary(results):
-    """The closing lines: the command for everything that failed or was skipped, the counts."""
+    """The closing lines: the command for each failed or skipped check, then the counts."""
     lines = [f"{result.outcome}: {result.again}" + f"   ({result.why})" * bool(result.why)
              for outcome in ("skipped", "failed")
              for result in results if result.outcome == outcome]

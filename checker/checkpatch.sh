@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# Print the path of a checkpatch.pl; it is GPL-2.0, so it is run from elsewhere and not part of
-# this repository. In this order: $CHECKPATCH, PATH, the cache, an installed kernel source, and,
-# fetched into the cache: where apt has a Debian mirror, the source package of openfortivpn (169 KB,
-# carries a copy), else a package of kernel headers such as Ubuntu's (linux-headers-6.8.0-31).
-# Exit status 1 with one line on stderr when it cannot be had.
+# Print the path of a checkpatch.pl. It is GPL-2.0, so this repository does not include it. Looks in
+# $CHECKPATCH, PATH, the cache and installed kernel sources, in this order; otherwise fetches one
+# into the cache. Where apt has a Debian mirror, it comes from the source package openfortivpn
+# (169 KB, contains a copy), else from Ubuntu's kernel headers (such as linux-headers-6.8.0-31).
+# Exit status 1, with one line on stderr, if there is none and fetching fails.
 
 set -euo pipefail
 
@@ -29,14 +29,14 @@ verified() {
     [[ -f $1 ]] && echo "$SHA256  $1" | sha256sum --check --status
 }
 
-# The Debian mirror that this machine uses, nothing if it uses none.
+# Print the Debian mirror that this machine uses, nothing if it uses none.
 mirror() {
     apt-get indextargets --format "\$(REPO_URI)" \
         'Identifier: Packages' 'Origin: Debian' 'Label: Debian' 2>/dev/null | sed -n 1p
 }
 
 # Fetch the source tarball from mirror $2 into directory $1 with apt, which authenticates it. The
-# package lists go there too: the machine's own sources and lists stay as they are.
+# package lists are stored there too, so the machine's own sources and lists do not change.
 fetch() {
     local dir=$1 signed=""
     [[ ! -e $KEYRING ]] || signed="[signed-by=$KEYRING] "
@@ -49,15 +49,15 @@ fetch() {
     (cd "$dir" && "${apt[@]}" update && "${apt[@]}" --download-only source "openfortivpn=$VERSION")
 }
 
-# The newest package of the kernel headers that all flavours share, by Ubuntu's names; nothing if
-# apt knows none. Debian's packages have other names, and no checkpatch.pl.
+# Print the newest package of the kernel headers that all of Ubuntu's kernel flavours share, nothing
+# if apt knows none. Debian's packages have other names and contain no checkpatch.pl.
 headers_package() {
     apt-cache pkgnames linux-headers- 2>/dev/null | grep -E '^linux-headers-[0-9.]+-[0-9]+$' |
         sort -V | tail -n 1
 }
 
-# Fetch package $2 into directory $1 with apt, which authenticates it, and take the script and what
-# it reads beside itself out of it, into the cache.
+# Fetch package $2 into directory $1 with apt, which authenticates it, and copy the script and its
+# data files from the package into the cache.
 fetch_headers() {
     local dir=$1 scripts
     (cd "$dir" && apt-get -qq -o "APT::Sandbox::User=" -o "Acquire::Retries=2" download "$2") &&

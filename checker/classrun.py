@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A class: every submission graded by a process of its own, as many at a time as wanted.
+"""Grade a class: a process for each submission, up to --jobs of them at a time.
 
-The process runs the same command that grades one submission, so GNU parallel or a Slurm array can
-run it in its place (docs/grading.md). What is finished is known by its files alone: a run that
-was killed goes on where it stopped, and rows of the table are all that is kept in memory.
+Each process runs the command that grades one submission, so GNU parallel or a Slurm array can run
+the same processes (docs/grading.md). The result files alone show which submissions are finished, so
+a run that was killed can be resumed. Only the rows of the table are kept in memory.
 """
 
 import concurrent.futures
@@ -27,9 +27,9 @@ from harness import entry, temporary  # noqa: E402
 from harness.export import write_text as write_through  # noqa: E402
 
 MAIN = Path(__file__).resolve().parent / "main.py"
-STOPPED = 75            # exit status of a process of ours: the disk is full, nobody can be graded
-PATIENCE = 60           # seconds for which a process may go on after its submission's budget
-ENDING = 10             # seconds in which processes end that are asked to
+STOPPED = 75            # exit status of a grading process that found the disk full
+PATIENCE = 60           # seconds that a process may run beyond its submission's budget
+ENDING = 10             # seconds that processes have to end after SIGTERM
 
 
 class Stopped(CannotGrade):
@@ -37,7 +37,8 @@ class Stopped(CannotGrade):
 
 
 def finished(path, folder, fingerprint):
-    """The Result in a folder if it is this submission's, graded as it would be now; else None."""
+    """The Result in a folder if it is of this submission, with these settings, suite and grader;
+    else None."""
     done = result.read(Path(folder) / "result.json")
     if done is None or done.status == BROKEN or done.fingerprint != fingerprint:
         return None
@@ -45,7 +46,7 @@ def finished(path, folder, fingerprint):
 
 
 def write(done, folder):
-    """Write all forms of a result; result.json, which says that it is finished, last."""
+    """Write all files of a result. result.json comes last: it marks the result as finished."""
     for name in sorted(writers.FILES, key=lambda name: name == "result.json"):
         write_text(Path(folder) / name, writers.FILES[name](done))
 
@@ -66,7 +67,7 @@ def command(path, name, options, course):
 
 
 class Children:
-    """The processes that grade right now; all of them end when the run is broken off."""
+    """The grading processes that are running. stop() ends all of them. Thread-safe."""
 
     def __init__(self):
         self.lock = threading.Lock()
@@ -74,19 +75,20 @@ class Children:
         self.stopped = False
 
     def add(self, process):
-        """One was started; if the run was broken off meanwhile, it ends at once."""
+        """Add a process that was started; end it at once if stop() was called before."""
         with self.lock:
             self.running.add(process)
             if self.stopped:
                 process.terminate()
 
     def discard(self, process):
-        """One has ended."""
+        """Remove a process that has ended."""
         with self.lock:
             self.running.discard(process)
 
     def stop(self):
-        """The run is broken off: all end, and remove what they have written for a moment."""
+        """End all processes and wait until they have removed their temporary files; kill those
+        that take longer than ENDING."""
         with self.lock:
             self.stopped = True
             running = list(self.running)
@@ -101,7 +103,7 @@ class Children:
 
 
 class Progress:
-    """Where the run is, on stderr: in place on a terminal, a line for each submission elsewhere."""
+    """Progress on stderr: one line that is overwritten on a terminal, else a line a submission."""
 
     def __init__(self, total, quiet, out=None):
         self.out = out or sys.stderr
@@ -110,7 +112,7 @@ class Progress:
         self.begin = time.monotonic()
 
     def add(self, row, was_graded):
-        """One more is there."""
+        """Count one more submission; `was_graded`: graded in this run, not before it."""
         self.done += 1
         self.graded += was_graded
         if self.quiet:
@@ -122,7 +124,7 @@ class Progress:
         self.out.flush()
 
     def left(self):
-        """How long the rest will take, in words."""
+        """The estimated time for the remaining submissions, in words."""
         rest = self.total - self.done
         if not rest or not self.graded:
             return ""
@@ -130,7 +132,7 @@ class Progress:
         return f", {duration(seconds)} left"
 
     def end(self):
-        """Leave the terminal's line clean."""
+        """Clear the terminal's line."""
         if not self.quiet and self.out.isatty():
             self.out.write("\r\033[K")
 
@@ -145,7 +147,7 @@ def duration(seconds):
 
 
 def grade_all(chosen, options, course):
-    """Grade what is not finished, print and write the table; the exit status."""
+    """Grade the submissions that are not finished, print and write the table; the exit status."""
     fingerprint = course.fingerprint()
     entry.make_folder(options.out)
     progress = Progress(len(chosen), options.quiet)
@@ -163,7 +165,7 @@ def grade_all(chosen, options, course):
 
 
 def run_all(waiting, options, course, rows, progress):
-    """Grade the submissions that wait; enter a row for each."""
+    """Grade the submissions in `waiting` and add a row for each to `rows`."""
     children = Children()
     pool = concurrent.futures.ThreadPoolExecutor(options.jobs)
     try:
@@ -213,7 +215,7 @@ def last_line(said):
 
 
 def conclude(rows, options):
-    """The table, on stdout and as CSV; the exit status."""
+    """Print the table and write it as CSV; the exit status."""
     if not options.quiet:
         print(writers.table(rows), end="")
     text = writers.csv_table(rows)
@@ -223,12 +225,13 @@ def conclude(rows, options):
     broken = [row[0] for row in rows if row[1] == BROKEN]
     if broken:
         print(f"grade: {len(broken)} of {len(rows)} could not be graded, the first is {broken[0]}; "
-              "the table says why, the same command tries them again", file=sys.stderr)
+              "the table says why; rerun the command to retry them", file=sys.stderr)
     return 2 if broken else 0
 
 
 def show_table(options):
-    """The table of all that --out holds: after GNU parallel or Slurm have graded; exit status."""
+    """Print and write the table of all results in --out, for use after GNU parallel or Slurm; the
+    exit status."""
     found = [result.read(path) for path in sorted(Path(options.out).glob("*/result.json"))]
     rows = [writers.row(done) for done in found if done]
     if not rows:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What all submissions of a run are graded with: settings, tests, references, built programs."""
+"""What all submissions of a run share: settings, tests, references, built programs."""
 
 import contextlib
 import fcntl
@@ -22,14 +22,14 @@ BUILD_SECONDS = 60              # wall time of one compiler or linter run
 
 
 class CannotGrade(Exception):
-    """The grader itself cannot work: str(e) is cause and remedy in one line."""
+    """The grader cannot work. str(e) is one line with cause and remedy."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What is asked for; equal settings give the same submission the same mark.
+    """The settings of a run; with equal settings, a submission gets the same mark.
 
-    seed  the random sequences are made from it; no part of the mark if `seeds` is 0
+    seed  seed of the random sequences and the perturbed variants; unused if `seeds` is 0
     """
 
     suite: str = ""             # directory of the suite, "" for this repository's
@@ -38,13 +38,13 @@ class Settings:
     faults: bool = False
     style: bool = True
     build_seconds: int = BUILD_SECONDS
-    wall_seconds: int = 0       # for all of a submission; 0: by the number of runs (worker.py)
+    wall_seconds: int = 0       # for a whole submission; 0: by the number of runs (worker.py)
     cpu_seconds: int = 0
 
 
 @contextlib.contextmanager
 def alone():
-    """Held while the grader's own programs are built: many commands may begin at once."""
+    """Hold the lock for building the grader's own programs: many commands may start at once."""
     build.make_directory(build.BUILD)
     with open(build.BUILD / "lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -52,9 +52,9 @@ def alone():
 
 
 class Course:
-    """What all submissions of a run are graded with.
+    """What all submissions of a run share.
 
-    built  whether another process has just brought this repository's library up to date
+    built  whether another process has just built this repository's library
     """
 
     def __init__(self, settings, built=False):
@@ -64,7 +64,7 @@ class Course:
         self.scheme = suite.load_scheme(root)
         self.references = suite.read_references(self.tests)
         with alone():
-            # Programs are linked with it by name only.
+            # Programs are linked with this library; a submission's takes its place when they run.
             library = str(build.SOURCES) if built else build.build_library()
             programs = build.build_programs([test.c_file for test in self.tests], library,
                                             build_directory(root))
@@ -76,7 +76,7 @@ class Course:
         self.faults = trials.fault_trials() if settings.faults else []
 
     def make_trials(self):
-        """The random sequences and twins; made once for a seed and a suite."""
+        """The random sequences and the perturbed variants ("twin"), cached by seed and suite."""
         key = json.dumps([self.settings.seeds, self.settings.seed, self.references, trials.VERSION])
         name = hashlib.sha256(key.encode()).hexdigest()[:16]
         path = build.BUILD / f"trials-{name}.json"
@@ -95,7 +95,7 @@ class Course:
                          for name, record in made["twin"].items()}}
 
     def fingerprint(self):
-        """A number that changes when the settings or the suite do: marks could change as well."""
+        """A hash of everything that can change a mark: the settings, the suite and the grader."""
         names = ("course", "workspace", "worker", "grader", "feedback", "marks", "intake", "style",
                  "lint")
         sources = [ROOT / f"checker/{name}.py" for name in names]
@@ -109,7 +109,7 @@ class Course:
         return sha.hexdigest()
 
     def control_name(self, box):
-        """What names a control run (grader.py): another one is due when this changes."""
+        """The name of the control run (grader.py); a change of the name makes a new run due."""
         tracer = shutil.which("ltrace") or ""
         made = [self.fingerprint(), tracer, os.stat(tracer).st_mtime if tracer else 0, box.report()]
         for path in ("/proc/version", "/proc/sys/kernel/random/boot_id"):
@@ -122,7 +122,7 @@ class Course:
         return hashlib.sha256(json.dumps(made).encode()).hexdigest()[:16]
 
     def planned(self):
-        """All tests but style, in order: (name, group, needs, hidden, weight)."""
+        """All tests except style, in order: (name, group, needs, hidden, weight)."""
         scheme = self.scheme
         plan = [(test.name, test.group, (*scheme.needs(test.group), *test.needs),
                  test.hidden or scheme.hidden(test.group), test.points) for test in self.tests]

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""C as the preprocessor sees it: whole lines, without comments."""
+"""C source as the preprocessor sees it: continued lines joined, comments removed."""
 
 import re
 
 CONTINUED = re.compile(r"\\[ \t]*$")
 DIRECTIVE = re.compile(r"\s*(?:#|%:|\?\?=)")
 HEADER_NAME = re.compile(r"<[^>\n]{0,250}>")
-# A string, a character or a comment that does not end goes on to the end of the line or text.
+# An unterminated string or character ends with the line, an unterminated comment with the text.
 SIMPLE = r'''"(?:\\.|[^"\\\n])*"?|'(?:\\.|[^'\\\n])*'?|//[^\n]*|/\*.*?(?:\*/|\Z)'''
 RAW_STRING = r'''(?:u8|[uUL])?R"(?P<mark>[^()\\\s]{0,16})\((?:.*?\)(?P=mark)"|.*\Z)'''
 TOKEN = re.compile(rf'''{SIMPLE}|[^"'/\n<]+|.''', re.DOTALL)
@@ -14,7 +14,7 @@ TOKEN_OR_RAW = re.compile(rf'''{RAW_STRING}|{SIMPLE}|\w+|[^\w"'/\n<]+|.''', re.D
 
 
 def whole_lines(text):
-    """(number, line) of each line of C, those that a backslash continues as one."""
+    """(number, line) of each line of C; lines that end in a backslash are joined with the next."""
     parts = []
     for number, line in enumerate(text.split("\n"), 1):
         parts.append(CONTINUED.sub("", line))
@@ -26,8 +26,8 @@ def whole_lines(text):
 
 
 def plain_lines(data):
-    """(number, line) of each whole line of a file's bytes, each comment in it a space; one that a
-    comment continues is one line."""
+    """(number, line) of each joined line of a file's bytes, with a space for each comment. Lines
+    that a comment spans are joined as well."""
     text = data.decode("utf-8-sig", "replace").replace("\r\n", "\n").replace("\r", "\n")
     numbers, lines = zip(*whole_lines(text))
     text = "\n".join(lines)

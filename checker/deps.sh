@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# Install what is missing on Debian or Ubuntu, asking nothing; do nothing when nothing is missing.
+# Install the missing packages on Debian or Ubuntu without asking questions.
 # Usage: checker/deps.sh [--list|-q] [student|staff|developer|distros|arch]     developer if none
-#   student    build, run and trace: make demo, tests/run_tests.py
-#   staff      and grade: checker/grade
-#   developer  and everything else: make check
-#   distros    what make distros needs
-#   arch       what make check-arch needs
-# --list only prints the missing packages, one a line. A held dpkg lock is waited for.
-# Exit status: 0 everything is there, 2 something is missing and could not be installed.
+#   student    to build, run and trace: make demo, tests/run_tests.py
+#   staff      also to grade: checker/grade
+#   developer  also for everything else: make check
+#   distros    for make distros
+#   arch       for make check-arch
+# --list only prints the missing packages, one a line; -q prints nothing if none is missing. If
+# another process holds dpkg's lock, waits for it.
+# Exit status: 0 all packages are installed, 2 one is missing and could not be installed.
 
 set -euo pipefail
 here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
@@ -20,7 +21,7 @@ die() {
 
 has() { command -v "$1" >/dev/null; }
 
-# One line per requirement: a test that it is there, or the package that brings it.
+# One line per requirement: a test whether it is installed, else the package that provides it.
 missing_student() {
     has gcc || echo gcc                         # compiles everything
     [[ -e /usr/include/stdio.h ]] || echo libc6-dev     # the C library's headers
@@ -32,7 +33,7 @@ missing_student() {
 
 missing_staff() {
     missing_student
-    has clang || echo clang                     # second opinion of the compiler lint
+    has clang || echo clang                     # the second compiler of the lint
     has bwrap || echo bubblewrap                # the sandbox of the checker
     has parallel || echo parallel               # a class on several machines
     # Runs checkpatch.pl; a minimal system has a perl without the standard modules.
@@ -41,8 +42,8 @@ missing_staff() {
 
 missing_developer() {
     missing_staff
-    has g++ || echo g++                         # the public headers are for C++ programs as well
-    has spin || echo spin                       # searches the model of osmalloc's remote frees
+    has g++ || echo g++                         # C++ programs use the public headers too
+    has spin || echo spin                       # checks the model of osmalloc's remote frees
     has shellcheck || echo shellcheck           # lint of the scripts
     "$here/python.sh" >/dev/null ||
         echo python3 python3-pytest python3-pytest-xdist python3-hypothesis python3-flake8
@@ -56,14 +57,14 @@ missing_distros() {
 
 missing_arch() {
     has debootstrap || echo debootstrap         # fetches an arm64 system from a mirror
-    has cpio || echo cpio                       # packs it as the kernel wants it
+    has cpio || echo cpio                       # packs it as the kernel's initial file system
     has qemu-system-aarch64 || echo qemu-system-arm     # emulates the machine
     has git || echo git                         # the last commit
 }
 
 missing() { "missing_$role" | tr ' ' '\n' | sort -u; }
 
-# Print the word to put before a command that needs root, or fail.
+# Print the prefix that runs a command as root, or fail.
 as_root() {
     if ((EUID == 0)); then
         echo env
@@ -76,14 +77,14 @@ as_root() {
 
 list="" quiet=""
 [[ ${1:-} != --list ]] || { list=yes; shift; }
-[[ ${1:-} != -q ]] || { quiet=yes; shift; }      # not a word if nothing is missing
+[[ ${1:-} != -q ]] || { quiet=yes; shift; }
 role=${1:-developer}
 case $role in
     student | staff | developer | distros | arch) ;;
     *) die "there is no '$role'; name student, staff, developer, distros or arch" ;;
 esac
 
-# Not <(...), which needs /proc; no package has a blank in its name.
+# Not mapfile with <(...), which needs /proc. No package has a blank in its name.
 # shellcheck disable=SC2207
 packages=($(missing))
 if [[ $list ]]; then
@@ -91,18 +92,18 @@ if [[ $list ]]; then
     exit 0
 fi
 if ((${#packages[@]} == 0)); then
-    [[ $quiet ]] || echo "osmem: all that the role $role needs is installed"
+    [[ $quiet ]] || echo "osmem: everything for the role $role is installed"
     exit 0
 fi
 
 by_hand="apt-get install -y --no-install-recommends ${packages[*]}"
-has apt-get || die "missing: ${packages[*]}; this is not Debian or Ubuntu: install what matches them"
+has apt-get || die "missing: ${packages[*]}; not Debian or Ubuntu: install the equivalent packages"
 root=$(as_root) || die "missing: ${packages[*]}; run as root: $by_hand"
 
 echo "osmem: installing ${packages[*]}"
 options=(-qq -o "Dpkg::Use-Pty=0" -o "DPkg::Lock::Timeout=600")
 "$root" DEBIAN_FRONTEND=noninteractive apt-get "${options[@]}" update ||
-    echo "osmem: apt-get update failed; trying with the package lists at hand" >&2
+    echo "osmem: apt-get update failed; trying with the existing package lists" >&2
 "$root" DEBIAN_FRONTEND=noninteractive \
     apt-get "${options[@]}" install -y --no-install-recommends "${packages[@]}" >/dev/null ||
     die "apt-get could not install ${packages[*]}; see above, then run as root: $by_hand"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a submission's failures are explained with: their causes, and a text for each of them.
+"""Explain a submission's failures: find their causes and write a text for each failure.
 
-Causes can be looked for only when all tests have run; until then the outcomes are kept here.
+The search for causes needs the outcomes of all tests, so they are collected here first.
 """
 
 import concurrent.futures
@@ -16,25 +16,26 @@ from harness import causes, causetext, entry, explain, symptoms  # noqa: E402
 from harness.build import HarnessError  # noqa: E402
 from harness.report import printable  # noqa: E402
 
-MOST_LONGER = 100       # events by which a trace that is kept may be longer than its reference
+MOST_LONGER = 100       # events that a collected trace may have beyond its reference
 
 
 class Feedback:
-    """The outcomes of one submission's tests, and what is said about those that failed."""
+    """The outcomes of one submission's tests, and the explanations of those that failed."""
 
     def __init__(self, course):
         self.course = course
         self.programs = {}      # name -> Outcome of a program of the suite
-        self.decisive = {}      # name -> Outcome of the program, sequence or twin that failed
-        self.trials = {}        # name -> Trial of such a sequence or twin
-        self.texts = {}         # name -> explanation of a failure whose outcome is not kept
+        self.decisive = {}      # name -> Outcome that failed: of program, sequence or variant
+        self.trials = {}        # name -> Trial of that sequence or variant, None for a program
+        self.texts = {}         # name -> explanation of a failure whose Outcome is not collected
         self.looks = {}         # name -> rerun.Seen of a program that ended early
         self.found = None       # causes.Found
-        self.stumbles = []      # what was raised in place of an explanation, and where
+        self.stumbles = []      # type and place of each exception raised while explaining
 
     def add(self, name, outcome, trial=None):
-        """Keep the Outcome of a program, or with its Trial that of a sequence or a twin. What went
-        on far longer than its reference is explained at once: no cause predicts that."""
+        """Collect the Outcome of a program or, with its Trial, that of a sequence or perturbed
+        variant. A trace far longer than its reference is explained at once and not collected:
+        no cause predicts it."""
         if len(outcome.actual) > len(outcome.expected) + MOST_LONGER:
             self.texts[name] = self.text_of(outcome, trial)
             return
@@ -44,9 +45,10 @@ class Feedback:
             self.decisive[name], self.trials[name] = outcome, trial
 
     def find(self, verdicts, play, jobs):
-        """Look for the causes of what these Verdicts, in the order of the tests, say. In a scheme
-        by cause, a program counts as explained only if its twin, which play(Trial) runs, is
-        explained as well. Returns how many are not for this reason."""
+        """Find the causes of the failures among these Verdicts, which are in the order of the
+        tests. In a scheme by cause, a program counts as explained only if its perturbed variant,
+        which play(Trial) runs, is explained as well. Returns the number of programs that do not
+        count as explained for this reason."""
         order = [made.name for made in verdicts if made.status != SKIPPED]
         programs = [self.programs[name] for name in order if name in self.programs]
         others = [self.decisive[name] for name in order if self.trials.get(name)
@@ -65,15 +67,15 @@ class Feedback:
         return len(refuted)
 
     def look(self, programs, hidden, jobs):
-        """Run the Outcomes of programs that ended early once more. The hidden ones are apart: what
-        students are told does not depend on them."""
+        """Run programs that ended early a second time. Hidden programs run in a batch of their own,
+        so that what students read does not depend on them."""
         ended = [outcome for outcome in programs if self.trials.get(outcome.test.name) is None]
         for apart in (False, True):
             chosen = [outcome for outcome in ended if (outcome.test.name in hidden) is apart]
             self.looks.update(self.attempt(lambda: symptoms.looks(chosen, jobs), dict))
 
     def explain(self, verdicts, jobs):
-        """Write what is said about each Verdict that is not a full success."""
+        """Write the explanation into each Verdict that failed or earned only part of its points."""
         failed = [made for made in verdicts if made.status in (FAILED, PARTIAL)]
         passed = [self.programs[made.name] for made in verdicts
                   if made.name in self.programs and self.programs[made.name].passed
@@ -83,17 +85,17 @@ class Feedback:
                 made.output = text
 
     def text(self, made, passed):
-        """The whole explanation of a failed test, "" if nothing is known of it."""
+        """The whole explanation of a failed test, "" if there is none."""
         outcome = self.decisive.get(made.name)
         text = self.texts.get(made.name, "") if outcome is None else \
             self.text_of(outcome, self.trials[made.name], passed, self.looks.get(made.name))
         if text and made.share:
-            text += "\nEach call was an allocator's, so that the test gives " \
+            text += "\nEvery call behaved like an allocator's, so the test earns " \
                 f"{made.share:.0%} of its points.\n"
         return text
 
     def text_of(self, outcome, trial, passed=(), seen=None):
-        """The explanation of one failure, as text_of()."""
+        """The function text_of(); if that raises, only the comparison of the traces."""
         return self.attempt(
             lambda: text_of(outcome, trial, passed, self.found, seen),
             lambda: self.attempt(lambda: printable(explain.comparison(outcome)), str))
@@ -103,33 +105,33 @@ class Feedback:
         return self.attempt(lambda: causetext.records(self.found), list, decides=True)
 
     def attempt(self, make, plain, decides=False):
-        """make(); where the grader stumbles over what a submission did, plain(), so that it is
-        graded all the same. Not if make() `decides` a mark, and not if the machine is to blame."""
+        """Return make(), or plain() if it raises, so that the submission is still graded. The
+        exception propagates if make() `decides` a mark by cause or if the machine caused it."""
         try:
             return make()
         except Exception as error:
             if decides and self.course.scheme.by_cause or is_of_machine(error):
                 raise
-            # No more of it: its text may be a hidden program's.
+            # Not its message, which may quote a hidden program.
             self.stumbles.append(f"{type(error).__name__} in {entry.place_of(error)}")
             return plain()
 
     def remarks(self):
-        """What is to be known of explanations that could not be made."""
+        """The remark on explanations that could not be written, as a list."""
         if not self.stumbles:
             return []
-        return ["The grader stumbled over an explanation, and compares only: "
+        return ["The grader failed to explain a test and only compares its traces: "
                 f"{min(self.stumbles)}. No mark depends on it; please report this line."]
 
 
 def is_of_machine(error):
-    """Whether an exception says that this machine cannot go on, whatever the submission is."""
+    """Whether an exception means that this machine cannot go on, whatever the submission is."""
     return isinstance(error, (CannotGrade, HarnessError, MemoryError)) or \
         isinstance(error, OSError) and error.errno in entry.REMEDIES
 
 
 def text_of(outcome, trial, passed=(), found=None, seen=None):
-    """The explanation of one failure; `seen` is what a second run of a program showed."""
+    """The explanation of one failure; `seen`: the rerun.Seen of a program's second run."""
     if trial:
         text = about_trial(outcome, trial, passed, found)
     else:

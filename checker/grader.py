@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Grade one submission: build it by our own rules, trace it, lint it, all in the sandbox."""
+"""Grade one submission: build it by the grader's rules, trace it, lint it, all in the sandbox."""
 
 import concurrent.futures
 import contextlib
@@ -25,30 +25,30 @@ from harness.build import HarnessError  # noqa: E402
 from harness.report import one_line, printable  # noqa: E402
 
 RUN_SECONDS = 20.0              # wall time of one program; the processor time has its own limit
-TRACE_MOST = 256 << 10          # bytes of one program's trace; those of the suite have a tenth
-TRACE_FACTOR = 20               # times its reference's length, if that is more
-MOST_HUNG = 8                   # programs that may hang before the rest is not run
+TRACE_MOST = 256 << 10          # bytes of one program's trace; the suite's traces need a tenth
+TRACE_FACTOR = 20               # or this many times the length of its reference, if that is more
+MOST_HUNG = 8                   # programs that may hang before the others are skipped
 FINDINGS_SHOWN = 20             # of each kind
 SOURCES_SHOWN = 5
-NESTED = ("{place}: the address of a nested function is taken. gcc calls it by code on the stack, "
-          "which cannot be executed here: such a call crashes. Make it a function of its own.")
+NESTED = ("{place}: the address of a nested function is taken. gcc calls it through code on the "
+          "stack, which cannot be executed here, so the call crashes. Move it to the top level.")
 STYLE_LEFT_OUT = "style left out: --no-style"
 
 
 class Grading:
-    """The tests of one submission that was built in `workspace`, `jobs` of them at a time."""
+    """Runs the tests of the submission that was built in `workspace`, `jobs` at a time."""
 
     def __init__(self, course, workspace, jobs):
         self.course = course
         self.workspace = workspace
         self.jobs = jobs
-        self.hung = {}          # place of a test in the plan -> whether it hung
+        self.hung = {}          # index of a test in the plan -> whether it hung
         self.trials = {trial.name: trial for trial in (*course.seeds, *course.faults)}
         self.by_name = {test.name: test for test in course.tests}
         self.feedback = Feedback(course)
 
     def run_tests(self):
-        """All tests but style: [(Verdict, weight)] in the order of the plan."""
+        """Run all tests except style: [(Verdict, weight)] in the order of the plan."""
         plan = self.course.planned()
         results = {}
         with concurrent.futures.ThreadPoolExecutor(self.jobs) as pool:
@@ -56,7 +56,7 @@ class Grading:
                 ready = [number for number, entry in enumerate(plan) if entry[0] not in results
                          and all(need in results for need in entry[2])]
                 if not ready:
-                    raise CannotGrade("tests need each other in a circle; mend suite.json")
+                    raise CannotGrade("the needs of some tests form a cycle; fix suite.json")
                 jobs = {number: pool.submit(self.one, number, plan[number], results)
                         for number in ready}
                 for number, job in jobs.items():
@@ -64,7 +64,7 @@ class Grading:
         return [(results[entry[0]], entry[4]) for entry in plan]
 
     def one(self, number, entry, results):
-        """Run one test whose prerequisites are decided."""
+        """Run one test; the results of its prerequisites are known."""
         name, group, needs, hidden, _ = entry
         lacking = next((need for need in needs if results[need].share == 0), None)
         if lacking:
@@ -87,8 +87,8 @@ class Grading:
         return made
 
     def untraceable(self, entry, reason):
-        """The result of a test without any trace: CannotGrade, unless a library of ours can be
-        traced, so that it is this one's doing."""
+        """The Verdict of a test that the tracer could not trace. CannotGrade if this repository's
+        library cannot be traced either, so that the submission is not the cause."""
         test = self.course.tests[0]
         try:
             control = grade.grade(test, self.course.references[test.name],
@@ -102,19 +102,19 @@ class Grading:
                        f"the tracer failed on this library: {str(reason).split(';')[0]}")
 
     def in_time(self, number, entry, made):
-        """The result, unless so many programs before it hung that it does not count, ran or not:
-        which of them run at the same time must not change a mark."""
+        """The Verdict `made`, or left_out() if MOST_HUNG tests before it in the plan hung, even if
+        this one ran: the mark must not depend on which tests happen to run at the same time."""
         before = sum(hung for other, hung in self.hung.items() if other < number)
         return self.left_out(entry) if before >= MOST_HUNG and made.status != SKIPPED else made
 
     @staticmethod
     def left_out(entry):
-        """The result of a test that is not run any more."""
+        """The Verdict of a test that is skipped because too many hung."""
         return Verdict(entry[0], entry[1], SKIPPED, 0.0, 0.0, entry[3],
                        f"not run: {MOST_HUNG} programs before it hung")
 
     def judged(self, name):
-        """(Outcome, share of the points) of a program or a sequence."""
+        """Run a program or a sequence: (Outcome, share of its points)."""
         trial = self.trials.get(name)
         if trial:
             outcome = self.play(trial)
@@ -127,7 +127,7 @@ class Grading:
         return outcome, share_of(outcome, self.course.scheme.partial)
 
     def play(self, trial):
-        """The Outcome of a sequence."""
+        """Run a sequence; its Outcome."""
         test = suite.Test(trial.name, trials.PLAYER, trials.PLAYER, 0, trial.kind)
         return grade.grade(test, trial.events, self.course.player, self.workspace.library,
                            RUN_SECONDS, box=self.workspace.box,
@@ -135,7 +135,8 @@ class Grading:
                            stdin=trial.text.encode())
 
     def try_twin(self, made, name):
-        """A program's points are earned only if its twin agrees as well: change `made`."""
+        """Run the perturbed variant of a program that passed, and change its Verdict `made` if the
+        variant fails: a program earns its points only if both pass."""
         try:
             outcome = self.play(self.course.twins[name])
         except HarnessError as reason:
@@ -149,14 +150,14 @@ class Grading:
         self.feedback.add(name, outcome, self.course.twins[name])
 
     def judge_style(self, correctness):
-        """(Verdict of style, why it was not measured or "")."""
+        """(Verdict of style, why style was not measured or "")."""
         made = Verdict("style", "style", PASSED, 1.0, 0.0, False, "")
         try:
             own = style.once_a_line(finding for finding in self.workspace.findings()
                                     if self.workspace.is_own(finding))
         except lint.TooMuch as reason:
             made.status, made.share = FAILED, 0.0
-            made.reason = f"{reason} on these sources, so that their style is worth nothing"
+            made.reason = f"{reason} on these sources, so style earns no points"
             return made, ""
         except lint.NotMeasured as reason:
             made.status, made.share, made.reason = SKIPPED, 0.0, f"not measured: {reason}"
@@ -174,14 +175,14 @@ class Grading:
 
 
 def trace_most(expected):
-    """Bytes that the trace of a program with these reference events may have."""
+    """The limit, in bytes, of the trace of a program with these reference events."""
     return max(TRACE_MOST, TRACE_FACTOR * sum(len(line) for event in expected for line in event))
 
 
 def control(course, box, jobs):
-    """Build and trace this repository's library as submissions are, and CannotGrade if it falls
-    short: then no mark given here would mean anything. Once for each suite, tracer, set of limits
-    and start of the machine."""
+    """Build and trace this repository's library like a submission. CannotGrade if it loses points,
+    since no mark would mean anything then. Done once for each suite, tracer, set of resource limits
+    and boot of the machine."""
     done = build.BUILD / f"control-{course.control_name(box)}"
     if done.exists():
         return
@@ -195,7 +196,7 @@ def control(course, box, jobs):
 
 
 def control_fault(course, workspace, jobs):
-    """What goes wrong with this repository's library as a submission; "" if nothing does."""
+    """What goes wrong when this repository's library is graded; "" if nothing does."""
     try:
         taken = intake.take(build.SOURCES)
         workspace.prepare(taken)
@@ -213,13 +214,14 @@ def control_fault(course, workspace, jobs):
 
 
 def blank(name, course, box):
-    """The Result of a submission of which nothing is known yet."""
+    """The Result of a submission before anything about it is known."""
     return Result(name, settings=asdict(course.settings), protection=box.report(),
                   marks_by=CAUSE if course.scheme.by_cause else PROGRAM)
 
 
 def grade_submission(path, name, course, box, jobs=1):
-    """The Result of one submission. CannotGrade or HarnessError if it cannot be had."""
+    """The Result of one submission. CannotGrade or HarnessError if the grader or the harness
+    fails."""
     begin = time.monotonic()
     made = blank(name, course, box)
     try:
@@ -234,7 +236,7 @@ def grade_submission(path, name, course, box, jobs=1):
                 made.log = workspace.log
             if workspace.absent:
                 made.remarks.append(f"It does not define {', '.join(workspace.absent)}: every test "
-                                    "that calls what is missing fails.")
+                                    "that calls a missing function fails.")
             if workspace.left_out:
                 made.remarks.append(left_out_remark(workspace.left_out))
             nested = TRAMPOLINE.search(workspace.log)
@@ -248,15 +250,15 @@ def grade_submission(path, name, course, box, jobs=1):
 
 
 def left_out_remark(paths):
-    """What is to be known of sources that the library was linked without."""
+    """The remark on sources that the library was linked without."""
     names = [ascii(path)[1:-1] for path in paths[:SOURCES_SHOWN]]
     more = f" and {len(paths) - SOURCES_SHOWN} more" if len(paths) > SOURCES_SHOWN else ""
-    return (f"Not in the library, as osmem.c and what it calls do not need it: {', '.join(names)}"
-            f"{more}.")
+    return ("Sources that osmem.c does not need are not in the library: "
+            f"{', '.join(names)}{more}.")
 
 
 def judge(made, grading):
-    """Fill in the tests of a submission that was built."""
+    """Test a submission that was built, and fill in its Result."""
     course = grading.course
     results = grading.run_tests()
     made.cause_points = share_out(results, TOTAL - course.scheme.style, course.scheme.cause_points)
@@ -272,7 +274,7 @@ def judge(made, grading):
 
 
 def explain(made, grading):
-    """Look for the causes of what failed, and explain it."""
+    """Find the causes of the failures and explain each failed test."""
     feedback = grading.feedback
     refuted = feedback.find(made.tests, grading.play, grading.jobs)
     feedback.explain(made.tests, grading.jobs)
@@ -280,11 +282,11 @@ def explain(made, grading):
     made.remarks += feedback.remarks()
     if refuted:
         made.remarks.append(f"The causes explain {refuted} more failed programs, but not the same "
-                            "calls with other sizes: these count as failed.")
+                            "calls with other sizes, so these programs still count as failed.")
 
 
 def refuse(made, reason, course):
-    """A submission that was not run: every test is skipped for the same reason."""
+    """Fill in the Result of a submission that was not run: every test is skipped."""
     made.status, made.reason = REFUSED, one_line(reason)
     results = [(Verdict(name, group, SKIPPED, 0.0, 0.0, hidden, "not run"), weight)
                for name, group, _, hidden, weight in course.planned()]
@@ -298,7 +300,7 @@ def refuse(made, reason, course):
 
 
 def style_lines(findings):
-    """What cost style points, kind by kind, with the places."""
+    """The deductions for style, kind by kind, with file and line."""
     lines = []
     for kind, count, cost in style.deductions(findings):
         lines.append(f"-{cost:.4g} {style.counted(kind, count)}")

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What is taken of a submission: a folder, a zip or tar archive, a git checkout.
+"""Read the sources of a submission: a folder, a zip or tar archive, a git checkout.
 
-Nothing is unpacked. The members of an archive are read one by one. Kept, in memory, are the C
-sources and the Makefile of the folder that holds osmem.c, and the headers beside that folder that
-these include, such as a handout's own utils/; so a path that leads out of the archive, a link, a
-device or a bomb never meets the file system.
+Archives are not unpacked: their members are read one by one into memory. intake.py keeps the C
+sources and the Makefile of the folder that holds osmem.c (the source folder), and the headers
+beside that folder that those include, such as those in a handout's utils/. So paths that lead out
+of an archive, links, devices and archive bombs never reach the file system.
 """
 
 import bz2
@@ -32,9 +32,9 @@ MAX_FILES = 100                 # sources
 MAX_BYTES = 1 << 20             # of all sources together
 MAX_MEMBERS = 20000             # of an archive, or files of a folder, sources or not
 MAX_ARCHIVE = 32 << 20          # bytes of an archive
-MAX_UNPACKED = 128 << 20        # bytes of a packed tar archive when it is unpacked
+MAX_UNPACKED = 128 << 20        # bytes of a compressed tar archive after decompression
 MAX_EXTENDED = 8 << 20          # bytes of a tar archive's extended headers
-FOR_ALL = 1000                  # times those that apply to all members after them count
+FOR_ALL = 1000                  # factor for global headers, which apply to all later members
 MAX_DEPTH = 12                  # folders inside folders
 MAX_NAME = 200                  # bytes of a file's or a folder's name
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
@@ -47,40 +47,42 @@ SPARSE = "it holds a file with holes (sparse); pack it without"
 BROKEN = (OSError, EOFError, ValueError, KeyError, RuntimeError, NotImplementedError,
           zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError)
 INCLUDED = re.compile(rb"^[ \t]*#[ \t]*include[ \t]*[<\"]([^>\"\n]{1,200})[>\"]", re.MULTILINE)
-BESIDE = "../"                  # what paths of files beside the source folder begin with
-BESIDE_FOLDERS = ("../utils", "../include")     # where the compiler looks for headers as well
-# What courses give out, in one version or another, beside the source folder.
+BESIDE = "../"                  # prefix of the paths of files beside the source folder
+BESIDE_FOLDERS = ("../utils", "../include")     # the compiler searches these for headers too
+# Files that courses give out beside the source folder.
 OF_COURSE = {"block_meta.h", "osmem.h", "printf.h", "printf.c"}
 FUNCTION = re.compile(r"\)\s*(?:\{|<%)")
 ALLOCATES = re.compile(r"##|%:%:|\b(?:s?brk|mmap|mremap|syscall|block_meta|os_\w+)\b")
-KEPT_FREE = {"objects", "library", "handout"}   # folders beside it that workspace.py has itself
+KEPT_FREE = {"objects", "library", "handout"}   # names of workspace.py's own folders there
 
 
 class Refused(Exception):
-    """The submission cannot be graded as what it is; it gets no points: str(e) says why."""
+    """The submission cannot be graded and gets no points; str(e) says why."""
 
 
 def too_many():
-    """The Refused of what holds more than anybody looks through."""
+    """The Refused for more than MAX_MEMBERS members."""
     return Refused(f"it holds more than {MAX_MEMBERS} files and folders")
 
 
 @dataclass(frozen=True)
 class Sources:
-    """What was taken: {path seen from the source folder: bytes}, the .c files to compile, and the
-    others of the source folder, which may be needed.
+    """The sources that were read from a submission.
 
-    A path that begins with ../ is that of a file beside the source folder that is included, or of
-    the .c file next to it with the same name.
+    files     {path relative to the source folder: bytes}. A path that begins with ../ is an
+              included file beside the source folder, or the .c file next to it of the same name
+    compiled  the .c files to compile
+    others    the other .c files of the source folder, which the linker may need
+    parts     the .c files that another .c file includes
     """
 
     files: dict
     compiled: list
     others: list = field(default_factory=list)
-    parts: frozenset = frozenset()      # .c files that are no files of their own
+    parts: frozenset = frozenset()
 
     def digest(self):
-        """A number that changes when anything does."""
+        """A hash of the paths and contents."""
         sha = hashlib.sha256()
         for path, data in sorted(self.files.items()):
             sha.update(f"{path}\0{len(data)}\0".encode("utf-8", "surrogateescape") + data)
@@ -88,13 +90,13 @@ class Sources:
 
 
 def take(path):
-    """The Sources of the submission at `path`. Refused says what is wrong with it."""
+    """The Sources of the submission at `path`. Raises Refused with the reason."""
     path = Path(path)
     try:
         if path.is_dir():
             found = choose(FolderMembers(path))
         elif not path.exists():
-            raise Refused(f"{path.name} is not there")
+            raise Refused(f"{path.name} does not exist")
         else:
             found = from_archive(path)
     except OSError as error:
@@ -103,8 +105,7 @@ def take(path):
 
 
 def identity(path):
-    """A number that changes when what was handed in does: names and bytes, of which nothing is
-    looked into."""
+    """A hash of the names and bytes that were handed in. Parses none of them."""
     sha = hashlib.sha256()
     try:
         if os.path.isdir(path):
@@ -119,7 +120,7 @@ def identity(path):
 
 
 def hash_folder(members, sha):
-    """Add the names and the bytes of a folder's members that may be taken."""
+    """Add the names and the bytes of those members of a folder that take() may read."""
     left = MAX_ARCHIVE
     for name, kind in members.names():
         if kind == "file" and not name.endswith((".c", ".h", *MAKEFILES)):
@@ -130,7 +131,7 @@ def hash_folder(members, sha):
 
 
 def submission_name(path):
-    """What a submission is called: its file name, without the ending of an archive."""
+    """The name of a submission: its file name without the extension of an archive."""
     name = os.path.basename(os.path.abspath(path))
     for ending in sorted(ARCHIVES, key=len, reverse=True):
         if name.lower().endswith(ending) and len(name) > len(ending):
@@ -139,7 +140,7 @@ def submission_name(path):
 
 
 def from_archive(path):
-    """The files taken of an archive."""
+    """{path relative to the source folder: bytes} of the sources in an archive."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise Refused(f"{path.name} is neither a folder nor a file")
@@ -154,14 +155,14 @@ def from_archive(path):
                              tarinfo=BoundedInfo) as archive:
             return choose(TarMembers(archive))
     except tarfile.ReadError:
-        raise Refused(f"{path.name} is no folder, zip or tar archive, or is damaged") from None
+        raise Refused(f"{path.name} is not a folder, zip or tar archive, or is damaged") from None
     except BROKEN as error:
         why = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise Refused(f"{path.name} cannot be read: {why}") from None
 
 
 def unpacked(path):
-    """The bytes of a tar archive, whatever packed it."""
+    """The bytes of a tar archive, decompressed if it is compressed."""
     with open(path, "rb") as file:
         start = file.read(2)
     with PACKERS.get(start, open)(path, "rb") as file:
@@ -171,16 +172,16 @@ def unpacked(path):
     return data
 
 
-# ---- members: names first, contents of the few that are wanted later ---------------------------
+# ---- members: list all names first, then read the few files that are sources -------------------
 
 def is_skipped(part):
-    """Whether files and folders with this name are nobody's sources: version control, editors and
-    file managers leave hidden ones beside the real ones (.git, .#osmem.c, ._osmem.c)."""
+    """Whether files and folders with this name are ignored. Version control, editors and file
+    managers leave hidden ones beside the sources (.git, .#osmem.c, ._osmem.c)."""
     return part in SKIPPED or part.startswith(".")
 
 
 class FolderMembers:
-    """The files below a folder, never through a link."""
+    """The files below a folder. Links are not followed."""
 
     def __init__(self, root):
         self.root = str(root)
@@ -202,19 +203,20 @@ class FolderMembers:
         return found
 
     def refuse(self, error):
-        """Say which folder cannot be listed."""
+        """Raise Refused with the folder that cannot be listed."""
         path = os.path.relpath(error.filename, self.root)
         raise Refused(f"{'it' if path == '.' else ascii(path)[1:-1][:80]} cannot be read: "
                       f"{error.strerror}") from None
 
     @staticmethod
     def kind(path):
-        """What a path is, links not followed."""
+        """The kind of a path, as in names(); links are not followed."""
         mode = os.lstat(path).st_mode
         return "link" if stat.S_ISLNK(mode) else "file" if stat.S_ISREG(mode) else "other"
 
     def read(self, name, most):
-        """Up to `most` + 1 bytes of a file; a link or pipe that took its place is not followed."""
+        """Up to `most` + 1 bytes of a file. Follows no link, even if one has replaced the file
+        since names(); a pipe is Refused."""
         descriptor = os.open(os.path.join(self.root, name),
                              os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         with open(descriptor, "rb") as file:
@@ -248,15 +250,15 @@ class ZipMembers:
 
 
 class BoundedTar(tarfile.TarFile):
-    """A tar archive that counts what it reads."""
+    """A tar archive that counts its headers while it is read."""
 
     entries = 0             # files and folders
-    headers = 0             # theirs, and the extended ones in front of them
-    extended = 0            # bytes of the latter
+    headers = 0             # headers of entries and extended headers
+    extended = 0            # bytes of the extended headers
 
 
 class BoundedInfo(tarfile.TarInfo):
-    """A tar archive's header, of which reading takes neither time nor memory without end."""
+    """A tar archive's header; reading it takes bounded time and memory."""
 
     def _proc_member(self, archive):
         archive.headers += 1
@@ -276,7 +278,7 @@ class BoundedInfo(tarfile.TarInfo):
 
 
 class TarMembers:
-    """The members of a tar archive, packed or not."""
+    """The members of a tar archive."""
 
     def __init__(self, archive):
         self.archive = archive
@@ -286,7 +288,7 @@ class TarMembers:
         """As FolderMembers.names()."""
         found = []
         for info in self.archive:
-            info.pax_headers = {}       # each has a copy of those of the whole archive
+            info.pax_headers = {}       # drop each member's copy of the archive's headers
             name = safe_path(info.name)
             if info.isdir():
                 continue
@@ -302,7 +304,7 @@ class TarMembers:
 
 
 def safe_path(name):
-    """A member's name in its plain form. Refused if it leads out of the archive."""
+    """A member's name in normal form. Refused if it leads out of the archive."""
     plain = posixpath.normpath(name.replace("\\", "/"))
     if plain.startswith("/") or plain.split("/")[0] == ".." or "\0" in plain:
         raise Refused(f"the archive holds {ascii(name)[:100]}, which leads out of it")
@@ -312,7 +314,7 @@ def safe_path(name):
 # ---- choosing ----------------------------------------------------------------------------------
 
 def choose(members):
-    """{path below the source folder: bytes} of what is wanted of the members."""
+    """{path relative to the source folder: bytes} of the members that are sources."""
     names = [(name, kind) for name, kind in members.names()
              if not any(map(is_skipped, name.split("/")))]
     folder = source_folder(names)
@@ -327,7 +329,7 @@ def choose(members):
 
 
 class Taken:
-    """The files that are taken of members, within the limits of their number and size."""
+    """The files read from the members; raises Refused beyond the limits of number and size."""
 
     def __init__(self, members):
         self.members = members
@@ -335,7 +337,7 @@ class Taken:
         self.files = {}
 
     def add(self, name, kind, path):
-        """Take the member `name` as `path`."""
+        """Read the member `name` and store it as `path`."""
         shown = ascii(path)[1:-1]
         if any(len(os.fsencode(part)) > MAX_NAME for part in path.split("/")):
             raise Refused(f"{shown[:40]}... is a name of more than {MAX_NAME} bytes")
@@ -353,7 +355,7 @@ class Taken:
         self.files[path] = data
 
     def check_folders(self):
-        """Refused if a file that was taken lies below another that was."""
+        """Refused if the path of one file is a folder in the path of another."""
         for path in self.files:
             above = posixpath.dirname(path)
             while above:
@@ -363,8 +365,8 @@ class Taken:
 
 
 def take_beside(taken, names, folder):
-    """Take the files that lie beside the source folder and are included, by sources or by one
-    another, and a .c file that has the name of such a header."""
+    """Take the files beside the source folder that the sources include, directly or indirectly,
+    and each .c file that has the name of such a header."""
     parent = parent_of(folder)
     kinds = {BESIDE + name[len(parent):]: kind for name, kind in names
              if folder and name.startswith(parent) and is_wanted(name)
@@ -381,17 +383,17 @@ def take_beside(taken, names, folder):
 
 
 def parent_of(folder):
-    """The folder that holds the source folder, with a final /; "" for the outermost."""
+    """The folder that holds the source folder, with a final /; "" for the top of the archive."""
     return folder[:folder[:-1].rfind("/") + 1]
 
 
 def includes(data):
-    """What a source's #include lines name."""
+    """The file names in a source's #include lines."""
     return [name.decode("utf-8", "replace") for name in INCLUDED.findall(data)]
 
 
 def resolved(includer, included, known):
-    """The one of the paths `known` that a file includes, "" if it is none of them."""
+    """The path in `known` that `includer` means by `included`, "" if `known` has none."""
     for place in (posixpath.dirname(includer), "", *BESIDE_FOLDERS):
         path = posixpath.normpath(posixpath.join(place, included))
         if path in known:
@@ -408,14 +410,14 @@ def is_wanted(path):
 
 
 def source_folder(names):
-    """The folder, with a final /, of the osmem.c that counts; "" for the outermost."""
+    """The folder, with a final /, of the osmem.c to grade; "" for the top of the archive."""
     places = [posixpath.dirname(name) for name, _ in names if posixpath.basename(name) == MAIN]
     if not places:
         linked = [name for name, kind in names if kind == "link"
                   and posixpath.basename(name) in ("src", MAIN)]
         near = [name for name, _ in names if posixpath.basename(name).lower() == MAIN]
         raise Refused(f"{linked[0]} is a link" if linked else f"there is no {MAIN} in it" +
-                      (f"; {ascii(near[0])[1:-1][:80]} has to have that name" if near else ""))
+                      (f"; rename {ascii(near[0])[1:-1][:80]} to that" if near else ""))
 
     def rank(place):
         return posixpath.basename(place) != "src", place.count("/")
@@ -430,8 +432,8 @@ def source_folder(names):
 def divided(files):
     """(.c files to compile, other .c files, included_sources()).
 
-    Compiled are those of the source folder of which the Makefile makes the library, and those that
-    were taken with a header beside it; not those that another one includes.
+    Compiled are the .c files of the source folder from which the Makefile makes the library, and
+    those that were taken because of a header beside it; never a file that another one includes.
     """
     sources = sorted(path for path in files if path.endswith(".c"))
     every = [path for path in sources if not path.startswith(BESIDE)]
@@ -446,8 +448,8 @@ def divided(files):
 
 
 def included_sources(files, sources):
-    """Those of the .c files `sources` that are no files of their own, as another one includes them;
-    of osmem.c and who includes it (a test, say), that is the other one."""
+    """The .c files in `sources` that another .c file includes. If a file includes osmem.c (a test,
+    for example), that file is in the set instead of osmem.c."""
     parts = set()
     for includer in sources:
         known = set(sources) - {includer}
@@ -458,8 +460,8 @@ def included_sources(files, sources):
 
 
 def is_of_course(path, data):
-    """Whether a file is none of the student's: beside the source folder, with the name of one in a
-    course's utils/, and not where an allocator is."""
+    """Whether the course, not the student, wrote a file: it lies beside the source folder, has the
+    name of a file that courses give out, and holds no part of an allocator."""
     name = posixpath.basename(path)
     if not path.startswith(BESIDE) or name not in OF_COURSE:
         return False

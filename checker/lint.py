@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Run the linters: one line each, then what they found as 'file:line: message'.
+"""Run the linters. Prints a line for each linter, then its findings as 'file:line: message'.
 
-Usage: lint.py [LINTER ...]     all of them when none is named
+Usage: lint.py [LINTER ...]     all of them if none is named
 
-Exit status: 0 nothing found, 1 something found, 2 no such linter. A linter that cannot be had
-says so in its line; that is no finding.
+Exit status: 0 nothing found, 1 something found, 2 no such linter. The line of a linter that is
+unavailable says so; that is not a finding.
 """
 
 import os
@@ -25,11 +25,10 @@ HERE = ROOT / "checker"
 
 WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion"]
 C_FLAGS = ["-std=gnu11", "-O2", "-fPIC", "-pthread", *WARNINGS]
-# gcc finds some of its warnings only when it makes code; clang has all of these before that.
+# gcc finds some of its warnings only when it generates code; clang finds all of them before.
 HOW_FAR = {"clang": "-fsyntax-only"}
-# A pragma would hide a finding from the compilers, so it is a finding itself; so is a _Pragma of
-# which a macro makes the text. So is a line that says in which file and line it is: it can name a
-# system header.
+# A pragma that hides warnings is itself a finding. So is a _Pragma whose text a macro makes, and a
+# line that sets the file name or line number, since it can pretend to be in a system header.
 SILENCER = re.compile(r"\b(GCC|clang)\s+system_header|\bGCC\s+diagnostic\s+(ignored|push|pop)"
                       r"|\bclang\s+diag|\b_Pragma\b(?!\s*\(\s*L?\")"
                       r"|^\s*(#|%:|\?\?=)\s*(line\b|\d)")
@@ -37,35 +36,35 @@ COMPILER_LINE = re.compile(r"^(?P<file>.+?):(?P<line>\d+):(\d+:)? "
                            r"(fatal )?(?P<kind>warning|error): (?P<text>.*)$")
 CHECKPATCH_LINE = re.compile(r"^(?P<file>.+?):(?P<line>\d+): "
                              r"(?P<kind>ERROR|WARNING|CHECK):(?P<text>[A-Z0-9_]+: .*)$")
-# Tests compile some files once for each mistake that they must notice; 0 is as good as another.
+# Some files are compiled once for each mistake that tests must notice; for lint, any one will do.
 ANY_MISTAKE = ["-DMISTAKE=0"]
-# What checkpatch.pl reads beside itself.
+# Data files that checkpatch.pl reads from its own directory.
 SCRIPT_DATA = ("spelling.txt", "const_structs.checkpatch")
-# What checkpatch says of correct C11: (its message, the source line), both searched for.
-# _Static_assert is a keyword, Dl_info the C library's type, <a/b.h> no arithmetic, and MISTAKE
-# no constant on the left.
+# False alarms of checkpatch on correct C11: patterns for (its message, the source line).
+# _Static_assert is a keyword, Dl_info is a type of the C library, <a/b.h> is not arithmetic, and
+# MISTAKE is not a constant on the left of a comparison.
 FALSE_ALARMS = [
     (re.compile(r"^CAMELCASE: .*<(_[A-Z]|Dl_info>)"), re.compile("")),
     (re.compile(r"^SPACING: "), re.compile(r"\b__has_include\b")),
     (re.compile(r"^CONSTANT_COMPARISON: "), re.compile(r"\bMISTAKE\b")),
 ]
 
-# kind: of a compiler 'warning', 'error'; of checkpatch 'ERROR', 'WARNING', 'CHECK'; 'pragma'.
+# kind: 'warning', 'error' (a compiler), 'ERROR', 'WARNING', 'CHECK' (checkpatch), or 'pragma'
 Finding = namedtuple("Finding", "file line kind text")
 
 
 class NotMeasured(Exception):
-    """A linter that is not to be had: str(e) is cause and remedy in one line."""
+    """A linter is unavailable. str(e) is one line with cause and remedy."""
 
 
 class TooMuch(NotMeasured):
-    """A linter is to be had, but these sources make it exceed its limits: str(e) says which."""
+    """These sources make a linter exceed its limits; str(e) says which."""
 
 
 def run_tool(command, cwd, seconds=300):
-    """Run a linter or compiler in a directory; (its output, both streams, its exit status).
+    """Run a linter or compiler in the directory `cwd`: (stdout and stderr together, exit status).
 
-    Raises NotMeasured when the command is not installed or too slow.
+    Raises NotMeasured if the command is not installed or takes more than `seconds`.
     """
     environment = {**os.environ, "LC_ALL": "C"}
     try:
@@ -81,13 +80,13 @@ def run_tool(command, cwd, seconds=300):
 
 
 def findings(pattern, output):
-    """The lines of a linter's output that are findings."""
+    """The Findings in a linter's output: the lines that match."""
     matches = (pattern.match(line) for line in output.splitlines())
     return [Finding(m["file"], int(m["line"]), m["kind"], m["text"]) for m in matches if m]
 
 
 def _or_status(findings, output, status, who):
-    """The findings, or the linter's complaint as one when it failed without naming a line."""
+    """The findings; if the linter failed without any, its last line of output as a finding."""
     if status and not findings:
         last = (output.strip().splitlines() or ["no message"])[-1]
         return [Finding(who, 0, "error", f"exit status {status}: {last}")]
@@ -95,7 +94,8 @@ def _or_status(findings, output, status, who):
 
 
 def compiler(name, sources, includes, defines=(), run_tool=run_tool):
-    """Warnings of one compiler over the .c files, once each; run_tool as in this module."""
+    """The warnings of one compiler for the .c files, without duplicates; `run_tool` works like
+    run_tool() of this module."""
     sources = [str(path) for path in sources if Path(path).suffix == ".c"]
     if not sources:
         return []
@@ -117,7 +117,7 @@ def pragmas(sources):
 
 
 def _false_alarm(finding):
-    """Whether checkpatch misunderstood C that the kernel does not use."""
+    """Whether a finding of checkpatch is wrong because the kernel does not use such C."""
     lines = Path(finding.file).read_text(errors="replace").split("\n")
     source = lines[finding.line - 1] if finding.line <= len(lines) else ""
     return any(message.search(finding.text) and code.search(source)
@@ -125,8 +125,8 @@ def _false_alarm(finding):
 
 
 def checkpatch(sources, run_tool=run_tool):
-    """checkpatch.pl with this repository's configuration over C files; run_tool as for compiler().
-    """
+    """The findings of checkpatch.pl, with this repository's configuration, in C files; `run_tool`
+    as for compiler()."""
     located = subprocess.run([str(HERE / "checkpatch.sh")], stdout=subprocess.PIPE,
                              stderr=subprocess.PIPE, text=True, check=False)
     if located.returncode:
@@ -134,13 +134,13 @@ def checkpatch(sources, run_tool=run_tool):
     if not sources:
         return []
     script = Path(os.path.abspath(located.stdout.strip()))
-    # It hands file names to a shell, and splits them at spaces: it sees copies with other names.
+    # checkpatch.pl passes file names to a shell unquoted, so it gets copies with plain names.
     copies = {f"{number:04}{Path(path).suffix}": str(path)
               for number, path in enumerate(sources)}
     command = ["perl", script.name, "--terse", "--show-types",
                "--no-summary", "--color=never", "-f", *copies]
-    # It reads its configuration from where it is started, and writes a cache there. run_tool may
-    # change the user, who need not see where the script is kept.
+    # checkpatch.pl reads its configuration from the current directory and writes a cache there.
+    # run_tool may change to a user who cannot read the script where it is installed.
     with tempfile.TemporaryDirectory() as place:
         for path in (ROOT / ".checkpatch.conf", script, *map(script.with_name, SCRIPT_DATA)):
             if path.exists():
@@ -186,12 +186,12 @@ LINTERS = {
 
 
 def relative(path):
-    """A path as a person in the repository's top directory would type it."""
+    """A path relative to the repository's top directory."""
     return os.path.relpath(path, ROOT) if os.path.isabs(path) else path
 
 
 def look(name):
-    """What one linter finds in the repository; or the NotMeasured that says why it cannot."""
+    """The findings of one linter in the repository, or the NotMeasured that it raised."""
     try:
         return LINTERS[name]()
     except NotMeasured as reason:
@@ -199,7 +199,7 @@ def look(name):
 
 
 def report(name, found):
-    """Print what look() returned: 'passed', 'failed' or 'skipped', and why it was skipped."""
+    """Print what look() returned; ('passed', 'failed' or 'skipped', why it was skipped)."""
     if isinstance(found, NotMeasured):
         print(f"{name:<12} not measured: {found}", flush=True)
         return "skipped", str(found)
@@ -210,16 +210,17 @@ def report(name, found):
 
 
 def run(names):
-    """What report() returns of each of these linters, which look at the repository side by side."""
+    """Run these linters in parallel; the list of what report() returns for each."""
     with ThreadPoolExecutor() as pool:
         return list(map(report, names, pool.map(look, names)))
 
 
 def main(names):
-    """Run the named linters, or all."""
+    """Run the named linters, or all; the exit status."""
     unknown = [name for name in names if name not in LINTERS]
     if unknown:
-        print(f"lint: no linter {unknown[0]}; there are {', '.join(LINTERS)}", file=sys.stderr)
+        print(f"lint: there is no linter {unknown[0]}; name one of {', '.join(LINTERS)}",
+              file=sys.stderr)
         return 2
     outcomes = [outcome for outcome, _why in run(names or LINTERS)]
     return 1 if "failed" in outcomes else 0

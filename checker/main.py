@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The command line of checker/grade.
 
-Exit status: 0 every submission was graded (a refused one is: it has a mark and a reason), 2 one
-could not be graded or the command line makes no sense, 130 interrupted.
+Exit status: 0 every submission was graded (a refused one counts: it has a mark and a reason), 2 one
+could not be graded or the command line is wrong, 130 interrupted.
 """
 
 import os
 import sys
 
-if __name__ == "__main__":      # before anything else is imported, which can fail
+if __name__ == "__main__":      # before the imports below, so that their failure is reported
     sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../tests"))
     from harness import entry
     entry.start("grade", "main")
@@ -39,69 +39,70 @@ from harness.export import check_writable, write_text  # noqa: E402
 
 CANNOT, INTERRUPTED = 2, 130
 DEFAULT_OUT = "grades"
-TAKEN = ("run.json", "class.csv")       # files of ours in --out
-SEEDS_MOST = 10000      # random sequences for each submission; 20 do
+TAKEN = ("run.json", "class.csv")       # the grader's own files in --out
+SEEDS_MOST = 10000      # random sequences for each submission; 20 suffice
 
 DESCRIPTION = """Grade submissions: folders, zip or tar archives, git checkouts that hold osmem.c,
-as a rule in src/. Each is copied, built, traced and linted in a sandbox. Results are written to
---out; the same command again grades what is new or changed."""
+usually in src/. Each is copied, built, traced and linted in a sandbox. Results are written to
+--out; a second run of the command grades only new and changed submissions."""
 
 
 def arguments(argv):
-    """The command line."""
+    """The parsed command line."""
     parser = Parser(prog="checker/grade", description=DESCRIPTION, allow_abbrev=False)
     add = parser.add_argument
     add("paths", nargs="*", metavar="PATH", help="a submission (default: this repository)")
     add("--class", dest="whole_class", metavar="DIR", help="every submission in DIR")
     add("-o", "--out", metavar="DIR", default=DEFAULT_OUT,
-        help="where results go, a folder for each submission (default: %(default)s)")
+        help="directory for the results, a folder for each submission (default: %(default)s)")
     add("--no-files", action="store_true", help="write no files, only print (one submission)")
-    add("--name", help="what the submission is called (default: its file name)")
-    add("--csv", metavar="FILE", help="write the class's table there, besides OUT/class.csv")
+    add("--name", help="name of the submission (default: its file name)")
+    add("--csv", metavar="FILE", help="write the class's table to FILE as well as OUT/class.csv")
     add("-v", "--verbose", action="store_true", help="print why each test failed")
     add("-q", "--quiet", action="store_true", help="print nothing but errors")
     add("-j", "--jobs", type=whole(1, MOST_JOBS), default=len(os.sched_getaffinity(0)), metavar="N",
         help="how many at a time (default: all cores)")
-    add("--fresh", action="store_true", help="grade again what was graded already")
-    add("--table", action="store_true", help="grade nothing: the table of what --out holds")
+    add("--fresh", action="store_true", help="also grade submissions that were graded before")
+    add("--table", action="store_true", help="grade nothing, print the table of results in --out")
     add("--suite", metavar="DIR", default="", help="grade with the traced suite in DIR")
     add("--seeds", type=whole(0, SEEDS_MOST), default=0, metavar="N",
-        help="N random sequences besides, and every program once more with other sizes")
-    add("--seed", type=int, metavar="S", help="what they are made from (default: OUT's own number)")
-    add("--faults", action="store_true", help="also refuse memory, at every place in turn")
-    add("--no-style", action="store_true", help="leave style out: it counts nothing then")
+        help="add N random sequences, and run every program a second time with other sizes")
+    add("--seed", type=int, metavar="S",
+        help="seed of these sequences and sizes (default: OUT's own number)")
+    add("--faults", action="store_true", help="add tests in which brk, mmap or munmap is refused")
+    add("--no-style", action="store_true", help="leave style out of the total")
     add("--build-seconds", type=whole(1, MOST_SECONDS), default=BUILD_SECONDS, metavar="S",
-        help="how long one compiler may run (default: %(default)s)")
+        help="how long one run of a compiler or linter may take (default: %(default)s)")
     add("--wall-seconds", type=whole(1, MOST_SECONDS), default=0, metavar="S",
         help="how long the grading of one submission may take in all (default: 600, more with "
-        "many sequences); one that needs longer is refused")
+        "many sequences); a submission that needs longer is refused")
     add("--cpu-seconds", type=whole(1, MOST_SECONDS), default=0, metavar="S",
         help="how much processor time it may use (default: half as much)")
-    add("--worker", type=int, help=argparse.SUPPRESS)   # by classrun.py: its process
+    add("--worker", type=int, help=argparse.SUPPRESS)   # set by classrun.py: its process id
     add("--probe", action="store_true", help="say which layers of the sandbox work here")
     add("--without", action="append", default=[], choices=sandbox.LAYERS, metavar="LAYER",
-        help=f"do not use a layer of the sandbox: {', '.join(sandbox.LAYERS)}")
-    add("--unprotected", action="store_true", help="grade although something is not protected")
+        help=f"do not use this layer of the sandbox: {', '.join(sandbox.LAYERS)}")
+    add("--unprotected", action="store_true", help="grade even if something is not protected")
     options = parser.parse_args(argv)
     if options.table and (options.paths or options.whole_class):
-        parser.error("--table shows what --out holds and takes no submissions")
+        parser.error("--table shows the results in --out and takes no submissions")
     if options.seed is not None and not options.seeds:
-        parser.error("--seed S makes --seeds N sequences; say how many")
+        parser.error("--seed S needs --seeds N, the number of sequences")
     return options
 
 
 def submissions(options):
-    """[(path, name)] of what is to be graded; names are all different."""
+    """[(path, name)] of the submissions to grade; all names differ."""
     paths = list(options.paths)
     if options.whole_class:
         folder = Path(options.whole_class)
         if not folder.is_dir():
-            raise CannotGrade(f"{folder} is no directory; name the one with the submissions in it")
+            raise CannotGrade(f"{folder} is not a directory; name the one with the submissions")
         paths += sorted(str(path) for path in folder.iterdir() if is_entry(path))
     if not paths and not options.whole_class:
         paths = [str(tree.ROOT)]
     if "" in paths:
-        raise CannotGrade("an empty PATH is no submission; name a folder or an archive")
+        raise CannotGrade("a PATH is empty; name a folder or an archive")
     if not options.no_files:
         paths = without_results(paths, options.out)
     if options.name is not None and len(paths) != 1:
@@ -123,20 +124,20 @@ def is_entry(path):
 
 
 def without_results(paths, out):
-    """The paths without that of --out, which is beside the submissions if the command runs in their
-    directory. CannotGrade if it is a submission itself, or nothing is left."""
+    """The paths without --out, which lies among the submissions if the command runs in their
+    directory. CannotGrade if --out is a submission itself or the only path."""
     place = os.path.realpath(out)
     left = [path for path in paths if os.path.realpath(path) != place]
     if len(left) == len(paths):
         return paths
     if not left or any(Path(place).rglob("osmem.c")):
-        raise CannotGrade(f"{out} is where results go, and cannot be a submission as well; "
+        raise CannotGrade(f"{out} holds the results, so it cannot be a submission; "
                           "name another --out")
     return left
 
 
 def names(paths):
-    """A name for each path: its own, with the folders above it where two would be the same."""
+    """A name for each path: its last part, with the folders above it where names would be equal."""
     parts = [os.path.abspath(path).split("/")[1:-1] + [intake.submission_name(path)]
              for path in paths]
     length = [1] * len(paths)
@@ -151,7 +152,7 @@ def names(paths):
 
 
 def numbered(names, twice):
-    """The names; those whose numbers are in `twice` get an ending that makes them different."""
+    """The names; those whose indices are in `twice` get a suffix that makes them unique."""
     used = {name for number, name in enumerate(names) if number not in twice}
     for number in twice:
         ending = number
@@ -163,7 +164,7 @@ def numbered(names, twice):
 
 
 def printable_name(name):
-    """A name that is one folder below --out and can be printed."""
+    """The name, changed so that it is printable and names one folder below --out."""
     name = "".join(c if c.isprintable() and c not in "/\\" else "_" for c in name)
     if not name.strip("."):
         return "_"
@@ -173,7 +174,7 @@ def printable_name(name):
 
 
 def settings(options):
-    """The Settings, with a seed that one --out keeps for all that is graded into it."""
+    """The Settings of the run. All runs with the same --out share a seed."""
     suite = os.path.abspath(options.suite) if options.suite else ""
     seed = options.seed
     if options.seeds and seed is None:
@@ -183,7 +184,7 @@ def settings(options):
 
 
 def remembered_seed(options):
-    """The seed that was drawn when --out was first used; a new one without files."""
+    """The seed that was drawn when --out was first used; a new one with --no-files."""
     drawn = random.SystemRandom().getrandbits(31)
     if options.no_files:
         return drawn
@@ -191,7 +192,7 @@ def remembered_seed(options):
     part = path.with_suffix(f".{os.getpid()}")
     result.write_text(part, json.dumps({"seed": drawn}) + "\n")
     try:
-        os.link(part, path)     # many commands may share one --out: the first one wins
+        os.link(part, path)     # many commands may share one --out: the first to link wins
     except FileExistsError:
         pass
     finally:
@@ -199,7 +200,7 @@ def remembered_seed(options):
     try:
         return int(json.loads(path.read_text(encoding="utf-8"))["seed"])
     except (ValueError, KeyError, TypeError):
-        raise CannotGrade(f"{path} is damaged; remove it, and all is graded anew") from None
+        raise CannotGrade(f"{path} is damaged; remove it to grade everything again") from None
 
 
 def make_folder(path):
@@ -211,21 +212,21 @@ def make_folder(path):
 
 
 def protected(options):
-    """The Sandbox. CannotGrade if it leaves something open and nobody said that this is right."""
+    """The Sandbox. CannotGrade if it leaves something unprotected, except with --unprotected."""
     box = sandbox.Sandbox(options.without)
     missing = box.missing()
     if missing and not options.unprotected:
         raise CannotGrade(f"not protected here: {', '.join(missing)}; checker/grade --probe says "
-                          "why, --unprotected grades all the same")
+                          "why, --unprotected grades anyway")
     if missing and not options.quiet:
-        print(f"grade: NOT PROTECTED: {', '.join(missing)}; submissions can do harm, or cheat",
+        print(f"grade: NOT PROTECTED: {', '.join(missing)}; submissions can do harm or cheat",
               file=sys.stderr)
     return box
 
 
 def graded(path, name, options, course, box):
-    """The Result of one submission; of a failure of ours too, so that there always is one. Full if
-    the disk is."""
+    """The Result of one submission, also if the grader fails on it. Raises Full if the disk is
+    full."""
     def work():
         scratch.check_space(tempfile.gettempdir())
         made = grader.grade_submission(path, name, course, box, options.jobs)
@@ -237,7 +238,7 @@ def graded(path, name, options, course, box):
     except worker.Spent as reason:
         made = grader.blank(name, course, box)
         grader.refuse(made, f"building, linting, running and analysing it took {reason}; look for "
-                      "loops without end, sleeping, and calls that make thousands of system calls",
+                      "endless loops, sleeps and functions that make thousands of system calls",
                       course)
         return made
 
@@ -262,7 +263,7 @@ def grade_one(path, name, options, course, box):
 
 
 def run(options):
-    """Do what the options ask for; the exit status."""
+    """Carry out the options; the exit status."""
     if options.worker:
         worker.die_with(options.worker, signal.SIGTERM)
     if options.probe:
@@ -307,5 +308,5 @@ def main(argv):
         print(f"grade: {reason}", file=sys.stderr)
         return CANNOT
     except KeyboardInterrupt:
-        print("grade: interrupted; the same command goes on from here", file=sys.stderr)
+        print("grade: interrupted; rerun the command to resume", file=sys.stderr)
         return INTERRUPTED

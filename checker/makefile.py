@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Which sources a submission's Makefile makes the library of. It is read; nothing in it is run.
+"""Find the sources from which a submission's Makefile makes the library, without running it.
 
-So the answer may be wrong. workspace.py links what is lacking as well, and leaves out what does
-not go together with osmem.c.
+The list may be wrong, so workspace.py also links sources that the linked ones need and leaves out
+sources that conflict with osmem.c.
 """
 
 import fnmatch
@@ -10,10 +10,10 @@ import posixpath
 import re
 
 MAIN = "osmem.c"
-NAMES = ("GNUmakefile", "makefile", "Makefile")     # make reads the first that is there
+NAMES = ("GNUmakefile", "makefile", "Makefile")     # make reads the first that exists
 NOT_COMPILED = "NOT_OSMEM"      # the variable of this repository's Makefile
 READ_MOST = 1 << 20             # characters of a Makefile
-LOOKED_UP_MOST = 1 << 18        # characters of its variables, each as often as it is used
+LOOKED_UP_MOST = 1 << 18        # characters of expanded variables, summed over all uses
 LOOKED_UP_DEPTH = 6             # variables inside variables
 
 CONTINUED = re.compile(r"\\\r?\n")
@@ -43,9 +43,9 @@ class Makefile:
         self.left = LOOKED_UP_MOST
 
     def chosen(self, every):
-        """Those of the .c files `every` that libosmem is made of: all but those in NOT_OSMEM, if
-        all of these are there; or the longest list with osmem.c in it, of what a library is made of
-        or else of any variable or rule; or all."""
+        """The files among the .c files `every` that make up libosmem. If all files named in
+        NOT_OSMEM exist, all other files. Else the longest list with osmem.c in it, of a rule for a
+        .so or .a or, failing that, of any variable or rule. Else all files."""
         others = self.listed(self.variables.get(NOT_COMPILED, ""), every)
         if others and others >= named_in(self.variables[NOT_COMPILED]):
             return [path for path in every if path not in others]
@@ -60,8 +60,8 @@ class Makefile:
         return every
 
     def listed(self, text, every):
-        """Those of the paths `every` that a text names, by themselves, as objects or by a pattern,
-        with or without their folders."""
+        """The paths among `every` that a text names: as sources, as objects or by a pattern, with
+        or without their folders."""
         text = self.looked_up(text)
         names = named_in(text)
         out = named_in(" ".join(EXCLUDED.findall(text)))
@@ -71,19 +71,19 @@ class Makefile:
             or any(matches(path, pattern) for pattern in patterns))}
 
     def looked_up(self, text, depth=LOOKED_UP_DEPTH):
-        """A text with the variables in it filled in, so many levels deep."""
+        """A text with its variables expanded, up to `depth` levels deep."""
         return REFERENCE.sub(lambda found: self.value(found[1], depth - 1), text) if depth else text
 
     def value(self, name, depth):
-        """A variable's value, looked up. "" once self.left characters have been read: references
-        to references can be very many."""
+        """A variable's expanded value; "" once self.left characters are used up, since nested
+        references can grow exponentially."""
         text = self.variables.get(name, "")[:1000]
         self.left -= len(text) + 1
         return self.looked_up(text, depth) if self.left >= 0 else ""
 
 
 def named_in(text):
-    """Names of .c files in a text, as such or as objects, with and without their folders."""
+    """The .c files that a text names, as sources or objects, with and without their folders."""
     words = WORD.findall(text)
     ends = [max((found.end() for found in FILE_ENDING.finditer(word)), default=0) for word in words]
     listed = {posixpath.normpath(word[:end])[:-1] + "c" for word, end in zip(words, ends) if end}
@@ -91,6 +91,6 @@ def named_in(text):
 
 
 def matches(path, pattern):
-    """Whether a path has the form of a pattern, in which * stands for no /."""
+    """Whether a path matches a pattern in which * does not match /."""
     parts, wanted = path.split("/"), pattern.split("/")
     return len(parts) == len(wanted) and all(map(fnmatch.fnmatchcase, parts, wanted))

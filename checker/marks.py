@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""From an outcome to a share of its points, and to what is said about it."""
+"""Turn the outcome of a test into its share of points and its explanation."""
 
 import tree
 from result import FAILED, PARTIAL, PASSED
@@ -10,20 +10,19 @@ from harness.report import indented  # noqa: E402
 from harness.trace import Call  # noqa: E402
 
 REFUSALS = """\
-The system refuses something here: memory, between l and b, or munmap, from u on. A call with !
-behind it meets that: it has to return NULL with errno = ENOMEM and to leave every block as it was
-(B1)."""
+In this test the system refuses memory between l and b, or munmap after u. A call followed by !
+meets the refusal: it must return NULL, set errno to ENOMEM and leave all blocks unchanged (B1)."""
 
 
 def hung(run):
-    """Whether a program had to be stopped because it used up its time."""
+    """Whether a program was killed because it exceeded its time limit."""
     return run.status == "timeout" or (run.trace is not None
                                        and run.trace.signal in ("SIGKILL", "SIGXCPU"))
 
 
 def share_of(outcome, partial):
-    """The share of its points that a test gives: 1 if all agrees with the reference; less if every
-    call was an allocator's and the program found nothing wrong with its memory."""
+    """The share of its points that a test earns: 1 if it passed, the share in `partial` if it
+    is_sound(), else 0."""
     if outcome.passed:
         return 1.0
     if not is_sound(outcome.run):
@@ -33,7 +32,8 @@ def share_of(outcome, partial):
 
 
 def is_sound(run):
-    """Whether a run was that of an allocator, if not of the contract's."""
+    """Whether the library behaved like some allocator, though not like the contract's: the program
+    ran to its end, found nothing wrong with its memory, and the shadow heap has no complaint."""
     if not run.comparable or run.status != "exited" or run.code or run.reason:
         return False
     calls = [event for event in run.trace.events if isinstance(event, Call)]
@@ -41,7 +41,7 @@ def is_sound(run):
 
 
 def results_only(events):
-    """The calls of a trace and their results, without system calls."""
+    """The calls of a trace and their results, without the system calls."""
     return [(event[0], event[-1]) for event in events if event[0].startswith(("os_", "exit"))]
 
 
@@ -51,25 +51,28 @@ def status_of(share):
 
 
 def rules_of(outcome, group):
-    """Numbers of the rules that a failed test is about."""
+    """The numbers of the rules that a failed test may have broken."""
     if outcome.passed:
         return []
     return ["B1"] if group == "faults" else explain.rules_at_stake(outcome)
 
 
 def shadow_text(outcome):
-    """What the shadow heap has to say about a run, "" for nothing."""
+    """The complaints of the shadow heap about a run, "" for none."""
     found = shadow.complaints(outcome.run.trace) if outcome.run.trace else []
     lines = [f"event {number}, {sentence}" for number, sentence in found]
-    return "The shadow heap, which knows no reference:\n" + indented(lines, "  ") if lines else ""
+    return "The shadow heap, which uses no reference:\n" + indented(lines, "  ") if lines else ""
 
 
 def about_trial(outcome, trial, passed, found):
-    """The explanation of a sequence: as for a program where the model can say it. `passed`:
-    outcomes of programs that passed; `found`: causes.Found of all failures."""
+    """The explanation of a failed generated test, as for a program where the model can explain it.
+
+    passed  outcomes of programs that passed
+    found   causes.Found of all failures
+    """
     shown = f"python3 tests/fuzz.py --replay '{trial.text}'"
     if outcome.difference is None or outcome.stopped_itself or trial.kind == "fault":
-        again = f"{REFUSALS}\nWhat was played (tests/harness/player.c): {trial.text}" \
+        again = f"{REFUSALS}\nThe calls (format: tests/harness/player.c): {trial.text}" \
             if trial.kind == "fault" else "Run it again:\n  " + shown
         said = outcome.run.stderr.decode("utf-8", "replace").strip()
         return "\n\n".join(filter(None, [explain.comparison(outcome), said, again]))

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What is claimed of the grader, measured: the same mark every time, and how a class grows.
+"""Measure two claims about the grader: marks are reproducible, and time grows with the class.
 
-    measure.py marks [--times 20]              this library and ten broken ones, graded so many
-                                               times each: checker/results/marks.csv
+    measure.py marks [--times N]               grade this library and ten broken ones N times
+                                               (default: 20): checker/results/marks.csv
     measure.py growth [--counts 10,50,100,500] submissions per minute on two cores, and the memory
                                                of the command: checker/results/growth.csv
-    measure.py growth --few                    the same with a suite of three programs and no
-                                               style: what the class costs, not the submissions
+    measure.py growth --few                    the same with a suite of three programs and without
+                                               style: the cost of the class, not the submissions
 
-Both grade with the default settings unless words behind `--` say otherwise. Exit status: 0, or 1
-if a submission got two different marks.
+Both use the grader's default settings; options after `--` are passed to the grader. Exit status: 0,
+or 1 if a submission got two different marks.
 """
 
 import argparse
@@ -33,17 +33,17 @@ VARIANTS = ("GROWS_BY_PAGES", "NO_PREALLOCATION", "MERGES_AT_FREE", "NEVER_MERGE
             "SPLITS_TOO_SMALL", "NEVER_UNMAPS", "CALLOC_NOT_ZERO", "COPIES_HALF", "CRASHES")
 FEW = ("test-malloc-first-use-preallocates", "test-malloc-best-fit", "test-free-unmaps")
 CORES = 2
-POLL = 0.2              # seconds between two looks at the memory of the command
+POLL = 0.2              # seconds between two measurements of the command's memory
 
 
 def variant(folder, mistake):
-    """A submission: the short allocator of the tests with one mistake."""
+    """Write a submission: the tests' short allocator with one mistake."""
     (folder / "src").mkdir(parents=True)
     (folder / "src/osmem.c").write_text(f"#define MISTAKE {mistake}\n" + NAIVE.read_text())
 
 
 def grade(paths, out, more):
-    """Run checker/grade as a class would; (seconds, the command's own peak of memory in KiB)."""
+    """Grade a class with checker/grade: (seconds, peak memory of the command itself in KiB)."""
     words = [sys.executable, str(HERE / "main.py"), "--out", str(out), "--quiet", "--fresh",
              "-j", str(CORES), *more, *map(str, paths)]
     begin = time.monotonic()
@@ -58,7 +58,7 @@ def grade(paths, out, more):
 
 
 def peak_memory(pid):
-    """The largest resident size that a process has had, in KiB; 0 if it is gone."""
+    """The peak resident size of a process, in KiB; 0 if the process has ended."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
     except OSError:
@@ -84,12 +84,12 @@ def marks(place, times, more):
 
 
 def one_mark(done):
-    """The mark, and all that it is made of: the share of each test."""
+    """(score, the status and share of each test)."""
     return done.score, tuple((test.name, test.status, test.share) for test in done.tests)
 
 
 def growth(place, counts, more):
-    """Rows (submissions, seconds, per minute, KiB) for classes of each size."""
+    """Rows (submissions, seconds, submissions per minute, KiB), one for each class size."""
     rows = []
     for count in counts:
         folder = place / f"class-{count}"
@@ -103,7 +103,7 @@ def growth(place, counts, more):
 
 
 def few_programs(place):
-    """A suite of FEW, from the repository's own."""
+    """Write a suite of the programs in FEW; its directory."""
     for folder, ending in (("snippets", ".c"), ("ref", ".ref")):
         (place / folder).mkdir(parents=True)
         for name in FEW:
@@ -115,7 +115,7 @@ def few_programs(place):
 
 
 def earlier(name, head, settings):
-    """Rows of a file in checker/results that were measured with other settings."""
+    """The rows of a file in checker/results that were measured with other settings."""
     try:
         with open(RESULTS / name, newline="", encoding="utf-8") as file:
             return [tuple(row) for row in list(csv.reader(file))[1:]
@@ -125,7 +125,7 @@ def earlier(name, head, settings):
 
 
 def write(name, head, rows):
-    """Write rows to checker/results and show them."""
+    """Write rows to a file in checker/results and print them."""
     RESULTS.mkdir(exist_ok=True)
     rows = [*rows, *earlier(name, head, rows[0][-1])]
     with open(RESULTS / name, "w", newline="", encoding="utf-8") as file:
@@ -135,7 +135,7 @@ def write(name, head, rows):
 
 
 def main(argv):
-    """Measure what the command line asks for."""
+    """Carry out the command line; the exit status."""
     words, more = argv, []
     if "--" in argv:
         words, more = argv[:argv.index("--")], argv[argv.index("--") + 1:]

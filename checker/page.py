@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The report that a student opens in a browser: one file, nothing loaded from elsewhere, no script.
+"""The report that a student opens in a browser: one file without scripts that loads nothing.
 
-Everything from outside is escaped; of hidden tests only their sum is shown.
+All text from outside is escaped. Of hidden tests the page shows only their number and the points of
+their groups.
 """
 
 import html as markup
@@ -34,7 +35,7 @@ pre { overflow-x: auto; background: #f5f5f2; padding: .8em; font-size: 13px; lin
 
 
 def text(value):
-    """Text as part of a page."""
+    """A value as escaped text."""
     return markup.escape(str(value), quote=True)
 
 
@@ -50,8 +51,8 @@ def html(result):
         body += causes(result)
         body += sections(result)
     if result.log:
-        body.append(f"<details{' open' * (result.status != GRADED)}><summary>What compiler and "
-                    f"linker printed</summary><pre>{text(result.log)}</pre></details>")
+        body.append(f"<details{' open' * (result.status != GRADED)}><summary>What the compiler and "
+                    f"the linker printed</summary><pre>{text(result.log)}</pre></details>")
     return ('<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
             f"<title>{text(result.name)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
@@ -70,15 +71,15 @@ def sums(result):
 
 
 def other_figure(result):
-    """The figure that is not the mark, in a sentence."""
+    """A sentence with the score that is not the mark."""
     if result.marks_by == CAUSE:
-        return f"With every failed test counted it would be {number(result.score)}: " \
-            "explained failures have their points back, and each mistake costs some."
-    return f"With every mistake counted once it would be {number(result.score_by_cause)}."
+        return f"If every failed test counted, the mark would be {number(result.score)}. Here " \
+            "explained failures get their points back, and each mistake costs points once."
+    return f"If every mistake counted once, the mark would be {number(result.score_by_cause)}."
 
 
 def causes(result):
-    """The section of what explains the failures, [] if nothing failed or nothing is known."""
+    """The section on the causes of the failures, [] if nothing failed or nothing is known."""
     shown = result.shown_causes()
     head = result.headline(shown)
     if not head:
@@ -89,7 +90,7 @@ def causes(result):
 
 
 def cause_entry(count, cause, cost):
-    """One cause: the mistake, its rule, an example with pictures, the failures it explains."""
+    """One cause: the mistake, its rule, an example with pictures, the failures that it explains."""
     names = [f"<li>{text(name)}</li>" for name in cause["tests"]]
     rule = f"<b>{text(cause['rule'])}</b> " if cause["rule"] else ""
     parts = [f"<h3>{count}. {rule}{text(cause['sentence'])}</h3>"]
@@ -110,12 +111,12 @@ def cause_entry(count, cause, cost):
 
 
 def side(name, lines):
-    """What was expected, or found, under its name."""
+    """The lines that were expected or found, under the heading `name`."""
     return f"<div><b>{name}</b><pre>{text(chr(10).join(lines))}</pre></div>"
 
 
 def sections(result):
-    """A section for each group that has something to say."""
+    """A section for each group with lost points or hidden tests."""
     body = []
     for group, tests in by_group(result.tests).items():
         shown = [test for test in tests if not test.hidden]
@@ -130,7 +131,7 @@ def sections(result):
 
 
 def entry(test):
-    """One test that did not pass, with its explanation folded away."""
+    """A test that did not pass, with its explanation folded."""
     head = (f"<b>{text(test.name)}</b> {text(test.reason)} "
             f"<span>{number(test.score)}/{number(test.points)}, {text(test.status)}"
             + (f", rules {text(', '.join(test.rules))}" if test.rules else "") + "</span>")

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Print the Python interpreter to use: the first that has pytest, xdist, Hypothesis and flake8.
 #
-# A machine may have a second python3 ahead on PATH (pyenv, conda) that knows nothing of the
-# distribution's packages, so /usr/bin/python3 is tried as well. $PYTHON overrides both.
-# Exit status 1, and nothing printed, when none has them all.
+# Tries $PYTHON, python3 and /usr/bin/python3: the first python3 on PATH may be another one (pyenv,
+# conda) that does not see the distribution's packages. Prints nothing and exits with status 1 if
+# none has all four packages.
 
 set -euo pipefail
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What grading one submission gives: one object, which every writer reads, and its JSON form.
+"""The result of grading one submission, which every writer reads, and its JSON document.
 
-docs/grading.md describes the JSON document. SCHEMA changes when a member changes its meaning or
-goes away; new members may come without that.
+docs/grading.md describes the document. SCHEMA changes when a member is removed or changes its
+meaning, not when a member is added.
 """
 
 import contextlib
@@ -20,16 +20,17 @@ from harness.causes import costs as cause_costs, given_back, giving_back  # noqa
 SCHEMA = 1
 TOTAL = 100
 PASSED, PARTIAL, FAILED, SKIPPED = "passed", "partial", "failed", "skipped"
-PROGRAM, CAUSE = "program", "cause"         # what the mark counts
+PROGRAM, CAUSE = "program", "cause"         # what the mark counts: failed programs or causes
 GRADED, REFUSED, BROKEN = "graded", "refused", "broken"
 
 
 @dataclasses.dataclass
 class Verdict:
-    """One test: a program of the suite, a random sequence, a refusal, or style.
+    """The outcome of one test: a program of the suite, a random sequence, a refusal, or style.
 
-    share   0 to 1: how much of its points it gives; points: what it can give, of TOTAL
-    played  0 to 1: how far the program came before it had no memory (harness/grade.py)
+    share   0 to 1: the share of its points that it earns
+    points  the points that it can earn, of TOTAL
+    played  0 to 1: how far the program came before it got NULL for memory (harness/grade.py)
     """
 
     name: str
@@ -46,45 +47,45 @@ class Verdict:
 
     @property
     def score(self):
-        """Points that it gives."""
+        """The points that the test earns."""
         return self.share * self.points
 
 
 @dataclasses.dataclass
 class Result:
-    """One submission."""
+    """The result of one submission."""
 
     name: str
-    status: str = GRADED        # 'refused': it cannot be graded as what it is; 'broken': we failed
+    status: str = GRADED        # REFUSED: it cannot be graded; BROKEN: the grader failed
     reason: str = ""            # why it was not graded
     tests: list = dataclasses.field(default_factory=list)
     style_note: str = ""        # why style was left out of the total, "" if it was not
     settings: dict = dataclasses.field(default_factory=dict)
-    protection: list = dataclasses.field(default_factory=list)      # the sandbox's own report
+    protection: list = dataclasses.field(default_factory=list)      # the sandbox's report
     remarks: list = dataclasses.field(default_factory=list)
     causes: list = dataclasses.field(default_factory=list)  # harness/causetext.py's records
-    marks_by: str = PROGRAM     # whether the mark counts failed programs or CAUSE
-    cause_points: float = 0.0   # what one cause costs at most, of TOTAL
-    log: str = ""               # what compiler and linker printed, bounded; "" for nothing
-    digest: str = ""            # of the sources
-    identity: str = ""          # of what was handed in (intake.identity())
-    fingerprint: str = ""       # of the settings, the suite and the grader
+    marks_by: str = PROGRAM     # PROGRAM or CAUSE
+    cause_points: float = 0.0   # the most points, of TOTAL, that one cause costs
+    log: str = ""               # output of compiler and linker, bounded; "" for none
+    digest: str = ""            # hash of the sources
+    identity: str = ""          # hash of everything that was handed in (intake.identity())
+    fingerprint: str = ""       # hash of the settings, the suite and the grader
     seconds: float = 0.0
     schema: int = SCHEMA
 
     @property
     def score(self):
-        """Points of all tests together, of max_score, to a hundredth."""
+        """The points of all tests, out of max_score, rounded to a hundredth."""
         return round(sum(test.score for test in self.tests), 2)
 
     @property
     def max_score(self):
-        """Points that were possible: TOTAL, less what style is worth when it was not measured."""
+        """The possible points: TOTAL, minus those of style if style was not measured."""
         return round(sum(test.points for test in self.tests), 2) or TOTAL
 
     @property
     def scaled(self):
-        """The mark for readers whose maximum is always TOTAL: as a share of what was possible."""
+        """The mark for systems whose maximum is always TOTAL: scaled from max_score to TOTAL."""
         return round(self.mark * TOTAL / self.max_score, 2)
 
     @property
@@ -94,24 +95,24 @@ class Result:
 
     @property
     def recoverable(self):
-        """{name: points that a test gets back if its failure is explained}: what it lost, but for
-        the part of the program that was never played."""
+        """{name: points that a test gets back if its failure is explained}: the points it lost,
+        times the share of the program that was played."""
         return {test.name: self.lost[test.name] * test.played for test in self.tests}
 
     @property
     def score_by_cause(self):
-        """The score if causes are counted: explained failures get their points back, as
-        far as the program came, and each cause costs cause_points, at most what it gives back."""
+        """The score by cause: explained failures get their recoverable points back; each cause
+        costs cause_points, but never more than the points it gives back."""
         back = given_back(self.giving_back(self.causes), self.recoverable, self.cause_points)
         return round(sum(test.score for test in self.tests) + back, 2)
 
     def giving_back(self, causes):
-        """Of each of some causes, the tests that give points back."""
+        """For each of the causes, the tests that get points back."""
         unproved = [cause["tests"] for cause in self.causes if not is_proved(cause)]
         return giving_back([cause["tests"] for cause in causes], unproved)
 
     def with_costs(self, causes):
-        """[(cause, points that it costs where causes are counted)]."""
+        """[(cause, the points that it costs in score_by_cause)]."""
         costs = cause_costs(self.giving_back(causes), self.recoverable, self.cause_points)
         return [(cause, cost if is_proved(cause) else sum(map(self.lost.get, cause["tests"])))
                 for cause, cost in zip(causes, costs)]
@@ -122,7 +123,7 @@ class Result:
         return self.score_by_cause if self.marks_by == CAUSE else self.score
 
     def shown_causes(self):
-        """The causes as students may see them: of hidden tests nothing."""
+        """The causes as students may see them: without hidden tests."""
         hidden = {test.name for test in self.tests if test.hidden}
         shown = [{**cause, "tests": [name for name in cause["tests"] if name not in hidden]}
                  for cause in self.causes]
@@ -130,8 +131,8 @@ class Result:
                 for cause in shown if cause["tests"]]
 
     def headline(self, causes):
-        """How many of the failures some of the causes explain; those of hidden tests count if the
-        causes name one."""
+        """A sentence: how many of the failures these causes explain. Failures of hidden tests count
+        only if `causes` are all causes."""
         explained = set().union(*(cause["tests"] for cause in causes))
         failed = [test for test in self.tests if test.group != "style"
                   and test.status in (PARTIAL, FAILED)
@@ -140,13 +141,13 @@ class Result:
                                   causetext.noun_of(map(is_proved, causes)))
 
     def points(self, style):
-        """(points given, points possible) of style, or of all the rest."""
+        """(points earned, points possible) of style, or of all other tests if `style` is False."""
         chosen = [test for test in self.tests if (test.group == "style") is style]
         return (round(sum(test.score for test in chosen), 2),
                 round(sum(test.points for test in chosen), 2))
 
     def counts(self):
-        """How many tests, style left out, have each status."""
+        """{status: number of tests with it}, without style."""
         found = {status: 0 for status in (PASSED, PARTIAL, FAILED, SKIPPED)}
         for test in self.tests:
             if test.group != "style":
@@ -154,7 +155,7 @@ class Result:
         return found
 
     def note(self):
-        """The story in a few words, for a table."""
+        """A short summary for a table."""
         if self.status != GRADED:
             return f"{self.status}: {self.reason}"
         counts = [f"{count} {status}" for status, count in self.counts().items()
@@ -163,23 +164,23 @@ class Result:
 
 
 def is_proved(cause):
-    """Whether a cause gives points back; results of earlier versions have no others."""
+    """Whether a cause gives points back. In results of earlier versions, every cause does."""
     return cause.get("proved", True)
 
 
 def without_example(cause):
-    """A cause without the example that shows it."""
+    """A copy of a cause without its example."""
     return {**cause, "example": "", "rules": cause["rules"][:1], "where": "", "expected": [],
             "found": [], "picture": ""}
 
 
 def number(value):
-    """Points as people read them."""
+    """Points as text, to a hundredth at most."""
     return f"{round(value, 2):g}"
 
 
 def by_group(tests):
-    """{group: its tests}, in order."""
+    """{group: its tests}, in the order of the tests."""
     found = {}
     for test in tests:
         found.setdefault(test.group, []).append(test)
@@ -187,8 +188,8 @@ def by_group(tests):
 
 
 def share_out(tests, total, cause=0):
-    """Give tests, (Verdict, weight) each, points in proportion to their weights that sum to
-    `total`. Returns the points of one cause whose weight is `cause`."""
+    """Set the points of tests, (Verdict, weight) each, in proportion to their weights, so that they
+    sum to `total`. Returns the points of one cause, whose weight is `cause`."""
     whole = sum(Fraction(str(weight)) for _, weight in tests)
 
     def scaled(weight):
@@ -217,7 +218,7 @@ def document(result):
 
 
 def from_document(made):
-    """The Result that a JSON document tells of. ValueError if it is none of this schema."""
+    """The Result in a JSON document. ValueError if the document has another schema."""
     if not isinstance(made, dict) or made.get("schema") != SCHEMA:
         raise ValueError(f"no result of schema {SCHEMA}")
     names = {field.name for field in dataclasses.fields(Verdict)}
@@ -228,7 +229,7 @@ def from_document(made):
 
 
 def read(path):
-    """The Result in a file, or None if there is none that can be used."""
+    """The Result in a file, or None if the file holds no usable one."""
     try:
         with open(path, encoding="utf-8") as file:
             return from_document(json.load(file))
@@ -237,7 +238,7 @@ def read(path):
 
 
 def write_text(path, text):
-    """Write a file in one step, so that nobody ever reads half of it."""
+    """Write a file atomically: readers see the old content or the new one."""
     part = f"{path}.{os.getpid()}"
     try:
         with open(part, "w", encoding="utf-8", errors="backslashreplace",

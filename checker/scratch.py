@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a full disk means, and what the directory for temporary files needs."""
+"""Detect full disks, and check the directory for temporary files."""
 
 import contextlib
 import errno
@@ -18,17 +18,18 @@ NEEDED = 8 << 20        # bytes that must be free before and after each submissi
 
 
 class Full(CannotGrade):
-    """A file cannot be written for want of space: no submission is to blame for that."""
+    """A disk is full. No submission is to blame, so the run stops."""
 
     def __init__(self, error):
-        super().__init__(f"{entry.about(error)}; the same command goes on from here")
+        super().__init__(f"{entry.about(error)}; then rerun the command to resume")
         name = error.filename
         self.error = [error.errno, error.strerror, name if isinstance(name, str) else None]
 
 
 @contextlib.contextmanager
 def full_is_said(place=None):
-    """An OSError that means a full disk becomes Full; `place` is named if the error names none."""
+    """Context in which an OSError for a full disk is raised as Full. `place` is the path in the
+    message if the error has none."""
     try:
         yield
     except OSError as error:
@@ -38,7 +39,7 @@ def full_is_said(place=None):
 
 
 def check_open(box, place):
-    """CannotGrade if the sandbox's users cannot come to a directory."""
+    """CannotGrade if the sandbox's users cannot enter a parent of a directory."""
     if box.has("user") and not box.has("bubblewrap"):
         closed = [path for path in Path(place).parents if not path.stat().st_mode & 1]
         if closed:
@@ -47,6 +48,6 @@ def check_open(box, place):
 
 
 def check_space(place, needed=NEEDED):
-    """Full if so many bytes cannot be written in a directory."""
+    """Full if `needed` bytes cannot be written in a directory."""
     with full_is_said(str(place)), tempfile.TemporaryFile(dir=place) as file:
         os.posix_fallocate(file.fileno(), 0, needed)

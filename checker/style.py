@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Style out of 10: what a linter's finding costs. checker/README.md shows the same table."""
+"""Style points, 0 to 10: the cost of each finding. checker/README.md shows the same table."""
 
 POINTS = 10
 
-# kind of finding -> (what it is, cost of each, most that this kind can cost together)
+# kind of finding -> (its name, cost of each finding, most that all findings of the kind cost)
 COSTS = {
     "error": ("compiler error", 1.0, 4.0),
     "warning": ("compiler warning", 0.5, 4.0),
@@ -15,13 +15,13 @@ COSTS = {
 
 
 def counted(kind, count):
-    """How many findings of a kind there are, in words."""
+    """The number of findings of a kind, in words."""
     first, space, rest = COSTS[kind][0].partition(" that ")
     return f"{count} {first}{'s' * (count > 1)}{space}{rest}"
 
 
 def once_a_line(findings):
-    """The findings as a list, without what a second compiler says of the same line."""
+    """The findings as a list; of two compilers' findings in the same line only the first."""
     kept = {}
     for finding in findings:
         compilers = finding.kind in ("error", "warning")
@@ -31,7 +31,7 @@ def once_a_line(findings):
 
 
 def deductions(findings):
-    """What the findings cost: [(kind, how many, points)], kinds in the order of the table."""
+    """The deductions: [(kind, number of findings, points)], kinds in the order of COSTS."""
     counts = {kind: sum(finding.kind == kind for finding in once_a_line(findings))
               for kind in COSTS}
     return [(kind, count, min(count * COSTS[kind][1], COSTS[kind][2]))
@@ -39,13 +39,13 @@ def deductions(findings):
 
 
 def points(findings):
-    """Style points that are left, 0 to 10, to a hundredth."""
+    """The style points that remain, 0 to 10, rounded to a hundredth."""
     lost = sum(cost for _kind, _count, cost in deductions(findings))
     return max(0.0, round(POINTS - lost, 2))
 
 
 def earned(points_left, correctness):
-    """Style points that count: never more than the correctness points.
+    """The style points that count: at most as many as correctness points.
 
     The style of code that does next to nothing is worth next to nothing.
     """

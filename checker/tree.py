@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The files of the repository: what the linters and the layout tests look at."""
+"""The files of the repository, for the linters and the layout tests."""
 
 import subprocess
 import sys
@@ -10,12 +10,13 @@ BUILD_DIRS = {".git", "build", "__pycache__", ".hypothesis", ".pytest_cache"}
 
 
 def add_harness():
-    """Let `harness`, the tests' package, be imported."""
+    """Make the tests' package `harness` importable."""
     sys.path.insert(0, str(ROOT / "tests"))
 
 
 def _from_git():
-    """Paths of tracked and of new, not ignored files; None when this is no git checkout."""
+    """The paths of tracked files and of untracked ones that are not ignored; None if this is not a
+    git checkout."""
     command = ["git", "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others",
                "--exclude-standard"]
     try:
@@ -26,7 +27,7 @@ def _from_git():
 
 
 def _from_disk():
-    """Paths of all files outside build directories, for a tree unpacked from an archive."""
+    """The paths of all files outside build directories, for a tree from an archive."""
     return [path for path in ROOT.rglob("*")
             if not BUILD_DIRS.intersection(path.relative_to(ROOT).parts)]
 
@@ -51,5 +52,5 @@ def python_files():
 
 
 def shell_files():
-    """All shell scripts, with and without the .sh ending."""
+    """All shell scripts, with and without the extension .sh."""
     return files("*.sh", ".ci/run", "checker/grade", "run_autograder")

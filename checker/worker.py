@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Grades one submission in a process of its own, and ends that process when its budget is spent.
+"""Grade one submission in a child process, and kill the child if it exceeds its time budget.
 
-Whatever reads a submission or what its programs did - archives, Makefiles, traces - runs in the
-child. The parent reads the clock, and the Result that the child sends.
+All code that reads archives, Makefiles and traces runs in the child. The parent only watches the
+clock and reads the Result that the child sends.
 """
 
 import contextlib
@@ -26,8 +26,8 @@ from harness.build import HarnessError  # noqa: E402
 from harness.report import one_line  # noqa: E402
 
 WALL_SECONDS, CPU_SECONDS = 600, 300
-WALL_EACH, CPU_EACH = 5, 2.5    # seconds for each run of a program, where these are more
-LOOK_EVERY = 0.25               # seconds between two looks at the processor time
+WALL_EACH, CPU_EACH = 5, 2.5    # seconds for each run of a program, if their sum is more
+LOOK_EVERY = 0.25               # seconds between two checks of the processor time
 CHUNK = 1 << 16
 TICKS = os.sysconf("SC_CLK_TCK")
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
@@ -35,19 +35,19 @@ PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 
 @dataclass(frozen=True)
 class Budget:
-    """Seconds for all that is done with one submission: wall time, and processor time of all its
-    processes together."""
+    """The seconds for grading one submission: wall time, and processor time summed over all
+    processes."""
 
     wall: float
     cpu: float
 
 
 class Spent(Exception):
-    """The budget is spent: str(e) says which part of it."""
+    """The budget is used up. str(e) says which limit was exceeded."""
 
 
 def budget(course):
-    """The Budget of each submission: what the settings say, or by the number of runs."""
+    """The Budget of each submission: from the settings, or by the number of program runs."""
     settings = course.settings
     runs = len(course.planned()) + len(course.twins)
     return Budget(settings.wall_seconds or max(WALL_SECONDS, WALL_EACH * runs),
@@ -55,20 +55,21 @@ def budget(course):
 
 
 def die_with(parent, number):
-    """Get a signal when the process `parent`, which started this one, ends; end if it has."""
+    """Have the kernel send this process the signal `number` when its parent process `parent` ends;
+    exit at once if it has ended already."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(number), 0, 0, 0)
     if os.getppid() != parent:
         raise SystemExit(128 + number)
 
 
 def adopt(orphans):
-    """Whether processes whose parent has ended become children of this one."""
+    """Set whether descendants whose parent has ended become children of this process."""
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, int(orphans), 0, 0, 0)
 
 
 def supervised(work, name, most):
-    """The Result that work() returns in a child process. Spent if it used up the Budget `most`;
-    Full if the disk is full."""
+    """Run work() in a child process; its Result. Spent if the child exceeds the Budget `most`; Full
+    if the disk is full."""
     adopt(True)
     before = set(own_children())
     reader, writer = os.pipe()
@@ -88,21 +89,21 @@ def supervised(work, name, most):
 
 
 def understood(told, name):
-    """The Result of what a child sent."""
+    """The Result in the bytes that a child sent."""
     try:
         made = json.loads(told)
         if "full" in made:
             raise Full(OSError(*made["full"]))
         return result.from_document(made)
     except (ValueError, KeyError, TypeError):
-        return Result(name, BROKEN, "the process that graded it was killed; look for a lack of "
-                      "memory, the same command tries it again")
+        return Result(name, BROKEN, "the process that graded it was killed; check whether memory "
+                      "ran out, then rerun the command to retry")
 
 
 # ---- the child ----------------------------------------------------------------------------------
 
 def be_child(work, name, writer, parent):
-    """Do the work, send its result, and end; never returns."""
+    """Do the work, send its result and exit. Does not return."""
     status = 1
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)    # the parent decides
@@ -118,7 +119,7 @@ def be_child(work, name, writer, parent):
 
 
 def attempt(work, name):
-    """The document of the Result of work(), or of what went wrong with it: there always is one."""
+    """The document of the Result of work(), or of a BROKEN Result if work() raises."""
     try:
         with full_is_said():
             return result.document(work())
@@ -128,8 +129,8 @@ def attempt(work, name):
         made = Result(name, BROKEN, one_line(str(reason)))
     except OSError as error:
         made = Result(name, BROKEN, one_line(entry.about(error)))
-    except Exception as error:      # a mistake of the grader's, on input that nobody thought of
-        made = Result(name, BROKEN, f"the grader stumbled over it: {one_line(repr(error))}; "
+    except Exception as error:      # a bug in the grader, on input that nobody thought of
+        made = Result(name, BROKEN, f"the grader failed on it: {one_line(repr(error))}; "
                       "grade it by hand and report this")
     return result.document(made)
 
@@ -137,7 +138,7 @@ def attempt(work, name):
 # ---- the parent ---------------------------------------------------------------------------------
 
 def read_within(channel, child, most):
-    """All that a child sends until it ends. Spent if the budget is spent before."""
+    """All bytes that a child sends until it ends. Spent if it exceeds its budget first."""
     deadline = time.monotonic() + most.wall
     told = bytearray()
     with selectors.DefaultSelector() as selector:
@@ -155,7 +156,8 @@ def read_within(channel, child, most):
 
 
 def cpu_seconds(pid):
-    """The processor time that a process and all below it have used, as far as it is known."""
+    """The processor time, in seconds, of a process and all its living descendants, with that of
+    their descendants that were waited for; 0 if the process is gone."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             words = file.read().rpartition(b")")[2].split()
@@ -166,7 +168,7 @@ def cpu_seconds(pid):
 
 
 def children(pid):
-    """The processes that any thread of a process has started."""
+    """The children of a process, whichever of its threads started them."""
     with contextlib.suppress(OSError):
         return [found for task in os.listdir(f"/proc/{pid}/task")
                 for found in runner.children(pid, task)]
@@ -174,12 +176,13 @@ def children(pid):
 
 
 def own_children():
-    """Those of this process."""
+    """The children of this process."""
     return children(os.getpid())
 
 
 def end(child, before):
-    """Kill a child and all that it left behind, which are children of this process then."""
+    """Kill a child and all its descendants, which become children of this process (adopt()).
+    `before`: the children of this process that are not to be killed."""
     kill(child)
     while True:
         left = set(own_children()) - before
@@ -190,7 +193,7 @@ def end(child, before):
 
 
 def kill(pid):
-    """Kill a child of this process and take its exit status."""
+    """Kill a child of this process and wait for it."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
     with contextlib.suppress(ChildProcessError):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A directory in which one submission is copied, built and linted, in the sandbox.
+"""The directory in which one submission is copied, built and linted.
 
-A submission is C that somebody else wrote. Only what intake.py takes of it is copied, to a fresh
-directory; sandbox.py is where compilers, linters and programs run.
+Only the files that intake.py has read are copied into it. Compilers and linters run in the sandbox
+(sandbox.py), since a submission is untrusted code.
 """
 
 import errno
@@ -21,7 +21,7 @@ tree.add_harness()
 from harness import build, diagnostics, sandbox  # noqa: E402
 
 QUOTA = 128 << 20       # bytes of all files that a compiler or linter makes, about
-LEAST_FILE = 2 << 20    # bytes that each of them may have, however many there are
+LEAST_FILE = 2 << 20    # bytes that each of these files may have, however many there are
 SAYS_FULL = re.compile("No space left on device|[Qq]uota exceeded|File too large")
 NO_HEADER = re.compile(r"fatal error: [^:]+\.h: No such file or directory")
 NOT_LINKED = re.compile("^collect2: error: ld returned", re.MULTILINE)
@@ -29,42 +29,42 @@ LINKED_MEMBER = re.compile(r"^\(?needed\.a[()](\d+\.o)", re.MULTILINE)
 NOT_HANDED_IN = ("; neither the source folder nor a utils/ or include/ beside it has this header: "
                  "was it not handed in?")
 BAD_NAME = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG)
-# -fcommon: older compilers than ours let several files define the same variable.
-# -Bsymbolic: programs find the C library's functions before those of the submission; the
-# submission finds its own first, so that it may have one called splice() or a variable environ.
-# -fpatchable-function-entry: a function begins with an instruction of its own, where the tracer
-# stops; to the tracer, a loop that goes back to a function's first instruction calls it again.
+# -fcommon: several files may define the same variable, as older versions of gcc allowed.
+# -Bsymbolic: a submission calls its own functions even if the C library has one of the same name,
+# so it may define splice() or a variable environ. Programs still call the C library's.
+# -fpatchable-function-entry: every function begins with a nop for the tracer's breakpoint. Without
+# it, a loop back to a function's first instruction would look like another call.
 BUILD_FLAGS = ["-std=gnu11", "-O2", "-g", "-fPIC", "-pthread", "-fcommon",
                "-fpatchable-function-entry=1", "-Wtrampolines"]
-# noexecstack: the sandbox refuses an executable stack, which would end each program as it starts.
+# noexecstack: the sandbox refuses an executable stack, so each program would fail to start.
 LINK_FLAGS = ["-shared", "-Wl,-Bsymbolic,-z,noexecstack"]
 TRAMPOLINE = re.compile(r"^(\S.*?:\d+):\d+: warning: trampoline generated for nested function",
                         re.MULTILINE)
 
 
 class Workspace:
-    """The sources of one submission, and the library made of them."""
+    """The sources of one submission, and the library that is built from them."""
 
     def __init__(self, box, place, seconds):
         self.box = box
         self.seconds = seconds      # wall time of one compiler or linter run
         self.user = sandbox.new_user()
         self.place = Path(place)
-        self.utils = self.place / "utils"       # theirs; what they do not bring is ours
-        self.handout = self.place / "handout"   # ours
+        self.utils = self.place / "utils"       # the repository's, overwritten by the submission's
+        self.handout = self.place / "handout"   # the repository's
         self.library = self.place / "library"
         self.sources = []       # what the student wrote
-        self.units = []         # those of them that are compiled by themselves
-        self.not_own = set()    # the other files
+        self.units = []         # those of self.sources that no other .c file includes
+        self.not_own = set()    # all other files here
         self.readable = []      # folders that compilers and linters may read
-        self.folders = []       # those in which headers are looked for, in this order
-        self.printed = ""       # what the last tool printed
-        self.absent = []        # functions of the API that the library does not have
+        self.folders = []       # folders that are searched for headers, in this order
+        self.printed = ""       # output of the last tool
+        self.absent = []        # functions of the API that the library does not define
         self.left_out = []      # sources that the library was linked without
-        self.log = ""           # what the compiler and the linker printed, bounded
+        self.log = ""           # output of compiler and linker, bounded
 
     def prepare(self, taken):
-        """Copy the sources and the headers that they are built with."""
+        """Copy the sources of a submission (`taken`) and the repository's utils/."""
         os.chmod(self.place, 0o755)
         scratch.check_open(self.box, self.place)
         for copy in (self.handout, self.utils):
@@ -73,7 +73,7 @@ class Workspace:
             self.put(path, data)
         for name in ("objects", "library"):
             (self.place / name).mkdir()
-        for path in self.place.rglob("*"):      # whatever the umask is, and that of the clone was
+        for path in self.place.rglob("*"):      # the umask, now or when cloning, may be strict
             path.chmod(0o755 if path.is_dir() else 0o644)
         if self.box.has("user"):
             os.chown(self.place / "objects", self.user, self.user)
@@ -90,7 +90,7 @@ class Workspace:
                         if path.is_dir()]
 
     def put(self, path, data):
-        """Copy a source. Refused if its name does not go with those of others, or with ours."""
+        """Copy a source. Refused if its path conflicts with another file or is too long."""
         target = self.place / "src" / path
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -102,16 +102,19 @@ class Workspace:
                                  f"{error.strerror}") from None
 
     def is_own(self, finding):
-        """Whether a finding counts: not in a file of ours or of a course's, and in some line.
+        """Whether a finding counts: it names a line, in a file that the student wrote.
 
-        What is said of a file that is not there counts: compilers say nothing of system headers,
-        but a source may say that it is one.
+        A finding in a file that does not exist counts as well: a source can pretend with #line to
+        be another file, and compilers report nothing in real system headers.
         """
         return finding.line > 0 and os.path.normpath(finding.file) not in self.not_own
 
     def tool(self, command, cwd):
-        """Run a compiler or linter in the sandbox: (output, exit status), as lint.run_tool. Full
-        if the disk is; that a source speaks of a full disk means nothing where there is space."""
+        """Run a compiler or linter in the sandbox: (output, exit status), like lint.run_tool().
+
+        Raises Full if the disk is full. Output that only mentions a full disk (from a source, for
+        example) is no proof: if there is space, the tool runs once more.
+        """
         most = {"fsize": max(LEAST_FILE, QUOTA // (len(self.sources) + 1))}
         done = self.box.run(command, cwd, self.readable, self.user, self.seconds, most)
         if SAYS_FULL.search(done.output):
@@ -128,10 +131,10 @@ class Workspace:
         return done.output, done.status
 
     def build(self, taken):
-        """Make libosmem.so of the sources that are to be compiled and our utils.
+        """Build libosmem.so from taken.compiled and the repository's utils/.
 
-        Where these do not go together, it is made of osmem.c and what that needs of the others;
-        where they lack something, of these and what they need of the others.
+        If these files conflict, link osmem.c and only those others that it needs. If they lack a
+        function, also link those of taken.others that define what is missing.
         """
         made = self.place / "objects/libosmem.so"
         try:
@@ -148,16 +151,17 @@ class Workspace:
         self.take_library(made)
 
     def flags(self):
-        """How the sources are compiled. __FILE__ is the same wherever that is."""
+        """The compiler's flags. __FILE__ does not depend on the name of the directory."""
         return [*BUILD_FLAGS, f"-fmacro-prefix-map={self.place}/=",
                 *(f"-I{folder}" for folder in self.folders)]
 
     def compile(self, compiled, made):
-        """Make the library `made` of .c files and our utils."""
+        """Build the library `made` from .c files and the repository's utils/. Refused if that
+        fails."""
         c_files = [self.place / "src" / path for path in compiled]
-        c_files += sorted(self.handout.glob("*.c"))     # its definitions give way to theirs
+        c_files += sorted(self.handout.glob("*.c"))     # the submission's definitions override it
         try:
-            # With a pipe, the assembler's messages name no temporary file.
+            # With -pipe, the assembler's messages name no temporary file.
             output, status = self.tool(["gcc", *self.flags(), "-pipe", *LINK_FLAGS, "-o", made,
                                         *c_files], made.parent)
         except lint.NotMeasured as reason:
@@ -172,8 +176,8 @@ class Workspace:
             raise intake.Refused("it does not compile: no library was made")
 
     def link_needed(self, kept, others):
-        """The library made of the .c files `kept` and of what these need of `others` and our utils,
-        or None."""
+        """The library linked from the .c files `kept` and those of `others` and the repository's
+        utils/ that they need; None if that fails."""
         sources = [self.place / "src" / path for path in (*kept, *others)]
         sources += sorted(self.handout.glob("*.c"))
         objects = [self.object_of(path, f"{number}.o") for number, path in enumerate(sources)]
@@ -196,7 +200,7 @@ class Workspace:
         return made if made.is_file() and not made.is_symlink() else None
 
     def object_of(self, source, name):
-        """The object file `name` made of a .c file, or None."""
+        """Compile a .c file to the object file `name`; its name, or None if that fails."""
         try:
             _, status = self.tool(["gcc", *self.flags(), "-pipe", "-c", "-o", name, source],
                                   self.place / "objects")
@@ -205,30 +209,31 @@ class Workspace:
         return None if status else name
 
     def names(self, made):
-        """({names that a library exports}, {names that it lacks and the C library has not}).
+        """({names that a library exports}, {undefined names that the C library does not define}).
 
-        nm shows the version of what the linker found in another library: memcpy@GLIBC_2.14.
+        nm appends a version to names that the linker found in another library: memcpy@GLIBC_2.14.
         """
         try:
             output, _ = self.tool(["nm", "-D", made], made.parent)
         except lint.NotMeasured as reason:
             raise intake.Refused(f"the names that its library exports cannot be listed: {reason}; "
-                                 "make static what others do not call") from None
+                                 "declare functions static that no other file calls") from None
         lines = [line.split() for line in output.splitlines() if len(line.split()) > 1]
         lacking = {name for *_, kind, name in lines if kind == "U" and "@" not in name}
         return {name.split("@")[0] for *_, kind, name in lines if kind not in "Uvw"}, lacking
 
     def take_library(self, made):
-        """Look which of the four functions the library has, and keep a copy of it."""
+        """Find out which of the four functions the library lacks, and keep a copy of the library.
+        Refused if it has none of them."""
         exported, _ = self.names(made)
         self.absent = [name for name in build.API if name not in exported]
         if self.absent == list(build.API):
             raise intake.Refused(f"it defines none of {', '.join(build.API)}; "
-                                 "define what is missing, not static and not hidden")
+                                 "define the missing functions, neither static nor hidden")
         shutil.copyfile(made, self.place / "library/libosmem.so", follow_symlinks=False)
 
     def findings(self):
-        """What the linters find in the sources."""
+        """The findings of all linters in the student's sources."""
         found = lint.pragmas(self.sources) + lint.checkpatch(self.sources, self.tool)
         for name in ("gcc", "clang"):
             found += lint.compiler(name, self.units, self.folders,

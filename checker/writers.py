@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""One result, many forms: what each system for teaching wants to read.
+"""Write a result in the formats of people and of teaching systems.
 
-Every function takes a result.Result and gives text. Parts of it come from the submission, so each
-form is escaped as its reader demands. Hidden tests are counted for students, never described.
+Each writer takes a result.Result and returns text. Parts of the text come from the submission, so
+each format escapes it. In formats for students, hidden tests are counted but not described.
 """
 
 import base64
@@ -21,15 +21,15 @@ from harness.export import xml_text  # noqa: E402
 from harness.report import printable  # noqa: E402
 
 MESSAGE_MOST = 3000             # characters of a message in the Classroom payload
-LOG_HEAD = "What compiler and linker printed"
+LOG_HEAD = "What the compiler and the linker printed"
 OUTPUT_MOST = 20000             # characters of one test's explanation for Gradescope
 TABLE = ["submission", "status", "score", "max_score", "correctness", "style", "score_by_cause",
          "mark", "passed", "partial", "failed", "skipped", "seconds", "note"]
-FORMULA = ("=", "+", "-", "@", "\t", "\r")      # how a spreadsheet's formula may begin
+FORMULA = ("=", "+", "-", "@", "\t", "\r")      # a spreadsheet's formula may start with these
 
 
 def hidden_sums(result):
-    """(how many, points given, points possible) of the hidden tests."""
+    """(number of hidden tests, points earned, points possible)."""
     chosen = [test for test in result.tests if test.hidden]
     return (len(chosen), round(sum(test.score for test in chosen), 2),
             round(sum(test.points for test in chosen), 2))
@@ -38,7 +38,7 @@ def hidden_sums(result):
 # ---- people -----------------------------------------------------------------------------------
 
 def terminal(result, verbose=False):
-    """What course staff read: what cost points, and the three sums."""
+    """The report for course staff: the lost points, then the sums."""
     lines = [f"Not run: {result.reason}"] if result.status != GRADED else []
     lines += causes_of(result, result.causes, verbose).splitlines()
     if result.status == GRADED:
@@ -67,8 +67,7 @@ def terminal(result, verbose=False):
 
 
 def causes_of(result, causes, verbose):
-    """What explains the failures of a result, as text: a line for each of some causes, or all that
-    is to be said about them."""
+    """These causes of a result as text: a line for each or, if `verbose`, the full explanation."""
     if not any(test.output for test in result.tests if test.group != "style"):
         return ""
     head = result.headline(causes)
@@ -83,7 +82,7 @@ def causes_of(result, causes, verbose):
 
 
 def row(result):
-    """One line of the class's table, values in the order of TABLE."""
+    """One row of the class's table, values in the order of TABLE."""
     counts = result.counts()
     style = "" if result.style_note else number(result.points(True)[0])
     return [result.name, result.status, number(result.score), number(result.max_score),
@@ -93,7 +92,7 @@ def row(result):
 
 
 def table(rows):
-    """The class's table as text: what people look at first."""
+    """The class's table as text, for the terminal."""
     width = max([len("submission"), *(len(printable(name)) for name, *_ in rows)])
     lines = [f"{'submission':<{width}} {'correct':>8} {'style':>6} {'total':>6} {'by cause':>8} "
              f"{'mark':>6} {'of':>4}  note"]
@@ -104,8 +103,8 @@ def table(rows):
 
 
 def csv_table(rows):
-    """The class's table for a spreadsheet. No cell begins like a formula or holds a null character,
-    which the csv module of Python 3.10 cannot write."""
+    """The class's table as CSV. No cell begins like a formula, and null characters are escaped,
+    since the csv module of Python 3.10 cannot write them."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(TABLE)
@@ -123,7 +122,7 @@ def as_json(result):
 
 
 def junit(result):
-    """JUnit XML: partial credit is a failure that says so."""
+    """JUnit XML. A test with partial credit is a failure whose message gives the points."""
     counts = result.counts()
     failures = counts[FAILED] + counts[PARTIAL]
     head = (f'name="{xml_text(result.name)}" tests="{len(result.tests)}" '
@@ -155,7 +154,8 @@ def junit_case(test):
 
 
 def gradescope(result):
-    """results.json of a Gradescope autograder, whose maximum is set once for all: TOTAL."""
+    """results.json of a Gradescope autograder. Gradescope has one maximum for all submissions, so
+    the score is scaled to TOTAL."""
     counts = result.counts()
     made = {
         "score": result.scaled,
@@ -176,7 +176,7 @@ def gradescope(result):
 
 
 def gradescope_test(count, test):
-    """One member of its `tests`."""
+    """One member of `tests` in Gradescope's results.json."""
     return {
         "score": round(test.score, 4),
         "max_score": round(test.points, 4),
@@ -192,7 +192,7 @@ def gradescope_test(count, test):
 
 
 def summary(result):
-    """A few lines for students: sums, and why there are none."""
+    """A few lines for students: the points, and why a submission was not graded."""
     lines = [f"{number(result.mark)} of {number(result.max_score)} points",
              page.other_figure(result)]
     lines += [result.style_note] * bool(result.style_note)
@@ -202,34 +202,34 @@ def summary(result):
         lines.append(f"The grader failed, not the submission: {result.reason}")
     count, score, points = hidden_sums(result)
     if count:
-        lines.append(f"{number(score)} of {number(points)} of them from {count} hidden tests")
+        lines.append(f"{count} hidden tests gave {number(score)} of {number(points)} points")
     return printable("\n".join(lines + result.remarks))
 
 
 def causes_for_students(result):
-    """What explains the failures, but for hidden ones; "" for nothing."""
+    """The causes of the failures except hidden ones; "" for none."""
     said = printable(causes_of(result, result.shown_causes(), True)).rstrip()
     return f"\n\n{said}" if said else ""
 
 
 def log_of_refused(result):
-    """The compiler's log for a student whose submission was not run, "" for others."""
+    """The compiler's log of a refused submission, "" for others."""
     if result.status != REFUSED or not result.log:
         return ""
     return f"\n\n{LOG_HEAD}:\n{result.log[:OUTPUT_MOST]}"
 
 
 def scaling(result):
-    """One more line for a reader whose maximum is TOTAL, "" if that was the maximum anyway."""
+    """A line with the mark scaled to TOTAL, "" if max_score is TOTAL."""
     if result.max_score == TOTAL:
         return ""
-    return (f"\nFor a maximum of {TOTAL} that is {number(result.scaled)}: what was not measured "
-            "costs nothing.")
+    return (f"\nScaled to a maximum of {TOTAL}, this is {number(result.scaled)}: what was not "
+            "measured costs nothing.")
 
 
 def classroom(result):
-    """GitHub Classroom's payload, base64 of JSON, a test for each group: the reporter gets it in
-    one environment variable, which cannot hold every explanation."""
+    """GitHub Classroom's payload: base64 of JSON with one test for each group. The reporter reads
+    it from an environment variable, which cannot hold every explanation."""
     counted = [test for test in result.tests if test.points or test.group != "style"]
     tests = [classroom_test(group, tests) for group, tests in by_group(counted).items()]
     tests += [by_cause_test(result)] * (result.marks_by == CAUSE)
@@ -240,7 +240,7 @@ def classroom(result):
 
 
 def by_cause_test(result):
-    """The member of the payload that makes its sum the mark by cause."""
+    """A member of the payload whose points make the sum equal the mark by cause."""
     back = round(result.mark - result.score, 2)
     return {"name": "by cause", "status": "pass", "score": back, "max_score": 0,
             "message": printable(causes_of(result, result.shown_causes(), False))[:MESSAGE_MOST],
@@ -264,9 +264,8 @@ def classroom_test(group, tests):
 
 
 def vpl(result):
-    """What Moodle's Virtual Programming Lab reads from standard output: the causes, and a line for
-    each failure. Every line is a comment of ours: none that a submission wrote can pass for a
-    grade."""
+    """The output that Moodle's Virtual Programming Lab reads: the causes and a line for each
+    failure. Every line but the grade is a comment, so no text of a submission can set the grade."""
     lines = [*(summary(result) + scaling(result) + causes_for_students(result)
                + log_of_refused(result)).splitlines(), ""]
     for group, tests in by_group(result.tests).items():
@@ -280,7 +279,7 @@ def vpl(result):
     return "\n".join([*comments, f"Grade :=>>{number(result.scaled)}"]) + "\n"
 
 
-# name of the file in a submission's folder -> what writes it
+# name of a file in the submission's folder of results -> its writer
 FILES = {
     "result.json": as_json,
     "report.html": page.html,

@@ -78,7 +78,7 @@ def test_what_does_not_compile_gets_nothing_and_says_why(tmp_path):
 
 def test_a_submission_that_is_not_there_is_refused(tmp_path):
     done = checker("--no-style", tmp_path / "nowhere")
-    assert (done.returncode, done.stdout.splitlines()[0]) == (0, "Not run: nowhere is not there")
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, "Not run: nowhere does not exist")
 
 
 def hidden_suite(place, points):

@@ -57,7 +57,7 @@ def test_a_class_from_the_first_command_to_the_table(place):
     lines = done.stdout.splitlines()
     assert [line.split()[0] for line in lines] == ["submission", *MARKS, "missing"]
     assert "refused: it does not compile: src/osmem.c:1" in lines[3]
-    assert "refused: missing is not there" in lines[4]
+    assert "refused: missing does not exist" in lines[4]
     found = table("grades/class.csv")
     assert {name: row["score"] for name, row in found.items()} == {**MARKS, "missing": "0"}
     assert found == table("mine.csv")
@@ -124,7 +124,7 @@ def test_an_interrupt_leaves_nothing_running_and_says_how_to_go_on(place):
         process.send_signal(signal.SIGINT)
         said = process.communicate(timeout=300)[1]
     assert process.returncode == main.INTERRUPTED
-    assert said.splitlines()[-1] == "grade: interrupted; the same command goes on from here"
+    assert said.splitlines()[-1] == "grade: interrupted; rerun the command to resume"
     end = time.monotonic() + 60
     while group_of(process.pid) and time.monotonic() < end:
         time.sleep(0.02)
@@ -176,7 +176,7 @@ def test_a_mistake_of_the_graders_is_a_result_too(place, monkeypatch, capsys):
     assert main.main([*FEW, "class/anna"]) == 2
     assert submit.document("grades", "anna")["status"] == "broken"
     said = capsys.readouterr().err
-    assert said.startswith("grade: the grader stumbled over it: KeyError('gone')")
+    assert said.startswith("grade: the grader failed on it: KeyError('gone')")
     assert said.count("\n") == 1
 
 
@@ -224,16 +224,16 @@ def test_a_student_who_is_called_grades_is_not_left_out(place, monkeypatch):
     submit.submission(Path("grades"))
     done = submit.grade(*FEW, "--class", ".")
     assert done.returncode == 2 and os.listdir("grades") == ["src"]
-    assert done.stderr == "grade: grades is where results go, and cannot be a submission as " \
-        "well; name another --out\n"
+    assert done.stderr == "grade: grades holds the results, so it cannot be a submission; " \
+        "name another --out\n"
     assert submit.grade(*FEW, "--class", ".", "-o", "../out").returncode == 0
     assert set(table("../out/class.csv")) == {*MARKS, "grades"}
 
 
 @pytest.mark.parametrize("words, said", [
     (["--class", "class", "-o", "class"], "the results of class/anna would go into it"),
-    (["-o", "class/carl", "class/carl"], "class/carl is where results go"),
-    (["--class", "nowhere"], "nowhere is no directory"),
+    (["-o", "class/carl", "class/carl"], "class/carl holds the results"),
+    (["--class", "nowhere"], "nowhere is not a directory"),
     (["--name", "x", "class/anna", "class/carl"], "--name is for one submission"),
     (["--table", "-o", "empty"], "there is no result in empty"),
     (["--no-files", "class/anna", "class/carl"], "--no-files is for one submission"),
@@ -242,14 +242,15 @@ def test_a_student_who_is_called_grades_is_not_left_out(place, monkeypatch):
     (["--name", "..", "class/anna"], "--name '..' is not the name of one folder below --out"),
     (["--name", "a/b", "class/anna"], "--name 'a/b' is not the name of one folder below --out"),
     (["--name", "", "class/anna"], "--name '' is not the name of one folder below --out"),
-    ([""], "an empty PATH is no submission"),
+    ([""], "a PATH is empty"),
     (["--csv", "nowhere/x.csv", "class/anna"], "cannot write nowhere/x.csv"),
     (["--seeds", "10001", "class/anna"], "--seeds: '10001' is not from 0 to 10000; --help"),
     (["--seeds", "x", "class/anna"], "--seeds: invalid whole number value: 'x'; --help"),
     (["-j", "0", "class/anna"], "--jobs: '0' is not from 1 to 1024; --help"),
     (["--build-seconds", "0", "class/anna"], "--build-seconds: '0' is not from 1 to 86400; --help"),
-    (["--seed", "5", "class/anna"], "--seed S makes --seeds N sequences; say how many; --help"),
-    (["--table", "class/anna"], "--table shows what --out holds and takes no submissions; --help"),
+    (["--seed", "5", "class/anna"], "--seed S needs --seeds N, the number of sequences; --help"),
+    (["--table", "class/anna"],
+     "--table shows the results in --out and takes no submissions; --help"),
 ])
 def test_a_command_line_that_makes_no_sense_is_one_line(place, words, said):
     done = submit.grade(*words)

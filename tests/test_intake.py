@@ -86,7 +86,7 @@ def test_what_editors_and_file_managers_leave_behind_is_no_source(tmp_path, form
 
 def test_a_name_that_is_nearly_right(tmp_path):
     assert refusal(archive_zip(tmp_path / "a.zip", {"src/Osmem.c": SOURCE})) == \
-        "there is no osmem.c in it; src/Osmem.c has to have that name"
+        "there is no osmem.c in it; rename src/Osmem.c to that"
 
 
 def test_a_tree_of_folders_is_counted(tmp_path, monkeypatch):
@@ -230,7 +230,7 @@ def test_what_is_no_archive(tmp_path, data):
 
 
 def test_what_is_missing(tmp_path):
-    assert refusal(tmp_path / "anna") == "anna is not there"
+    assert refusal(tmp_path / "anna") == "anna does not exist"
     (tmp_path / "ben").mkdir()
     assert refusal(tmp_path / "ben") == "there is no osmem.c in it"
     os.mkfifo(tmp_path / "pipe.zip")

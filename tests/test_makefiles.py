@@ -104,7 +104,7 @@ def test_what_the_makefile_seems_to_leave_out_is_linked_if_it_is_needed(tmp_path
     assert intake.take(place).compiled == ["osmem.c"]
     made = submit.graded(place)
     assert made.score == FULL
-    assert made.remarks == ["Not in the library, as osmem.c and what it calls do not need it: "
+    assert made.remarks == ["Sources that osmem.c does not need are not in the library: "
                             "broken.c, main.c."]
 
 
@@ -115,7 +115,7 @@ def test_sources_that_define_the_same(tmp_path):
                               list=OUTSIDE.replace("aligned", "aligned_1"), osmem_old=other)
     made = submit.graded(place)
     assert (made.score, made.reason) == (FULL, "")
-    assert made.remarks == ["Not in the library, as osmem.c and what it calls do not need it: "
+    assert made.remarks == ["Sources that osmem.c does not need are not in the library: "
                             "osmem_old.c."]
 
 

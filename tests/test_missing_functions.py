@@ -62,8 +62,8 @@ def test_each_function_may_be_missing(name, tmp_path):
     """The grader has the verdicts of run_tests.py, and says first what is missing."""
     made = submit.result_of(tmp_path / "half", without(name))
     assert made.status == "graded"
-    assert made.remarks == [f"It does not define {name}: every test that calls what is missing "
-                            "fails."]
+    assert made.remarks == [f"It does not define {name}: every test that calls a missing "
+                            "function fails."]
     reasons = {test.reason for test in made.tests if test.status == "failed"}
     assert reasons == {f"{name} is not defined in your library"}
     failed = {test.name for test in made.tests if test.status == "failed"}
@@ -90,7 +90,7 @@ def test_a_submission_without_any_of_them_is_refused(tmp_path):
     made = submit.result_of(tmp_path / "none", without(*FUNCTIONS))
     assert (made.status, made.reason) == ("refused", (
         "it defines none of os_malloc, os_calloc, os_realloc, os_free; "
-        "define what is missing, not static and not hidden"))
+        "define the missing functions, neither static nor hidden"))
 
 
 def test_a_helper_that_is_defined_nowhere_is_named(tmp_path):

@@ -226,7 +226,7 @@ def test_that_nothing_is_missing_is_said(tmp_path):
         (tmp_path / tool).chmod(0o755)
     path = f"{tmp_path}:{os.environ['PATH']}"
     done = shell(["checker/deps.sh", "distros"], "{}", PATH=path)
-    assert (done.returncode, done.stdout) == (0, "osmem: all that the role distros needs is "
+    assert (done.returncode, done.stdout) == (0, "osmem: everything for the role distros is "
                                               "installed\n")
 
 

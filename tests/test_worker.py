@@ -219,7 +219,7 @@ def small_disk_fixture(place):
     subprocess.run(["umount", "-l", target], check=True)
 
 
-def test_a_full_disk_stops_the_class_and_the_same_command_goes_on(place, small_disk):
+def test_a_full_disk_stops_the_class_and_a_second_run_resumes(place, small_disk):
     for name in ("anna", "ben"):
         submit.submission(place / "class" / name, submit.naive())
     words = [*FEW, "--class", "class", "-j", "1"]
@@ -227,7 +227,7 @@ def test_a_full_disk_stops_the_class_and_the_same_command_goes_on(place, small_d
     done = submit.grade(*words)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("grade: ") and "No space left" in done.stderr
-    assert done.stderr.splitlines()[-1].endswith("the same command goes on from here")
+    assert done.stderr.splitlines()[-1].endswith("rerun the command to resume")
     assert list(Path("grades").glob("*/result.json")) == []
     (small_disk / "big").unlink()
     assert submit.grade(*words).returncode == 0
@@ -261,7 +261,7 @@ def test_any_write_that_fails_for_want_of_space_stops_the_run(place, monkeypatch
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 2 and set(said) == {
         "grade: /x: No space left on device; free some space there, or set TMPDIR to a directory "
-        "on another disk; the same command goes on from here"}
+        "on another disk; then rerun the command to resume"}
     assert not Path("grades/anna/result.json").exists()
 
 

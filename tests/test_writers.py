@@ -240,7 +240,7 @@ def test_style_that_was_not_measured_is_no_zero():
     assert "Comment :=>>13.5 of 90 points\n" in writers.vpl(result)
     assert f"Comment :=>>{note}\n" in writers.vpl(result)
     upload = json.loads(writers.gradescope(result))
-    assert upload["score"] == 15 and "For a maximum of 100 that is 15" in upload["output"]
+    assert upload["score"] == 15 and "Scaled to a maximum of 100, this is 15" in upload["output"]
     again = from_document(json.loads(writers.as_json(result)))
     assert (again.score, again.max_score, again.style_note) == (13.5, 90, note)
 

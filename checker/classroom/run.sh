@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# Grade a checkout for GitHub Classroom: `run.sh CHECKOUT [OPTION]...`, options as of checker/grade.
-# Prints the report and writes `result=PAYLOAD` to $GITHUB_OUTPUT, for the step's output `result`.
+# Grade a checkout for GitHub Classroom: `run.sh CHECKOUT [OPTION]...`, with options of
+# checker/grade. Prints the report and appends `result=PAYLOAD` to $GITHUB_OUTPUT, which sets the
+# step's output `result`.
 
 set -euo pipefail
 here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
