@@ -23,16 +23,16 @@ LAYOUT = {"mmap": 4, "munmap": 10, "mremap": 4, "madvise": 4}
 # What a program can be caught at: what its steady phase does, and what is said about it.
 CAUGHT = {
     "writes": ('for (int n = 0; n < 3; n++)\n\t\twrite(2, "", 0);',
-               "phase steady: write came 3 times, allowed are brk, futex, madvise, mmap, mremap, "
-               "munmap only; the first too many is system call 1 of the phase"),
-    "yields": ("sched_yield();", "phase steady: sched_yield came once, allowed are "),
+               "phase steady: write was called 3 times, only brk, futex, madvise, mmap, mremap, "
+               "munmap are allowed; the first call over budget is system call 1 of the phase"),
+    "yields": ("sched_yield();", "phase steady: sched_yield was called once, only brk, "),
     "asks-for-random": ("syscall(SYS_getrandom, block, 8, 0);",
-                        "phase steady: getrandom came once, allowed are "),
+                        "phase steady: getrandom was called once, only brk, "),
     "maps": ("for (int n = 0; n < 5; n++)\n\t\tCHECK(malloc(9 * MIB));",
-             "phase steady: mmap came 5 times, 2 allowed; the first too many is system call 3 of "
-             "the phase"),
+             "phase steady: mmap was called 5 times, 2 allowed; the first call over budget is "
+             "system call 3 of the phase"),
     "grows-the-break": ("CHECK(sbrk(4096) != (void *)-1);",
-                        "phase steady: brk came 2 times, 0 allowed"),
+                        "phase steady: brk was called 2 times, 0 allowed"),
     "skips-a-phase": ("return 0;", "went through the phases before main, start, steady, after "
                       "main; suite.json has before main, start, steady, end, after main"),
     "crashes": ("__builtin_trap();", "crashed with SIGILL"),
@@ -216,7 +216,7 @@ def test_what_is_said_about_it(caught):
     assert re.search(r"^maps +\.{24} failed$", done.stdout, re.M)
     said = done.stdout.split("\nmaps: ")[1].split("\n\n")[0]
     again = r"  python3 \S*run_tests\.py maps --suite \S+"
-    assert re.fullmatch(r"phase steady: mmap came 5 times, 2 allowed; [^\n]*\n"
+    assert re.fullmatch(r"phase steady: mmap was called 5 times, 2 allowed; [^\n]*\n"
                         r"  the budget: mmap 2; two of these blocks\n"
                         rf"Run it again:\n{again}", said), said
 
@@ -227,8 +227,8 @@ def test_a_check_that_failed_is_told(caught):
 
 
 @pytest.mark.parametrize("extra, reason", [
-    ("", "phase steady: mmap came 10 times, 2 allowed; "),
-    ("write(2, 0, 0);", "phase start: write came once, allowed are "),
+    ("", "phase steady: mmap was called 10 times, 2 allowed; "),
+    ("write(2, 0, 0);", "phase start: write was called once, only brk, "),
 ])
 def test_wrong_library(tmp_path, extra, reason):
     """A library that asks for each block fails, one that also says something as well."""
@@ -249,7 +249,8 @@ def test_wrong_library(tmp_path, extra, reason):
 def test_calls_outside_main(when, phase, tmp_path, library):
     text = CAUGHT_PROGRAM % "" + f'__attribute__(({when})) void w(void) {{ write(2, "", 0); }}\n'
     place = write_suite(tmp_path / "suite", {"own": (text, CAUGHT_BUDGETS)})
-    assert f"\nown: phase {phase}: write came once, allowed are " in run("--suite", place).stdout
+    said = run("--suite", place).stdout
+    assert f"\nown: phase {phase}: write was called once, only brk, " in said
 
 
 def test_endless_calls_are_counted_as_far_as_the_trace_goes(tmp_path, library):
@@ -257,7 +258,7 @@ def test_endless_calls_are_counted_as_far_as_the_trace_goes(tmp_path, library):
     place = write_suite(tmp_path / "suite", {"own": (CAUGHT_PROGRAM % body, CAUGHT_BUDGETS)})
     done = run("--suite", place, "--timeout", "4")
     assert re.search(r"\nown: (hung: did not end within 4 s|made a trace over 8 MB); phase steady: "
-                     r"sched_yield came \d+ times, allowed are ", done.stdout), done.stdout
+                     r"sched_yield was called \d+ times, only brk, ", done.stdout), done.stdout
     assert "--timeout 4\n" in done.stdout
 
 
@@ -284,7 +285,7 @@ def test_list():
 
 @pytest.mark.parametrize("option", ["-m", "-d", "--update-refs", "--junit=never.xml"])
 def test_options_of_graded_suites(option):
-    refused(run("--suite", SUITE, option), "makes no sense for budgets")
+    refused(run("--suite", SUITE, option), "does not apply to budgets")
 
 
 def test_unknown_name():

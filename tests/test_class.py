@@ -272,7 +272,7 @@ def test_a_suite_whose_prerequisites_make_no_sense(tmp_path):
     place = Path(trial.make_suite(tmp_path / "suite", {"test-free-null": 1}))
     trial.write_suite(place, {"test-free-null": {"points": 1, "group": "g", "needs": ["test-x"]}})
     done = submit.grade("--no-files", "--suite", place, submit.submission(tmp_path / "anna"))
-    assert (done.returncode, 'needs "test-x", which is no test' in done.stderr) == (2, True)
+    assert (done.returncode, 'needs "test-x", which is not a test' in done.stderr) == (2, True)
 
 
 def test_prerequisites_hidden_tests_and_weights(tmp_path):

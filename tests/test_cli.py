@@ -204,47 +204,49 @@ ONE = {"points": 1, "group": "own"}
 @pytest.mark.parametrize("test, more, said", [
     ({"points": -5}, {}, "tests: test-own: points is -5, not a whole number from 0 to 1000000"),
     ({"points": 1.5}, {}, "points is 1.5, not a whole number"),
-    ({"points": float("nan")}, {}, "NaN is no number"),
-    ({"points": float("inf")}, {}, "Infinity is no number"),
+    ({"points": float("nan")}, {}, "NaN is not a number"),
+    ({"points": float("inf")}, {}, "Infinity is not a number"),
     ({"points": "ten"}, {}, 'points is "ten", not a whole number'),
     ({"points": True}, {}, "points is true, not a whole number"),
     ({"points": 10 ** 400}, {}, "points is 1000000000"),
     ({"points": 0}, {}, "no test has points"),
-    ({"weight": 3}, {}, 'tests: test-own has an unknown member "weight"; there are points, group'),
+    ({"weight": 3}, {}, 'tests: test-own has an unknown member "weight"; known are points, group'),
     ({"hidden": 1}, {}, "hidden is 1, not true or false"),
     ({"needs": "test-own"}, {}, 'needs is "test-own", not a list in brackets'),
-    ({"needs": ["test-gone"]}, {}, 'test-own needs "test-gone", which is no test'),
-    ({"needs": ["test-own"]}, {}, "test-own needs itself in the end"),
-    ({"group": "style"}, {}, 'test-own: "style" is no name for a group'),
+    ({"needs": ["test-gone"]}, {}, 'test-own needs "test-gone", which is not a test'),
+    ({"needs": ["test-own"]}, {}, "test-own needs itself: "),
+    ({"group": "style"}, {}, 'test-own: "style" cannot name a group'),
     ({}, {"style": -1}, "style is -1, not a whole number from 0 to 99"),
     ({}, {"style": 200}, "style is 200, not a whole number from 0 to 99"),
     ({}, {"marks": {"by": "mistake"}}, 'marks: by is "mistake", not one of "program", "cause"'),
     ({}, {"marks": {"by": []}}, 'marks: by is [], not one of "program", "cause"'),
     ({}, {"marks": {"cause": -1}}, "marks: cause is -1, not a whole number from 0 to 1000000"),
-    ({}, {"marks": {"each": 1}}, 'marks has an unknown member "each"; there are by, cause'),
+    ({}, {"marks": {"each": 1}}, 'marks has an unknown member "each"; known are by, cause'),
     ({}, {"partial": {"sound": 7}}, "partial: sound is 7, not a number from 0 to 1"),
-    ({}, {"partial": {"solid": 1}}, 'partial has an unknown member "solid"; there are results'),
-    ({}, {"groups": {"won": {}}}, 'groups has an unknown member "won"; there are own, seeds'),
+    ({}, {"partial": {"solid": 1}}, 'partial has an unknown member "solid"; known are results'),
+    ({}, {"groups": {"won": {}}}, 'groups has an unknown member "won"; known are own, seeds'),
     ({}, {"groups": {"own": {"points": 5}}}, 'groups: own has an unknown member "points"'),
     ({}, {"groups": {"seeds": {"points": -1}}}, "groups: seeds: points is -1, not a whole number"),
-    ({}, {"groups": {"own": {"needs": ["test-own"]}}}, "test-own needs itself in the end"),
-    ({}, {"groups": {"faults": {"needs": ["x"]}}}, 'faults needs "x", which is no test'),
-    ({}, {"stlye": 10}, 'has an unknown member "stlye"; there are comment, style, partial'),
+    ({}, {"groups": {"own": {"needs": ["test-own"]}}}, "test-own needs itself: "),
+    ({}, {"groups": {"faults": {"needs": ["x"]}}}, 'faults needs "x", which is not a test'),
+    ({}, {"stlye": 10}, 'has an unknown member "stlye"; known are comment, style, partial'),
 ])
 def test_a_suite_with_a_member_that_makes_no_sense(tmp_path, test, more, said):
     suite = {"tests": {"test-own": {**ONE, **test}}, **more}
     (tmp_path / "suite.json").write_text(json.dumps(suite))
-    refused(run("--suite", tmp_path, "--list"), f"{tmp_path}/suite.json is no suite: ", said)
+    refused(run("--suite", tmp_path, "--list"),
+            f"{tmp_path}/suite.json is not a valid suite: ", said)
 
 
 @pytest.mark.parametrize("text, said", [
-    ('{"tests": {"../up": {"points": 1, "group": "own"}}}', '"../up" is no name for a test'),
+    ('{"tests": {"../up": {"points": 1, "group": "own"}}}',
+     '"../up" is not a valid name for a test'),
     ('{"tests": {"a": {"points": 1e400, "group": "own"}}}', "points is Infinity, not a whole"),
     ('{"tests": {"a": {"points": 1, "points": 2, "group": "own"}}}', 'it has "points" twice'),
     ('{"tests": {"a": {"points": 1, "group": "b", "needs": ["c"]}, '
-     '"c": {"points": 1, "group": "b", "needs": ["a"]}}}', "a needs itself in the end"),
-    pytest.param("[" * 100000, "is no suite", id="deep"),
-    ('{"tests": {"\\ud800\\n": {}}}', "is no suite"),
+     '"c": {"points": 1, "group": "b", "needs": ["a"]}}}', "a needs itself: "),
+    pytest.param("[" * 100000, "is not a valid suite", id="deep"),
+    ('{"tests": {"\\ud800\\n": {}}}', "is not a valid suite"),
 ])
 def test_a_suite_that_cannot_be_understood(tmp_path, text, said):
     (tmp_path / "suite.json").write_text(text)

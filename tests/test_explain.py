@@ -148,7 +148,7 @@ def test_diff_ends_with_the_call_of_a_crash():
 def test_only_the_first_three_are_explained_in_full():
     everything = run_part("NO_PREALLOCATION", "-d").stdout
     assert everything.count("\n" + "-" * 96 + "\n") == 3
-    assert "1 more failed; to have one explained, run it by name:" in everything
+    assert "1 more failed; run one by name to see its explanation:" in everything
     assert f"--library {library('NO_PREALLOCATION')}" in everything.splitlines()[-1]
     named = run_part("NO_PREALLOCATION", "malloc-*", "calloc-*", "realloc-*", "free-*").stdout
     assert named.count("Run it again:") == 4

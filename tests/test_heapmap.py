@@ -22,7 +22,7 @@ def picture(text):
 def test_a_heap_that_has_not_begun():
     assert draw(Model()) == picture("""
         heap: no block yet; break +0x0
-        the first request for it begins it (F1)
+        the first request that goes to the heap creates it (F1)
     """.rstrip())
 
 

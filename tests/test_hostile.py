@@ -326,9 +326,9 @@ def test_a_function_that_never_stops_beginning(body, names, attack):
                            "{ void os_free(void *); os_free(p); return p; }\n"
                            f"volatile int count;\nvoid os_free(void *p) {{ {body} }}")
     result = attack("os_free(NULL);", lib=library(text, NO_ENDBR))
-    assert re.fullmatch(r"went round in circles inside os_free\(NULL\): 6\d calls of "
-                        rf"{names} are open, each inside the one before; it calls itself, or "
-                        r"loops back to its first instruction", result.reason), result.reason
+    assert re.fullmatch(r"looped endlessly inside os_free\(NULL\): 6\d nested calls of "
+                        rf"{names} have not returned; it calls itself, or loops back to its "
+                        r"first instruction", result.reason), result.reason
     assert not result.comparable
     assert result.stderr == b"", "what ltrace says of it is not the program's"
 
@@ -338,7 +338,7 @@ def test_a_function_that_is_defined_nowhere(attack):
     lib = library(NOTHING.replace("{ return 0; }", "{ void coalesce_al(void); coalesce_al(); "
                                   "return 0; }", 1))
     result = attack("os_free(NULL);\nos_malloc(7);", lib=lib)
-    assert result.reason == ("wants coalesce_al inside os_malloc(7), which is defined nowhere: "
+    assert result.reason == ("needs coalesce_al inside os_malloc(7), which is defined nowhere: "
                              "is its name misspelt, or its file not linked?")
     assert not result.comparable
 
@@ -350,7 +350,7 @@ def test_a_program_that_stops_itself_is_continued(attack):
 
 def test_another_program_in_its_place(attack):
     result = attack('os_malloc(7);\nexecl("/bin/true", "true", (char *)0);')
-    assert result.reason == "ran another program in its place (exec)"
+    assert result.reason == "replaced itself with another program (exec)"
     assert not result.comparable
 
 

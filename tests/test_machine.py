@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Remedies fit the machine: its distribution, container, kernel, processor."""
+"""Remedies match the machine: its distribution, container, kernel and processor."""
 
 import pytest
 
@@ -15,8 +15,8 @@ RELEASES = {
     "ID=manjaro\nID_LIKE=arch": "pacman -S glibc ltrace",
     "ID=\"opensuse-tumbleweed\"\nID_LIKE=\"opensuse suse\"": "zypper install glibc-devel ltrace",
     "ID=alpine": "this is Alpine, which has no glibc: use a container with Debian",
-    "ID=nixos": "install what Debian calls libc6-dev ltrace",
-    "": "install what Debian calls libc6-dev ltrace",
+    "ID=nixos": "install these packages (names as in Debian): libc6-dev ltrace",
+    "": "install these packages (names as in Debian): libc6-dev ltrace",
 }
 WSL1 = "Linux version 4.4.0-19041-Microsoft (Microsoft@Microsoft.com) (gcc version 5.4.0)"
 WSL2 = "Linux version 5.15.90.1-microsoft-standard-WSL2 (oe-user@oe-host)"
@@ -32,7 +32,8 @@ def test_packages_by_the_distributions_names(tmp_path, text):
 
 
 def test_no_os_release(tmp_path):
-    assert machine.install("gcc", release=tmp_path / "none") == "install what Debian calls gcc"
+    assert machine.install("gcc", release=tmp_path / "none") == \
+        "install these packages (names as in Debian): gcc"
 
 
 def proc(place, version=PLAIN, scope=None, **status):
@@ -56,7 +57,7 @@ def proc(place, version=PLAIN, scope=None, **status):
     (DENIED, {"scope": 1, "TracerPid": "0", "Seccomp": "2"}, (),
      "--cap-add=SYS_PTRACE --security-opt seccomp=unconfined"),
     ("the trace is damaged: not a line of ltrace: 'x'", {}, ("/",), "use ltrace 0.7.3 or 0.7.91"),
-    (DENIED, {"Seccomp": "0"}, (), "look what forbids ptrace(2)"),
+    (DENIED, {"Seccomp": "0"}, (), "find out what forbids ptrace(2)"),
 ])
 def test_why_nothing_can_be_traced(tmp_path, cause, files, signs, said):
     made = machine.ptrace_remedy(cause, proc(tmp_path / "proc", **files), signs, "x86_64")
@@ -95,7 +96,8 @@ def test_processor_and_c_library(monkeypatch, name, library, good):
     monkeypatch.setattr(doctor.platform, "machine", lambda: name)
     monkeypatch.setattr(doctor.platform, "libc_ver", lambda: library)
     found = doctor.kind()
-    assert found[0] == good and ("Debian 12 has no ltrace there" in found[1]) == (name == "aarch64")
+    no_ltrace = "Debian 12 has no ltrace for Arm" in found[1]
+    assert found[0] == good and no_ltrace == (name == "aarch64")
 
 
 def test_this_machine_has_a_kernel():

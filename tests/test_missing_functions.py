@@ -100,4 +100,4 @@ def test_a_helper_that_is_defined_nowhere_is_named(tmp_path):
         "void grow_lst(void);\nvoid os_free(void *ptr)\n{\n\tgrow_lst();\n")
     made = submit.result_of(tmp_path / "typo", text)
     failed = [test for test in made.tests if test.status == "failed"]
-    assert failed and all("wants grow_lst inside os_free(" in test.reason for test in failed)
+    assert failed and all("needs grow_lst inside os_free(" in test.reason for test in failed)

@@ -97,15 +97,15 @@ WAYS = [
     (1, "use", "It read `status` of a null pointer (address 0x8)."),
     (2, "use", "It wrote to `next` of a null pointer (address 0x18)."),
     (3, "use", "It read `status` of the header of a null pointer (address -24)."),
-    (4, "use", "It read HeapStart + 0x20008, 8 bytes behind the break: it took the end of the heap "
-     "for one more header."),
-    (5, "use", "It read a mapping that munmap() had given back before."),
-    (6, "deeper", "Its stack is full: a function calls itself without end."),
+    (4, "use", "It read HeapStart + 0x20008, 8 bytes behind the break: it mistook the end of the "
+     "heap for another header."),
+    (5, "use", "It read a mapping that munmap() had removed before."),
+    (6, "deeper", "Its stack overflowed: a function calls itself endlessly."),
     (7, "use", "It called abort(), as a failed assert() does."),
     (8, "use", "It divided by zero."),
     (9, "use", ""),
     (10, "use", "A library must not end the program that uses it."),
-    (11, "use", "It dereferenced an invalid pointer, one that no program can have: it was read "
+    (11, "use", "It dereferenced a pointer that is not an address at all: the pointer was read "
      "from memory that holds something else."),
     (12, "use", "It read HeapStart + 0x2a000, 40960 bytes behind the break: a header or a pointer "
      "leads out of the heap."),

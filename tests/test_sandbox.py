@@ -226,7 +226,7 @@ def test_what_is_left_open_is_said():
     box = sandbox.Sandbox(["bubblewrap", "landlock", "seccomp"])
     assert box.missing() == ["files", "network"] + ["processes"] * (os.geteuid() != 0)
     report = "\n".join(box.report())
-    assert "files       NOT PROTECTED: wants bubblewrap or landlock" in report
+    assert "files       NOT PROTECTED: needs bubblewrap or landlock" in report
     assert "landlock    does not work: switched off" in report
 
 

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""How many system calls a program on libosmalloc makes, phase by phase, and how many it may make.
+"""Count the system calls of programs on libosmalloc, phase by phase, and compare with budgets.
 
-A suite of budgets is a directory with `NAME.c` and a `suite.json` with `"kind": "budgets"`. Its
-`tests` has for each program the phases that it goes through, in order:
+A suite of budgets is a directory with files `NAME.c` and a `suite.json` with `"kind": "budgets"`.
+Its member `tests` lists the phases of each program, in order:
 
     "NAME": [{"phase": "start", "most": {"mmap": 4}, "why": "..."}, ...]
 
-`start` begins with main; a call of the program's function phase_NAME() begins the phase NAME
-(budget.h). Breakpoints are on these functions only, so that the allocator runs at its full speed.
-A system call that `most` does not name has a budget of 0, and none but those of ALLOWED may have
-another. Before main there are the loader's own calls, after it exit_group, and that is all.
+The phase `start` begins with main; a call of the program's function phase_NAME() begins the phase
+NAME (budget.h). Only these functions have breakpoints, so the allocator runs at full speed. A
+system call that `most` does not name has a budget of 0; only those in ALLOWED can have another.
+Before main only the loader may make system calls, and after main only exit_group is allowed.
 """
 
 import dataclasses
@@ -35,32 +35,33 @@ MOST_STDERR = 10        # lines of a program's stderr that are shown
 
 
 class Parser(trace.Parser):
-    """Keeps every system call, and the phase in which it was made."""
+    """A parser that collects the system calls of each phase."""
 
     def __init__(self):
         super().__init__()
         self.trace.phases = [Phase(BEFORE)]
 
     def is_event(self, call):
-        """Whether the call counts; those that are the loader's own and the end do not."""
+        """Whether a system call counts. Those of the loader and exit_group do not."""
         counts = call.name != ENDING if self.trace.main_seen else super().is_event(call)
         if counts:
             self.trace.phases[-1].calls.append(call.name)
         return counts
 
     def take_main(self, args, result):
-        """The program's own code begins."""
+        """The program enters main: the phase `start` begins."""
         super().take_main(args, result)
         self.trace.phases.append(Phase(FIRST))
 
     def take_phase(self, name, _args, result):
-        """A marker was called; it is left open if something comes in between, as a thread may."""
+        """phase_NAME() was called: the phase NAME begins. The call stays on the stack if its line
+        has no result, because another thread was traced before it returned."""
         self.trace.phases.append(Phase(name))
         if result is None:
             self.stack.append(f"phase_{name}")
 
     def take_resumed(self, name, result):
-        """Something returns; after main there is a phase of its own."""
+        """A call returns. The return of main begins the phase AFTER."""
         super().take_resumed(name, result)
         if name == "main":
             self.trace.phases.append(Phase(AFTER))
@@ -75,7 +76,7 @@ SUBJECT = runner.Subject(build.OSMALLOC, "main@MAIN+phase_*@MAIN",
 
 @dataclasses.dataclass
 class Phase:
-    """A part of a program's run: its name, and the names of the system calls made, in order."""
+    """A phase of a program's run: its name, and the names of its system calls in order."""
 
     name: str
     calls: list = dataclasses.field(default_factory=list)
@@ -83,7 +84,7 @@ class Phase:
 
 @dataclasses.dataclass(frozen=True)
 class Budget:
-    """How often a phase may make each system call, at most, and the reason."""
+    """The most calls that a phase may make, {system call: number}, and the reason."""
 
     phase: str
     most: dict
@@ -101,8 +102,8 @@ class Test:
 
 @dataclasses.dataclass(frozen=True)
 class Excess:
-    """A call that a phase made more often than it may. `place`: which of the phase's calls is the
-    first too many, from 1."""
+    """A system call that exceeded its budget in a phase. `place`: the index, from 1, of the first
+    excess call among all system calls of the phase."""
 
     budget: Budget
     call: str
@@ -110,17 +111,17 @@ class Excess:
     place: int
 
     def sentence(self):
-        """What came where, how often, and what is allowed."""
+        """A sentence: the phase, the call, its number and its budget."""
         most = self.budget.most.get(self.call, 0)
         allowed = f"{most} allowed" if self.call in ALLOWED else \
-            f"allowed are {', '.join(ALLOWED)} only"
-        return (f"phase {self.budget.phase}: {self.call} came {times(self.count)}, {allowed}; "
-                f"the first too many is system call {self.place} of the phase")
+            f"only {', '.join(ALLOWED)} are allowed"
+        return (f"phase {self.budget.phase}: {self.call} was called {times(self.count)}, {allowed};"
+                f" the first call over budget is system call {self.place} of the phase")
 
 
 @dataclasses.dataclass
 class Outcome:
-    """The result of one program. `reason`: one sentence, "" if it kept its budgets."""
+    """The result of one program. `reason`: one sentence, "" if no budget was exceeded."""
 
     test: Test
     run: runner.Run
@@ -128,20 +129,20 @@ class Outcome:
     excesses: list          # of Excess
     reason: str
     seconds: float
-    memory: tuple = ()      # nothing is said about it here
+    memory: tuple = ()      # always empty; Reporter reads both
     remarks: tuple = ()
 
     @property
     def passed(self):
-        """Whether every budget was kept."""
+        """Whether the program passed."""
         return not self.reason
 
 
 class Lines(Reporter):
-    """The reporter's lines, without points."""
+    """A Reporter without points."""
 
     def points(self, _outcome):
-        """There are none."""
+        """Budgets give no points: ""."""
         return ""
 
 
@@ -158,7 +159,7 @@ def load(root):
 
 
 def check(data):
-    """Look whether the object in a suite.json is a suite of budgets; Wrong says what is not."""
+    """Check that the object in a suite.json is a suite of budgets; raises Wrong if it is not."""
     tests = data.get("tests") if isinstance(data, dict) else None
     entries = members.list_of(ENTRY)
     members.members({"kind": members.text, "comment": members.anything, "tests": members.members(
@@ -167,12 +168,12 @@ def check(data):
 
 
 def budget_from(entry):
-    """The Budget that one entry of a program describes."""
+    """The Budget in one entry of suite.json."""
     return Budget(entry["phase"], entry["most"], entry["why"])
 
 
 def run_all(tests, args, took):
-    """Run `tests` as the options `args` say: their outcomes, in order. More: session.each()."""
+    """Run `tests` with the options `args`: their outcomes, in order. `took`: see session.each()."""
     library = session.library_directory(args.library, build.OSMALLOC)
     programs = build.build_programs([test.c_file for test in tests], library,
                                     session.build_directory(args.suite), args.jobs, build.OSMALLOC)
@@ -197,13 +198,13 @@ def grade(test, program, library, timeout):
 
 
 def expected_budgets(test):
-    """The budgets of all phases, those outside main included."""
+    """The budgets of all phases, including those before and after main."""
     return [Budget(BEFORE, {}, "nothing allocates before main"), *test.budgets,
             Budget(AFTER, {}, "nothing runs at exit")]
 
 
 def excesses_of(budget, phase):
-    """An Excess for each call of a phase that came too often, in the order of the first ones."""
+    """An Excess for each system call that exceeded its budget in a phase, ordered by `place`."""
     places = {}
     for place, call in enumerate(phase.calls, 1):
         places.setdefault(call, []).append(place)
@@ -213,7 +214,7 @@ def excesses_of(budget, phase):
 
 
 def why_failed(test, run, phases, excesses):
-    """One sentence on why a run fails, "" if it does not."""
+    """One sentence on why a run failed, "" if it passed."""
     if not run.comparable or run.reason:
         return "; ".join([run.reason, *[excess.sentence() for excess in excesses[:1]]])
     if run.code:
@@ -240,12 +241,12 @@ def explain(outcome, again):
 
 
 def counted(calls):
-    """`madvise 3, mmap 4`, `none`."""
+    """Calls as text: `madvise 3, mmap 4`, or `none`."""
     return ", ".join(f"{call} {count}" for call, count in sorted(calls.items()) if count) or "none"
 
 
 def detail(outcome):
-    """-v: what each phase did, and may do."""
+    """-v: the calls and the budget of each phase."""
     budgets = {budget.phase: budget for budget in expected_budgets(outcome.test)}
     return "\n".join(f"{phase.name}: {counted(Counter(phase.calls))} "
                      f"(allowed: {counted(budgets[phase.name].most)})"
@@ -253,7 +254,7 @@ def detail(outcome):
 
 
 def listing(tests):
-    """--list: the phases of each program, and what they may do."""
+    """--list: the phases of each program and their budgets."""
     return "\n".join(f"{test.name}  {budget.phase}: {counted(budget.most)}"
                      for test in tests for budget in test.budgets)
 
@@ -267,7 +268,7 @@ def total_line(outcomes):
 def write_json(path, outcomes, seconds):
     """Write results as JSON: "passed", "failed", "seconds", and in "tests" for each program "name",
     "passed", "reason", "seconds" and "phases", each with "phase", "calls" and "most" by name."""
-    from .export import write_text      # late: few ask for it
+    from .export import write_text      # imported late: needed with --json only
     passed = sum(outcome.passed for outcome in outcomes)
     document = {"passed": passed, "failed": len(outcomes) - passed, "seconds": round(seconds, 3),
                 "tests": [record(outcome) for outcome in outcomes]}
@@ -283,5 +284,5 @@ def record(outcome):
 
 
 def times(count):
-    """`once`, `3 times`."""
+    """A count as text: `once`, `3 times`."""
     return "once" if count == 1 else f"{count} times"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Builds what a traced run needs, when it is missing or outdated, and stages it for the run."""
+"""Build the programs and libraries of a traced run if they are outdated, and copy them for it."""
 
 import concurrent.futures
 import contextlib
@@ -27,8 +27,8 @@ NAMES = (HERE / "names.c",)
 
 API = ("os_malloc", "os_calloc", "os_realloc", "os_free")
 PROGRAM_FLAGS = ("-std=gnu11", "-O1", "-g", "-Wall")
-# The C library comes first, and nothing is bound late: a library under test cannot put functions of
-# its own in the place of those of the C library that a test program calls.
+# With the C library first and no lazy binding, a library under test cannot replace the functions of
+# the C library that a test program calls.
 LINKING = "-Wl,--no-as-needed,-z,relro,-z,now"
 LINK_FLAGS = (LINKING, "-lc", "-losmem")
 GUARD_FLAGS = ("-std=gnu11", "-O2", "-Wall", "-shared", "-fPIC")
@@ -36,7 +36,7 @@ GUARD_FLAGS = ("-std=gnu11", "-O2", "-Wall", "-shared", "-fPIC")
 
 @dataclasses.dataclass(frozen=True)
 class Library:
-    """A library under test: its file, what it has to export, how programs are built for it."""
+    """A library under test: its file, the functions it must export, the flags for its programs."""
 
     file: str
     api: tuple
@@ -45,13 +45,14 @@ class Library:
 
 
 OSMEM = Library("libosmem.so", API, PROGRAM_FLAGS, LINK_FLAGS)
-# It takes the place of the C library's functions. Without built-ins, as the compiler would leave
-# out pairs of malloc and free.
+# It replaces the C library's functions. -fno-builtin: the compiler would remove pairs of malloc and
+# free.
 OSMALLOC = Library("libosmalloc.so", ("malloc", "calloc", "realloc", "free", "posix_memalign"),
                    (*PROGRAM_FLAGS, "-fno-builtin"), (LINKING, "-losmalloc"))
 
-# Held while a program is copied and while a process is started: a child that is forked during the
-# copy holds the copy open for writing until it execs, and the kernel runs no such file (ETXTBSY).
+# Held while a program is copied and while a process is started. A child forked during the copy
+# would keep the copy open for writing until it calls exec, and the kernel refuses to run a file
+# that is open for writing (ETXTBSY).
 FORKING = threading.Lock()
 
 
@@ -59,7 +60,7 @@ COPY = "run from a copy of the tree that you may write to"
 
 
 class HarnessError(Exception):
-    """The harness itself cannot run: str(e) is one line: cause; remedy."""
+    """The harness cannot run. str(e) is one line: "cause; remedy"."""
 
 
 def find_tool(name, remedy):
@@ -78,9 +79,10 @@ def compiler():
 
 
 def run_tool(command, what, remedy):
-    """Run a build command. HarnessError saying what failed, why, and the remedy.
+    """Run a build command. HarnessError with `what` failed, why, and the remedy.
 
-    What MAKEFLAGS says is meant for another make: with -n this one would build nothing.
+    MAKEFLAGS is removed from the environment: it is meant for the make that started this process,
+    and its -n, for example, would keep this command from building anything.
     """
     environment = {name: value for name, value in os.environ.items()
                    if name not in ("MAKEFLAGS", "MFLAGS", "GNUMAKEFLAGS", "MAKEFILES")}
@@ -111,7 +113,7 @@ def make_directory(path):
 
 
 def compile_to(target, arguments, what, remedy):
-    """Compile into `target` in one step, so that others never see half of a file."""
+    """Compile and replace `target` atomically: other processes never see an incomplete file."""
     make_directory(os.path.dirname(target))
     handle, part = tempfile.mkstemp(prefix=".part-", dir=os.path.dirname(target))
     os.close(handle)
@@ -137,7 +139,7 @@ def build_confiner():
 def build_rerun():
     """The path of rerun.so, built when outdated."""
     return build_tool("rerun.so", RERUN, (*GUARD_FLAGS, "-static-libgcc"),
-                      "what looks into a failed program")
+                      "the library that inspects failed programs")
 
 
 def build_tool(name, sources, flags, what):
@@ -150,7 +152,7 @@ def build_tool(name, sources, flags, what):
 
 
 def build_library(src_dir=SOURCES, kind=OSMEM):
-    """Bring the library up to date with make; return the directory that holds it, checked."""
+    """Build the library with make and check it; returns its directory."""
     make = find_tool("make", machine.install("make"))
     compiler()
     if not os.path.isdir(src_dir):
@@ -162,15 +164,15 @@ def build_library(src_dir=SOURCES, kind=OSMEM):
 
 
 def check_library(lib_dir, kind=OSMEM):
-    """`lib_dir` if its library can be tested. HarnessError if not.
+    """`lib_dir`, if its library can be tested; else HarnessError.
 
-    A libosmem may lack functions, but not all of them: programs that call none of those run.
+    A libosmem may lack some functions, but not all: programs that do not call them still run.
     """
     missing = absent(lib_dir, kind)
     if missing and (kind is not OSMEM or len(missing) == len(kind.api)):
         raise HarnessError(f"{os.path.join(lib_dir, kind.file)} does not export "
-                           f"{', '.join(missing)}; define what is missing, not static and not "
-                           "hidden")
+                           f"{', '.join(missing)}; define the missing functions, neither static "
+                           "nor hidden")
     return str(lib_dir)
 
 
@@ -188,8 +190,8 @@ def absent(lib_dir, kind=OSMEM):
 
 
 def complete_library(lib_dir):
-    """A directory whose libosmem.so has all four functions, for programs to be linked with:
-    `lib_dir`, or that of NAMES if the library there lacks one."""
+    """A directory whose libosmem.so defines all four functions, so that programs can be linked with
+    it: `lib_dir`, or the directory of the library built from NAMES if `lib_dir` lacks one."""
     if not absent(lib_dir):
         return lib_dir
     return os.path.dirname(build_tool("names/libosmem.so", NAMES, (*GUARD_FLAGS, f"-I{UTILS}"),
@@ -197,49 +199,50 @@ def complete_library(lib_dir):
 
 
 def build_program(c_file, lib_dir, out_dir=BUILD, headers=None, kind=OSMEM):
-    """The path of the program made from a C file, compiled when it, a header or this file is newer.
+    """The path of the program made from a C file. Compiled if the C file, a header or this module
+    is newer.
 
-    `headers`: the directory of the headers that it includes, its own if None.
-    The library is only linked by name: a program need not be built again for another library.
+    headers  directory of the headers that the C file includes; None: the C file's own
+    lib_dir  only the library's name ends up in the program, which therefore runs with any library
     """
     c_file = pathlib.Path(c_file)
     folder = headers or c_file.parent
     headers = [*folder.glob("*.h"), *UTILS.glob("*.h")]
     target = os.path.join(out_dir, c_file.stem)
     if outdated(target, [c_file, pathlib.Path(__file__), *headers]):
-        # What a check says when it fails has no machine's path in it.
+        # The flag keeps this machine's paths out of the messages of failed checks.
         compile_to(target, [*kind.compile_flags, f"-fmacro-prefix-map={c_file.parent}/=",
                             f"-I{UTILS}", f"-I{folder}", str(c_file), f"-L{lib_dir}",
                             *kind.link_flags],
-                   c_file.name, f"mend {c_file}")
+                   c_file.name, f"fix {c_file}")
     return target
 
 
 def build_programs(c_files, lib_dir, out_dir=BUILD, jobs=None, kind=OSMEM):
-    """build_program for many files at once: the paths, in the order of `c_files`."""
+    """build_program() for many files in parallel: the paths, in the order of `c_files`."""
     with concurrent.futures.ThreadPoolExecutor(jobs or os.cpu_count()) as pool:
         return list(pool.map(lambda c_file: build_program(c_file, lib_dir, out_dir, kind=kind),
                              c_files))
 
 
 def library_file(lib, kind=OSMEM):
-    """The path of the library, given it or its directory."""
+    """The path of the library `lib`, which is its file or its directory."""
     return os.path.join(lib, kind.file) if os.path.isdir(lib) else str(lib)
 
 
 def plain_directory():
-    """The directory for temporary files; /tmp where its path means something to the loader."""
+    """The directory for temporary files; /tmp if its path has characters special to the loader."""
     place = tempfile.gettempdir()
     return "/tmp" if set(place) & set(" \t\n:;$") else place
 
 
 @contextlib.contextmanager
 def stage(lib, programs, kind=OSMEM):
-    """A fresh directory with copies of the library and the programs, gone afterwards.
+    """A context with a temporary directory that holds copies of the library and the programs.
 
-    `programs` is a list of paths, or {name to give the copy: path}.
-    Everybody may read and run what is in it; only the harness's own user may write there.
-    `cwd.d` in it is an empty directory to run in.
+    `programs`: a list of paths, or {name of the copy: path}.
+    Every user may read and run the files in it; only the harness's user may write there. Its
+    subdirectory `cwd.d` is empty and serves as the working directory of a run.
     """
     place = tempfile.mkdtemp(prefix="osmem-run-", dir=plain_directory())
     try:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The command line of tests/run_tests.py: options in, calls of the other modules, exit status out.
+"""The command line of tests/run_tests.py.
 
 Exit status: 0 all passed, 1 something failed (with -m: memory errors too, although they cost no
-points), 2 the harness could not run (one line on stderr), 130 interrupted, 143 terminated, 129 when
-the terminal was closed.
+points), 2 the harness could not run (one line on stderr), 130 interrupted, 143 terminated, 129 the
+terminal was closed.
 """
 
 import argparse
@@ -19,21 +19,21 @@ from .build import HarnessError
 SCRIPT = suite.DEFAULT_ROOT / "run_tests.py"
 FAILED, NOT_RUN, INTERRUPTED = 1, 2, 130
 DEFAULT_TIMEOUT = 5.0       # seconds
-FULL_EXPLANATIONS = 3       # when whole groups fail; tests that were named are all explained
+FULL_EXPLANATIONS = 3       # failures explained in full, unless tests were chosen by name
 
 DESCRIPTION = """Build what is missing, run each test program under ltrace, and compare every call,
 result and system call with its reference."""
 
 
 class Parser(argparse.ArgumentParser):
-    """Reports a bad option as the harness reports everything: one line, exit status 2."""
+    """A parser that reports a bad option as a HarnessError: one line, exit status 2."""
 
     def error(self, message):
-        """Called by argparse for any bad option."""
+        """argparse calls this for any bad option."""
         raise HarnessError(f"{message}; --help shows the options")
 
 
-MOST_SECONDS = 86400        # of any time-out: a day
+MOST_SECONDS = 86400        # limit of any time-out: a day
 MOST_JOBS = 1024
 
 
@@ -43,13 +43,13 @@ def whole(least, most):
         if not least <= int(text) <= most:
             raise argparse.ArgumentTypeError(f"'{text}' is not from {least} to {most}")
         return int(text)
-    whole_number.__name__ = "whole number"      # argparse names it so
+    whole_number.__name__ = "whole number"      # argparse prints this name
     return whole_number
 
 
 def seconds(text):
-    """An argparse type: how long something may take."""
-    if not 0 < float(text) <= MOST_SECONDS:     # NaN is not either
+    """An argparse type: a time in seconds, above 0."""
+    if not 0 < float(text) <= MOST_SECONDS:     # also true for NaN
         raise argparse.ArgumentTypeError(f"'{text}' is not above 0 and at most {MOST_SECONDS}")
     return float(text)
 
@@ -58,21 +58,21 @@ seconds.__name__ = "number"
 
 
 def options(argv):
-    """The parsed command line. HarnessError if it makes no sense."""
+    """The parsed command line. HarnessError if it is wrong."""
     parser = Parser(prog="run_tests.py", description=DESCRIPTION, allow_abbrev=False)
     add = parser.add_argument
     add("names", nargs="*", help="tests, with or without test- and .c, or patterns; default: all")
     shown = parser.add_mutually_exclusive_group()
     shown.add_argument("-v", "--verbose", action="store_true", help="print each normalised trace")
     shown.add_argument("-d", "--diff", action="store_true",
-                       help="of a failed test print the comparison only")
-    add("-m", "--memory", action="store_true", help="check for leaks and invalid accesses as well")
+                       help="print only the comparison of a failed test")
+    add("-m", "--memory", action="store_true", help="also check for leaks and invalid accesses")
     add("-j", "--jobs", type=whole(1, MOST_JOBS), default=len(os.sched_getaffinity(0)), metavar="N",
         help="programs at a time (default: all cores)")
     add("--timeout", type=seconds, default=DEFAULT_TIMEOUT, metavar="S",
-        help="seconds that a program may take (default: %(default)g); once eight have hung, 1")
+        help="seconds that a program may take (default: %(default)g); 1 after eight have hung")
     add("--library", metavar="DIR",
-        help="directory with the libosmem.so under test (default: src; only that is built here, "
+        help="directory with the libosmem.so under test (default: src; only src is built, "
         "no other directory's Makefile is run)")
     add("--suite", metavar="DIR", help="directory with suite.json, snippets/ and ref/ "
         "(default: the one of this script); tests/osmalloc: system calls of libosmalloc")
@@ -99,7 +99,7 @@ def main(argv):
 
 
 def choose(args):
-    """Do what the options ask for; returns the exit status."""
+    """Carry out the options; returns the exit status."""
     if args.doctor:
         return show_doctor()
     if args.suite and suite.holds_budgets(args.suite):
@@ -116,7 +116,7 @@ def choose(args):
 
 
 def show_doctor():
-    """--doctor: what was looked at, what was found, and the remedy where it is bad."""
+    """--doctor: print each check, what it found, and the remedy if the check failed."""
     from .doctor import doctor
     findings = doctor()
     for name, good, detail, remedy in findings:
@@ -125,7 +125,7 @@ def show_doctor():
 
 
 def show_list(tests):
-    """--list: a line for each test."""
+    """--list: print a line for each test."""
     width = max(len(test.name) for test in tests)
     for test in tests:
         print(f"{test.name.ljust(width)}  {test.points:2d}  {test.group}")
@@ -143,7 +143,7 @@ def update(args):
 
 
 def run(args, tests, chosen):
-    """Run the chosen tests and print everything about them; returns the exit status."""
+    """Run the chosen tests and print their results; returns the exit status."""
     from . import report, session
     prepare(args)
     begin = time.monotonic()
@@ -165,7 +165,7 @@ def run(args, tests, chosen):
 
 
 def prepare(args):
-    """What can be said before any test runs: files that cannot be written, missing valgrind."""
+    """Report problems before any test runs: unwritable files, missing valgrind."""
     if args.json or args.junit:
         from . import export
         export.check_writable(args.json, args.junit)
@@ -178,11 +178,11 @@ def prepare(args):
 
 
 def run_budgets(args):
-    """A suite of budgets (budgets.py): run it and print everything about it; the exit status."""
+    """Run a suite of budgets (budgets.py) and print its results; the exit status."""
     from . import budgets
     for option in ("memory", "diff", "junit", "update_refs"):
         if getattr(args, option):
-            raise HarnessError(f"--{option.replace('_', '-')} makes no sense for budgets of system "
+            raise HarnessError(f"--{option.replace('_', '-')} does not apply to budgets of system "
                                f"calls; leave it out")
     tests = budgets.load(args.suite)
     chosen = [test for test in tests if not args.names or
@@ -215,8 +215,8 @@ def trace_text(outcome):
 
 
 def causes_of(outcomes, jobs):
-    """(causes.Found of a run, what programs that ended early showed in a second run: {name: Seen}).
-    (None, {}) if no test failed for another reason than a missing function."""
+    """(causes.Found of a run, {name: rerun.Seen} of a second run of the programs that ended early).
+    (None, {}) if tests failed only because the library lacks a function."""
     known = [outcome for outcome in outcomes if outcome.passed or not is_absent(outcome)]
     if all(outcome.passed for outcome in known):
         return None, {}
@@ -232,7 +232,7 @@ def is_absent(outcome):
 
 
 def explain_failures(args, outcomes, found, looks):
-    """Print why tests failed: in full for the first few, or for all that were asked for by name."""
+    """Print why tests failed. The first few are explained in full, or all tests chosen by name."""
     failed = [outcome for outcome in outcomes if not outcome.passed]
     count_absent(failed)
     if not args.names:
@@ -254,13 +254,13 @@ def explain_failures(args, outcomes, found, looks):
         seen = looks.get(outcome.test.name) or explain.second_look(outcome)
         print(explain.explain(outcome, again(args, outcome.test.name), passed, seen, found))
     if failed[full:]:
-        print(f"{len(failed) - full} more failed; to have one explained, run it by name:")
+        print(f"{len(failed) - full} more failed; run one by name to see its explanation:")
         print("".join(f"  {outcome.test.name}: {outcome.reason}\n" for outcome in failed[full:])
               + f"    {again(args, 'NAME')}")
 
 
 def without_explained(failed, found):
-    """The failures that no cause above explains; says how many others there are."""
+    """The failures that no printed cause explains; prints the number of the others."""
     left = [outcome for outcome in failed if not found.of(outcome.test.name)[1]]
     if len(left) < len(failed):
         few = "1 failure is" if len(failed) - len(left) == 1 else \
@@ -270,7 +270,7 @@ def without_explained(failed, found):
 
 
 def show_causes(args, outcomes, found):
-    """Print the causes of the failures, and what the result is if causes are counted."""
+    """Print the causes of the failures, and the total by cause."""
     from . import causetext
     print("\n" + causetext.text(found, bool(args.names)))
     if any(cause.proved for cause in found.causes):
@@ -278,12 +278,11 @@ def show_causes(args, outcomes, found):
         earned = causetext.earned_by_cause(found, outcomes, most)
         possible = sum(outcome.test.points for outcome in outcomes)
         print(f"\nTotal by cause: {earned}/{possible}: counts only if your course says so. Then a "
-              f"mistake costs\n{most} points, or what its failures cost if that is less, however "
-              "many programs it fails.")
+              f"mistake costs at most\n{most} points, however many programs it fails.")
 
 
 def count_absent(failed):
-    """Print for each function that the library lacks how many tests fail for that reason."""
+    """Print, for each function that the library lacks, how many tests fail because of it."""
     absent = collections.Counter(outcome.reason for outcome in failed if is_absent(outcome))
     for reason, count in absent.items():
         tests = "1 test fails" if count == 1 else f"{count} tests fail"
@@ -291,7 +290,7 @@ def count_absent(failed):
 
 
 def again(args, name):
-    """The command that runs one test again in the same way, from the same directory."""
+    """The command that reruns one test with the same options in the same directory."""
     script = min(str(SCRIPT), os.path.relpath(SCRIPT), key=len)
     words = ["python3", script, name]
     for option in ("library", "suite"):
@@ -303,7 +302,7 @@ def again(args, name):
 
 
 def write_files(args, outcomes, seconds, found):
-    """Write what --json and --junit ask for."""
+    """Write the files of --json and --junit."""
     if not (args.json or args.junit):
         return
     from . import export

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * The layers of the sandbox that a process puts on itself; see confine.h.
+ * The layers of the sandbox that a process applies to itself; see confine.h.
  *
- * Landlock's numbers are written out: the system's headers may be older than its kernel.
+ * Landlock's constants are defined here, since the system's headers may be older than its kernel.
  */
 #define _GNU_SOURCE
 #include "confine.h"
@@ -36,10 +36,10 @@
 			   LANDLOCK_TRUNCATE)
 #define LANDLOCK_TCP 0x3u		/* bind, connect */
 #define LANDLOCK_SCOPES 0x3u		/* abstract sockets, signals */
-#define LANDLOCK_HAS_NETWORK 4		/* from these versions on */
+#define LANDLOCK_HAS_NETWORK 4		/* the first versions that have it */
 #define LANDLOCK_HAS_SCOPES 6
 
-/* What landlock_create_ruleset() takes, in its newest form that is used here. */
+/* The argument of landlock_create_ruleset(), as in the newest version that is used here. */
 struct ruleset {
 	uint64_t files;
 	uint64_t network;
@@ -51,7 +51,7 @@ struct path_rule {
 	int32_t parent;
 } __attribute__((packed));
 
-/* File rights that each version of Landlock knows, from version 1 on. */
+/* The file rights of each version of Landlock, from version 1 on. */
 static const uint64_t file_rights[] = { 0x1fff, 0x3fff, 0x7fff, 0x7fff, 0xffff };
 
 void confine_give_up(const char *step)
@@ -196,15 +196,15 @@ static const unsigned int refused[] = {
 };
 
 /*
- * Locks on files, and signals when a file is used, would let submissions that are graded at the
- * same time talk to each other.
+ * With locks on files, or signals when a file is used, submissions that are graded at the same
+ * time could communicate.
  */
 static const unsigned int refused_of_fcntl[] = {
 	F_GETLK, F_SETLK, F_SETLKW, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW, F_SETLEASE, F_GETLEASE,
 	F_NOTIFY, F_SETOWN, F_SETOWN_EX, F_SETSIG,
 };
 
-/* Appends a refusal of each value of what is loaded, and returns the end. */
+/* Appends instructions that refuse each of these values of the loaded word; returns the end. */
 static struct sock_filter *refuse(struct sock_filter *next, const unsigned int *values,
 				  size_t count)
 {

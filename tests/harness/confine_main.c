@@ -6,13 +6,20 @@
  *		[-e NAME=VALUE]... COMMAND [ARGUMENT]...
  *	confine -v			prints the version of Landlock, 0 for none
  *
- * -u takes root's place (a number); -l as in confine_limits(); -r and -w as in confine_files(); -s
- * is confine_system_calls(), -p confine_process(), -c confine_to_program_calls(). -t: SIGPROF comes
- * after that much processor time, then 100 times as often; SIGALRM after ten times as much wall
- * time. -d: standard output
- * becomes descriptor FD, and what the command prints is lost. -e: the environment, which is empty
- * otherwise; without -e it stays as it is. The command dies with the process that started it. Exit
- * status: the command's, 125 if a step failed, 127 if the command cannot be started.
+ *	-u	the user id to run as (for root)
+ *	-l	as in confine_limits()
+ *	-r, -w	as in confine_files()
+ *	-s	confine_system_calls()
+ *	-p	confine_process()
+ *	-c	confine_to_program_calls()
+ *	-t	SIGPROF after SECONDS of processor time and then every SECONDS/100; SIGALRM after
+ *		ten times SECONDS of wall time
+ *	-d	duplicate standard output to descriptor FD, and discard all output of the command
+ *	-e	a variable of the environment, which then has no others; without -e the
+ *		environment is inherited
+ *
+ * The command is killed when the process that started it ends. Exit status: the command's, 125 if a
+ * step failed, 127 if the command cannot be started.
  */
 #define _GNU_SOURCE
 #include "confine.h"
@@ -29,8 +36,8 @@
 #include <unistd.h>
 
 #define NO_COMMAND 127
-#define PATIENCE 10		/* wall time is this many times the processor time */
-#define OFTEN 100		/* so many times, what comes first after some time comes then */
+#define PATIENCE 10		/* the wall time is this many times the processor time */
+#define OFTEN 100		/* SIGPROF repeats at this fraction of the time */
 #define MOST_VARIABLES 16
 
 struct wanted {
@@ -51,7 +58,7 @@ static void take_variable(struct wanted *wanted, char *text)
 	wanted->environment[wanted->variables++] = text;
 }
 
-/* The options; the command begins at optind afterwards. */
+/* Parses the options; the command starts at optind afterwards. */
 static struct wanted read_options(int argc, char **argv)
 {
 	struct wanted wanted = { .writable = "", .limits = "" };
@@ -94,7 +101,7 @@ static struct timeval time_of(double seconds)
 	return time;
 }
 
-/* A signal after some time, and then each `again` seconds if that is not 0. */
+/* Sends a signal after `seconds`, and then every `again` seconds if that is not 0. */
 static void set_timer(__itimer_which_t which, double seconds, double again)
 {
 	struct itimerval timer = { .it_value = time_of(seconds), .it_interval = time_of(again) };
@@ -103,7 +110,7 @@ static void set_timer(__itimer_which_t which, double seconds, double again)
 		confine_give_up("setitimer");
 }
 
-/* Standard output becomes descriptor `report`; what the command prints is lost. */
+/* Duplicates standard output to descriptor `report`; discards all output of the command. */
 static void silence(int report)
 {
 	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);

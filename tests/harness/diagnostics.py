@@ -1,27 +1,27 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What compilers, linkers and make print: the line that says what is wrong, and a bounded log.
+"""Find the first error in the output of compilers, linkers and make, and keep a bounded log.
 
-Their messages are expected in English: run them with LC_ALL=C.
+The messages must be in English: run the tools with LC_ALL=C.
 """
 
 import re
 
 from .report import printable
 
-LINE_MOST = 300             # characters of a line that is quoted
-MATCHED_MOST = 1200         # characters of a line that are looked at
-LOG_MOST = 64 << 10         # characters of a log that are kept
+LINE_MOST = 300             # characters of a quoted line
+MATCHED_MOST = 1200         # characters of a line that are searched
+LOG_MOST = 64 << 10         # characters of a log
 
 COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 LINKER_NAME = re.compile(r"^(?:\S*/)?ld(?:\.\w+)?: ")
-# An object file in front of the place in the source; gcc makes up names for it.
+# An object file before the position in the source; gcc gives it a temporary name.
 OBJECT = re.compile(r"[^\s;]*\.o:(?=[^\s;(]+:\d+: )")
-# `file:line:column: kind: text`. The first kind counts: a warning may quote an error. A directive,
-# comment or string at the beginning is a line of source that clang quotes.
+# `file:line:column: kind: text`. The first kind counts, since a warning may quote an error. A line
+# that starts with a directive, comment or string is source that clang quotes.
 PLACED = re.compile(r"(?![#*\"]|//|/\*)\S.*?:\d+:(?:\d+:)? (error|fatal error|Error|Fatal error"
                     r"|internal compiler error|warning|Warning|note|Info): ")
-# What ends the work first; each kind of message is looked for only when there is none of the
-# kinds before it. None of them matches a line of source that a compiler quotes.
+# Other errors that end a build. first_error() searches for a kind only if there is none of the
+# kinds before it. None of these patterns matches a line of source that a compiler quotes.
 LINKER = re.compile(r"\S.*(?:undefined reference to |multiple definition of |undefined symbol: "
                     r"|cannot find |relocation R_\w+ against )")
 TOOL = re.compile(r"[\w./+-]+: (?:[Ff]atal |internal compiler )?[Ee]rror: "
@@ -33,10 +33,8 @@ SUMMARY = re.compile(r"\S*: \*\*\* |collect2: |\d+ errors? generated|compilation
 
 
 def first_error(output, folder=""):
-    """The first message in a build's output that says why it failed, in one line.
-
-    The path `folder` is left out of it. "no message" if there is none.
-    """
+    """The first message in a build's output that says why it failed, as one line without the path
+    `folder`; "no message" if there is none."""
     lines = [line[:MATCHED_MOST].rstrip() for line in plain(output, folder).splitlines()
              if line.strip()]
     for is_error in (compiler_error, LINKER.match, TOOL.match, COMMAND.match, MAKE.match):
@@ -48,13 +46,13 @@ def first_error(output, folder=""):
 
 
 def compiler_error(line):
-    """Whether a line is a compiler's or an assembler's error: no warning, no line of source."""
+    """Whether a line is an error message of a compiler or an assembler."""
     found = PLACED.match(line)
     return bool(found) and found[1].lower().endswith("error")
 
 
 def log(output, folder=""):
-    """All that a build printed, without the path `folder`, bounded; "" for nothing."""
+    """The output of a build without the path `folder`, cut at LOG_MOST; "" for nothing."""
     text = plain(output, folder).rstrip()
     if len(text) <= LOG_MOST:
         return text + "\n" if text else ""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Looks whether everything that the traced suite needs is there, and says how to get it if not."""
+"""Check for everything that the traced suite needs, and say how to get what is missing."""
 
 import functools
 import os
@@ -13,14 +13,14 @@ import tempfile
 from . import build, entry, machine, runner, trace
 
 KNOWN_LTRACE = re.compile(r"0\.7\.(3|91)\b")
-# Bits of the probe's exit status (probe.c).
+# Bits of the probe's exit status (probe.c): what a traced program can reach but must not.
 OPEN_WAYS = {1: "a descriptor", 2: "files of the tracer in /proc", 4: "signals to the tracer",
              8: "the rights of root"}
 EXPECTED_EVENTS = ["os_malloc(1)", "os_free(HeapStart + 0x20)"]
 
 
 def doctor():
-    """[(what was looked at, whether it is good, what was found, the remedy or '')] in order."""
+    """[(name of the check, whether it passed, what it found, the remedy or '')] in order."""
     checks = [
         ("machine", kind), ("checkout", checkout), ("python", python_version),
         ("compiler", compiler), ("make", make), ("nm", binutils),
@@ -32,7 +32,7 @@ def doctor():
 
 
 def outcome(check):
-    """(good, detail, remedy) of one check; a HarnessError in it is its bad outcome."""
+    """(good, detail, remedy) of one check, which has failed if it raises a HarnessError."""
     try:
         return check()
     except build.HarnessError as error:
@@ -41,20 +41,20 @@ def outcome(check):
 
 
 def version_of(words):
-    """The first line that a command prints about its version."""
+    """The first line of a command's output."""
     done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, check=False)
     return (done.stdout.decode("utf-8", "replace").splitlines() or ["no version"])[0].strip()
 
 
 def tool(name, package):
-    """The outcome for a command that must be there."""
+    """The outcome for a command that must be installed."""
     path = build.find_tool(name, machine.install(package))
     return True, f"{path}: {version_of([path, '--version'])}", ""
 
 
 def kind():
-    """The processor is one that the trace guard knows, the C library is glibc."""
+    """Check that the trace guard supports the processor and that the C library is glibc."""
     name, library = platform.machine(), platform.libc_ver()
     found = f"{name}, {' '.join(library).strip() or 'an unknown C library'}"
     if name == "aarch64":
@@ -64,7 +64,7 @@ def kind():
 
 
 def checkout(path=build.ROOT, proc=machine.PROC):
-    """Where this repository is."""
+    """Report where this repository is."""
     if machine.on_windows_drive(path, proc):
         return True, (f"{path} is on a drive of Windows: everything is slow there; clone it into "
                       "your home directory of WSL"), ""
@@ -72,7 +72,7 @@ def checkout(path=build.ROOT, proc=machine.PROC):
 
 
 def python_version():
-    """This interpreter is recent enough."""
+    """Check that this interpreter is recent enough."""
     found = f"{sys.executable}: {platform.python_version()}"
     wanted = ".".join(map(str, entry.OLDEST_PYTHON))
     good = sys.version_info >= entry.OLDEST_PYTHON
@@ -80,7 +80,7 @@ def python_version():
 
 
 def compiler():
-    """The C compiler makes a program."""
+    """Check that the C compiler can build a program."""
     words = build.compiler()
     with tempfile.TemporaryDirectory() as place:
         source = os.path.join(place, "empty.c")
@@ -92,32 +92,33 @@ def compiler():
 
 
 def make():
-    """make is there."""
+    """Check for make."""
     return tool("make", "make")
 
 
 def binutils():
-    """nm is there."""
+    """Check for nm."""
     return tool("nm", "binutils")
 
 
 def ltrace():
-    """ltrace is there, in a version whose output is known."""
+    """Check for ltrace, in a version whose output can be parsed."""
     _, found, _ = tool("ltrace", "ltrace")
     good = bool(KNOWN_LTRACE.search(found))
-    return good, found, "" if good else "install ltrace 0.7.3 or 0.7.91: others print otherwise"
+    return good, found, "" if good else \
+        "install ltrace 0.7.3 or 0.7.91: the output of others differs"
 
 
 def proc():
-    """/proc is mounted: the trace goes to /dev/fd/N, which leads there."""
+    """Check that /proc is mounted: ltrace writes to /dev/fd/N, a link into /proc."""
     good = os.path.exists("/proc/self/fd") and os.path.exists("/dev/fd/0")
     return good, "/proc/self/fd and /dev/fd", "" if good else "mount -t proc proc /proc"
 
 
 def user():
-    """Root can run programs as other users, who have no rights."""
+    """Check that root can run programs as unprivileged users."""
     if os.geteuid() != 0:
-        return True, f"programs run as you (uid {os.geteuid()}): run as root for unknown code", ""
+        return True, f"programs run as you (uid {os.geteuid()}): run as root for untrusted code", ""
     try:
         subprocess.run(["true"], user=65279, group=65279, extra_groups=[], check=True)
     except (OSError, subprocess.SubprocessError):
@@ -126,7 +127,7 @@ def user():
 
 
 def temporary():
-    """Programs may be run from the temporary directory, by everybody."""
+    """Check that every user may run programs from the temporary directory."""
     place = pathlib.Path(tempfile.gettempdir()).resolve()
     remedy = "set TMPDIR to a directory that everybody may enter and run programs from"
     closed = [str(above) for above in (place, *place.parents) if not above.stat().st_mode & 0o001]
@@ -137,7 +138,7 @@ def temporary():
 
 
 def valgrind():
-    """valgrind, which only the memory checks need."""
+    """Check for valgrind, which only the memory checks need."""
     try:
         return tool("valgrind", "valgrind")
     except build.HarnessError:
@@ -146,7 +147,7 @@ def valgrind():
 
 
 def probe_run():
-    """The Run of the probe program with the probe library, both built here."""
+    """Build the probe program and the probe library, and trace them: a Run."""
     place = build.BUILD / "probe"
     include = f"-I{build.UTILS}"
     library = place / "libosmem.so"
@@ -160,7 +161,7 @@ def probe_run():
 
 
 def tracing():
-    """A program can be traced, and what it does is seen."""
+    """Check that a program can be traced and that its trace can be read."""
     try:
         run = probe_run()
     except build.HarnessError as error:
@@ -170,20 +171,20 @@ def tracing():
         return False, run.reason, machine.ptrace_remedy(run.reason)
     calls = [event[0] for event in trace.events_text(run.trace)[:-1]]
     good = calls == EXPECTED_EVENTS
-    return good, "a program was traced" if good else f"its calls were misread: {calls}", (
+    return good, "a program was traced" if good else f"the calls were misread: {calls}", (
         "" if good else "use ltrace 0.7.3 or 0.7.91")
 
 
 @functools.lru_cache(maxsize=1)
 def require_tracing():
-    """HarnessError if traces cannot be read here at all, so that no library is blamed for it."""
+    """HarnessError if traces cannot be read on this machine, so that no library is blamed."""
     good, detail, remedy = tracing()
     if not good:
         raise build.HarnessError(f"traces cannot be read here: {detail}; {remedy}")
 
 
 def channel():
-    """A traced program has no way to its trace."""
+    """Check that a traced program cannot reach its trace."""
     code = probe_run().code
     ways = [text for bit, text in OPEN_WAYS.items() if code & bit]
     if ways:

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""How a command of this repository begins and ends, whatever surrounds it.
+"""Start and end a command of this repository, also in a broken environment.
 
-No surroundings end in a traceback: a closed or full standard output, a limit, a full disk, a
-missing temporary directory are one line on stderr, cause and remedy, and exit status 2. A command
-calls start() before it imports anything else, as an import can fail as well.
+A closed or full standard output, a resource limit, a full disk or a missing temporary directory
+never cause a traceback, but one line on stderr with cause and remedy, and exit status 2. A command
+calls start() before it imports anything else, because an import can fail as well.
 """
 
 import errno
 import io
 import os
-import sys      # no more here: PYTHONPATH may name modules that take the place of Python's own
+import sys      # import nothing else here: PYTHONPATH may replace modules of Python
 
 OLDEST_PYTHON = (3, 9)
 SPLITTING = frozenset(" \t\n:;$")
@@ -26,12 +26,12 @@ REMEDIES = {
     errno.EROFS: "use a copy in a directory that can be written",
     errno.EACCES: "use a copy in a directory that you may write to",
 }
-OWN_UMASK = 0o022       # what a command makes for a moment must be readable for the sandbox's users
-users_umask = 0o022     # the umask that it was started with, but for the user's own rights
+OWN_UMASK = 0o022       # the sandbox's users must be able to read the command's temporary files
+users_umask = 0o022     # the umask at the start, without the bits for the owner
 
 
 class Unsuitable(Exception):
-    """A command cannot work in these surroundings: str(e) is cause and remedy in one line."""
+    """A command cannot work in this environment. str(e) is one line with cause and remedy."""
 
 
 class LostOutput(OSError):
@@ -39,7 +39,7 @@ class LostOutput(OSError):
 
 
 class Output(io.FileIO):
-    """Standard output whose errors can be told from those of other files."""
+    """Standard output, whose errors differ from those of other files."""
 
     def write(self, data):
         """Write some of the bytes. BrokenPipeError if the reader is gone, LostOutput if not."""
@@ -52,14 +52,14 @@ class Output(io.FileIO):
 
 
 def start(name, module):
-    """Run main(argv) of a module as the command `name`; never returns."""
+    """Run main(argv) of a module as the command `name`. Does not return."""
     status = guarded(name, module)
     silence()
     sys.exit(status)
 
 
 def guarded(name, module):
-    """The exit status of main(argv) of a module; what it raises is said in one line."""
+    """Run main(argv) of a module; the exit status. An exception is printed as one line."""
     try:
         if not open_streams():
             return say(name, "standard output is closed; send it to a file or to /dev/null")
@@ -70,7 +70,7 @@ def guarded(name, module):
         sys.stdout.flush()
         return status
     except BrokenPipeError:
-        return READER_GONE          # as with `| head -n 1`: the reader has what it wanted
+        return READER_GONE          # as with `| head -n 1`: the reader needs no more
     except LostOutput as error:
         return say(name, f"cannot write standard output: {error.strerror}; send it elsewhere")
     except OSError as error:
@@ -80,12 +80,12 @@ def guarded(name, module):
         return INTERRUPTED
     except MemoryError:
         return say(name, f"out of memory; {REMEDIES[errno.ENOMEM]}")
-    except Exception as error:      # also while modules are read: whatever it is, one line
+    except Exception as error:      # any exception, also of an import, is printed as one line
         return say(name, about_mistake(error))
 
 
 def status_of(module):
-    """The exit status of main(argv) of a module, also if it calls sys.exit(), as --help does."""
+    """Run main(argv) of a module; the exit status, also if it calls sys.exit() as --help does."""
     try:
         __import__(module)
         return sys.modules[module].main(sys.argv[1:])
@@ -94,7 +94,7 @@ def status_of(module):
 
 
 def check_python():
-    """Leave out modules that PYTHONPATH puts before Python's own; Unsuitable if it is too old."""
+    """Ignore PYTHONPATH, which may replace modules of Python. Unsuitable if Python is too old."""
     if sys.version_info < OLDEST_PYTHON:
         raise Unsuitable(f"{sys.executable} is Python {sys.version_info[0]}.{sys.version_info[1]}; "
                          f"run it with Python {OLDEST_PYTHON[0]}.{OLDEST_PYTHON[1]} or later")
@@ -103,13 +103,14 @@ def check_python():
 
 
 def take_umask():
-    """The umask that the user has chosen is for results alone: results_opener(), make_folder()."""
+    """Save the user's umask, which only results get (results_opener(), make_folder()), and set
+    OWN_UMASK for all other files."""
     global users_umask
     users_umask = os.umask(OWN_UMASK) & 0o077
 
 
 def results_opener(path, flags):
-    """The opener, as open() takes it, of a file with results: a new one has the user's umask."""
+    """An opener for open(): a new file gets the user's umask."""
     try:
         number = os.open(path, flags | os.O_EXCL, 0o666)
     except FileExistsError:
@@ -119,7 +120,7 @@ def results_opener(path, flags):
 
 
 def set_mode(file, most):
-    """Set those rights of `most` that the user's umask leaves, if the file system has rights."""
+    """Set the mode `most`, less the user's umask. Ignored if the file system has no modes."""
     try:
         os.chmod(file, most & ~users_umask)
     except OSError:
@@ -127,7 +128,7 @@ def set_mode(file, most):
 
 
 def make_folder(path):
-    """Make a directory for results, and those above it; new ones have the user's umask."""
+    """Make a directory for results and its parents; new directories get the user's umask."""
     missing = [] if os.path.isdir(path) else [os.path.abspath(path)]
     while missing and not os.path.lexists(os.path.dirname(missing[-1])):
         missing.append(os.path.dirname(missing[-1]))
@@ -135,16 +136,16 @@ def make_folder(path):
         try:
             os.mkdir(place)
             set_mode(place, 0o777)
-        except FileExistsError:     # another command made it just now
+        except FileExistsError:     # another command has just made it
             if not os.path.isdir(place):
                 raise
 
 
 def choose_temporary_directory():
-    """Make TMPDIR an absolute path; Unsuitable if nothing can be written there.
+    """Make TMPDIR an absolute path. Unsuitable if nothing can be written there.
 
-    Python would silently take another directory, or the current one, where TMPDIR is wrong.
-    Where its path has characters at which the loader or ltrace splits paths, /tmp is taken.
+    If TMPDIR is wrong, Python would silently use another directory or the current one. /tmp is used
+    if the path has a character at which the loader or ltrace splits lists of paths.
     """
     import tempfile
     place = os.path.abspath(os.environ.get("TMPDIR") or tempfile.gettempdir())
@@ -155,14 +156,15 @@ def choose_temporary_directory():
             file.write(bytes(1 << 12))
     except OSError as error:
         remedy = (REMEDIES[error.errno] if error.errno in (errno.EFBIG, errno.EMFILE) else
-                  "set TMPDIR to a directory in which that is possible")
+                  "set TMPDIR to a writable directory")
         raise Unsuitable(f"cannot write temporary files in {place}: {error.strerror}; "
                          f"{remedy}") from None
     tempfile.tempdir = os.environ["TMPDIR"] = place
 
 
 def open_streams():
-    """Make descriptors 0 to 2 and their streams usable; whether there is a standard output."""
+    """Open descriptors 0 to 2 and their streams if they are closed; whether standard output was
+    open."""
     there = sys.stdout is not None
     if there:
         raw = io.BufferedWriter(Output(1, "w", closefd=False))
@@ -180,31 +182,31 @@ def open_streams():
 
 def about(error):
     """Cause and remedy of an OSError in one line."""
-    if isinstance(error.args[0], list):         # shutil.copytree()'s: the first of many
+    if isinstance(error.args[0], list):         # from shutil.copytree(): show the first of many
         first = error.args[0][0][-1]
         number = first.removeprefix("[Errno ").partition("]")[0]
         return f"{first}; {remedy_of(int(number) if number.isdigit() else None)}"
     if "temporary directory" in str(error):
         return ("no directory for temporary files can be written; set TMPDIR to one that can, "
-                "and look at ulimit -f")
-    file = error.filename2 or error.filename        # of a copy, the one that was written
+                "and check ulimit -f")
+    file = error.filename2 or error.filename        # filename2 is the target of a copy
     where = f"{os.fsdecode(file)}: " if isinstance(file, (str, bytes)) else ""
     return f"{where}{error.strerror or error}; {remedy_of(error.errno)}"
 
 
 def remedy_of(number):
-    """What to do about an error of the system, by its number."""
+    """The remedy for an errno."""
     return REMEDIES.get(number, "python3 tests/run_tests.py --doctor looks for the cause")
 
 
 def remedy_in(message):
-    """The remedy of the error of the system that a tool's message ends with, "" if it has none."""
+    """The remedy for the system error at the end of a tool's message, "" if there is none."""
     return next((remedy for number, remedy in REMEDIES.items()
                  if message.endswith(os.strerror(number))), "")
 
 
 def about_mistake(error):
-    """An exception that is no OSError, in one line; most are ones that nobody thought of."""
+    """Any other exception in one line; most are bugs."""
     if isinstance(error, Unsuitable):
         return str(error)
     if isinstance(error, ImportError) and "failed to map" in str(error):
@@ -215,7 +217,7 @@ def about_mistake(error):
 
 
 def place_of(error):
-    """`FILE:LINE` of our source at which an exception was raised."""
+    """`FILE:LINE` where an exception was raised."""
     place = error.__traceback__
     while place.tb_next:
         place = place.tb_next
@@ -223,7 +225,7 @@ def place_of(error):
 
 
 def say(name, text):
-    """Print one line on stderr, if it can be; the exit status."""
+    """Print one line on stderr, if that is possible; the exit status CANNOT."""
     line = f"{name}: {text}".replace("\n", " ")
     try:
         print(line, file=sys.stderr, flush=True)
@@ -233,7 +235,8 @@ def say(name, text):
 
 
 def silence():
-    """What is left in buffers is lost: the interpreter must not complain of it at its end."""
+    """Flush stdout and stderr; discard what cannot be written, so that the interpreter does not
+    complain about it at exit."""
     for stream in filter(None, (sys.stdout, sys.stderr)):
         try:
             stream.flush()

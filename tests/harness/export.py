@@ -1,21 +1,21 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Results for other programs: --json and --junit files.
+"""Write results for other programs: --json and --junit.
 
 The JSON document:
 
     {"earned": int, "possible": int, "passed": int, "failed": int, "seconds": float,
-     "earned_by_cause": int,               what it would be if causes were counted (docs/grading.md)
+     "earned_by_cause": int,               points if causes are counted (docs/grading.md)
      "causes": [{...}],                    causetext.records(), [] if nothing failed
      "tests": [{"name": str, "group": str, "points": int, "earned": int, "passed": bool,
                 "reason": str,             one sentence, "" if passed
                 "first_difference": null | {
                     "event": int,          number of the event, from 1
-                    "call": str,           the call as the reference has it ("" past its end)
+                    "call": str,           the reference's call ("" past its end)
                     "expected": [str],     lines of the reference's event, [] past its end
-                    "actual": [str],       lines of the program's event, [] past its end; of a
-                                           very long one the first, and how many more there are
+                    "actual": [str],       lines of the program's event, [] past its end; a long
+                                           event is cut, with the number of lines left out
                     "rules": [str]},       numbers of the contract rules that decide this call
-                "memory": [str],           what -m found, [] without -m
+                "memory": [str],           findings of -m, [] without -m
                 "seconds": float}]}        time that this program ran
 """
 
@@ -34,7 +34,7 @@ NOT_XML = re.compile(r"[^\t\n\x20-\ud7ff\ue000-\ufffd]")
 
 
 def check_writable(*paths):
-    """HarnessError now, before any test runs, if a file cannot be written later."""
+    """HarnessError if a file cannot be written, checked before any test runs."""
     for path in filter(None, paths):
         folder = os.path.dirname(os.path.abspath(path))
         target = path if os.path.exists(path) else folder
@@ -43,7 +43,7 @@ def check_writable(*paths):
 
 
 def difference_record(outcome):
-    """The `first_difference` member of one result, or None when there is none."""
+    """The member `first_difference` of one result, or None if nothing differs."""
     difference = outcome.difference
     if difference is None:
         return None
@@ -91,7 +91,7 @@ def write_json(path, outcomes, seconds, found, most):
 
 
 def write_junit(path, outcomes, seconds):
-    """Write JUnit XML: a <testcase> for each test, <failure> with reason and explanation."""
+    """Write JUnit XML: a <testcase> for each test, with a <failure> that holds reason and diff."""
     failures = sum(not outcome.clean for outcome in outcomes)
     cases = "".join(junit_case(outcome) for outcome in outcomes)
     head = f'name="osmem" tests="{len(outcomes)}" failures="{failures}" errors="0"'
@@ -115,7 +115,7 @@ def junit_case(outcome):
 
 
 def xml_text(text):
-    """`text` fit for an attribute or an element: escaped, without characters XML forbids."""
+    """`text` for an XML attribute or element: escaped, without characters that XML forbids."""
     text = NOT_XML.sub("?", printable(text))
     for plain, escaped in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;")):
         text = text.replace(plain, escaped)

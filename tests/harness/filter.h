@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* What seccomp filters are made of: instructions on the number and the arguments of a call. */
+/* Instructions for seccomp filters, which test the number and the arguments of a system call. */
 
 #ifndef FILTER_H
 #define FILTER_H
@@ -12,7 +12,10 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* The low half of an argument is loaded. The counts of IF_ are instructions to leave out. */
+/*
+ * LOAD loads 32 bits: of an argument, the low half. `yes` and `no` are the numbers of instructions
+ * to skip if the condition is true or false.
+ */
 #define LOAD(part) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, part))
 #define IF_EQUAL(value, yes, no) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (value), (yes), (no))
 #define IF_ABOVE(value, yes, no) BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, (value), (yes), (no))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""From one test to one result: run the program, compare its events with the reference."""
+"""Run the program of one test and compare its events with the reference."""
 
 import re
 import time
@@ -23,28 +23,28 @@ class Difference:
 
     @property
     def event(self):
-        """The event's number as people count, from 1."""
+        """The event's number, from 1."""
         return self.index + 1
 
     @property
     def call(self):
-        """The call as the reference has it, "" past its end."""
+        """The reference's call, "" past its end."""
         return self.expected[0] if self.expected else ""
 
     def same_call(self):
-        """Whether both made the same call here, so that only what it did differs."""
+        """Whether both events are the same call, so that only its effects differ."""
         return bool(self.expected and self.actual) and self.expected[0] == self.actual[0]
 
     def foreign_calls(self):
-        """Names of the system calls that this call made and no allocator makes, once each; []
-        if it did not return."""
+        """The names, without duplicates, of system calls inside this call that no allocator makes;
+        [] if the call did not return."""
         if not self.same_call() or not self.actual[-1].startswith(RESULT):
             return []
         names = [line.strip().partition("(")[0] for line in nested(self.actual) if "(" in line]
         return list(dict.fromkeys(name for name in names if name not in trace.MEMORY_CALLS))
 
     def sentence(self):
-        """What differs, in one sentence."""
+        """The difference in one sentence."""
         if not self.expected:
             return f"goes on after event {self.index}, where it should have ended"
         where = f"event {self.event}, {self.call}"
@@ -63,9 +63,10 @@ class Difference:
 
 @dataclass(frozen=True)
 class Setup:
-    """How a program was run: what it takes to run it again.
+    """The parameters of a program's run, for running it again.
 
-    sources  the directory that the library's sources are in; box  a sandbox.Sandbox or None
+    sources  directory of the library's sources
+    box      a sandbox.Sandbox or None
     """
 
     program: str
@@ -81,18 +82,18 @@ class Outcome:
 
     test: object                # suite.Test
     expected: list              # events of the reference
-    actual: list                # events of the run, as far as they could be read
+    actual: list                # events of the run, up to the first that cannot be read
     run: object                 # runner.Run
     seconds: float              # how long the program ran
     difference: object          # Difference, or None if all events agree
     reason: str                 # why it failed, one sentence; "" if it passed
-    setup: object = None        # rerun.Setup, what it takes to run the program again
-    memory: list = field(default_factory=list)      # what -m found wrong, one line each
-    remarks: list = field(default_factory=list)     # what -m says besides
+    setup: object = None        # Setup, for running the program again
+    memory: list = field(default_factory=list)      # errors that -m found, one line each
+    remarks: list = field(default_factory=list)     # other remarks of -m
 
     @property
     def stopped_itself(self):
-        """Whether every event agrees until the program's own check of its memory failed."""
+        """Whether the first difference is that the program's own check of its memory failed."""
         return self.difference is not None and \
             stopped_itself(self.run, self.difference, self.actual)
 
@@ -103,19 +104,19 @@ class Outcome:
 
     @property
     def clean(self):
-        """Whether nothing at all is wrong, memory checks included."""
+        """Whether the test passed and the memory checks found nothing."""
         return self.passed and not self.memory
 
     @property
     def earned(self):
-        """Points for this test: all of them or none."""
+        """The points for this test: all or none."""
         return self.test.points if self.passed else 0
 
     @property
     def played(self):
-        """How much of the program says something about the library, from 0 to 1: the share of the
-        reference's events up to a call that returned NULL for want of memory, if the program ended
-        there where the reference goes on; else all of it."""
+        """The share, from 0 to 1, of the program that was played. Less than 1 only if a call
+        returned NULL where the reference does not, and the program ended because of that: then the
+        share of the reference's events before this call."""
         last = len(self.actual) - 2
         if not 0 <= last < len(self.expected) or self.actual[last][-1] != NO_MEMORY or \
                 self.expected[last][-1] == NO_MEMORY or self.actual[-1][0].startswith("exit("):
@@ -124,14 +125,14 @@ class Outcome:
 
 
 def stopped_itself(run, difference, actual):
-    """Whether all the events `actual` agree up to this first difference, the program's end by its
-    own check."""
+    """Whether `difference` is the last of the events `actual`: the program's end because its own
+    check failed."""
     return not difference.same_call() and difference.index == len(actual) - 1 \
         and bool(own_check(run))
 
 
 def nested(event):
-    """The system call lines of an event."""
+    """The lines of an event that are system calls."""
     return [line for line in event[1:] if not line.startswith(RESULT)]
 
 
@@ -148,8 +149,8 @@ def first_difference(expected, actual):
 def grade(test, expected, program, library, timeout, sources=None, **options):
     """Run a built program and compare it with the events `expected`: an Outcome.
 
-    `sources`: where the library's sources are, beside it if None. `options` go to
-    runner.run_traced().
+    sources  directory of the library's sources; None: the library's own
+    options  passed on to runner.run_traced()
     """
     begin = time.monotonic()
     run = runner.run_traced(program, library, timeout=timeout, **options)
@@ -162,7 +163,7 @@ def grade(test, expected, program, library, timeout, sources=None, **options):
 
 
 def why_failed(run, difference):
-    """One sentence on why a run fails its test, "" if it does not."""
+    """One sentence on why a run failed its test, "" if it passed."""
     if not run.comparable:
         return run.reason
     if difference is None:
@@ -171,7 +172,7 @@ def why_failed(run, difference):
 
 
 def own_check(run):
-    """The check inside a test program that failed (it dies by SIGILL then), "" if none did."""
+    """A sentence on the test program's own check that failed (it ends with SIGILL), "" if none."""
     if run.trace is None or run.trace.signal != "SIGILL" or run.trace.open_call:
         return ""
     said = own_check_in(run.stderr)
@@ -179,6 +180,6 @@ def own_check(run):
 
 
 def own_check_in(stderr):
-    """Place and text of the failed check that a program named last on stderr, "" if it did not."""
+    """The last failed check on a program's stderr, `FILE:LINE: text`; "" if there is none."""
     said = OWN_CHECK.findall(stderr.decode("utf-8", "replace"))
     return said[-1] if said else ""

@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * Loaded into ltrace (LD_PRELOAD), never into the program that ltrace runs. It closes the ways
- * from the traced program to the trace and to the harness, before that program exists:
+ * A library that is preloaded into ltrace (LD_PRELOAD), never into the program that ltrace runs. It
+ * keeps the program from reaching the trace and the harness:
  *
- *  - no descriptor of ltrace reaches the program, and /proc/<ltrace>/fd and mem are not readable;
- *  - when ltrace ends, however it ends, the kernel kills every process that it traced, and ltrace
- *    itself ends with the harness;
- *  - run by root, the program belongs to a user of its own, who owns no other process and no file
- *    (GUARD_USER, if it is set);
- *  - the program can signal nobody but itself, and cannot start a process that is not traced
+ *  - the program inherits no descriptor of ltrace and cannot read /proc/<ltrace>/fd and mem;
+ *  - when ltrace ends for any reason, the kernel kills every process that it traced; when the
+ *    harness ends, the kernel kills ltrace;
+ *  - if root runs ltrace, the program runs as a user (GUARD_USER, if set) who owns no other process
+ *    and no file;
+ *  - the program can send signals only to itself and cannot start an untraced process
  *    (confine_process());
- *  - the program has limits (GUARD_LIMITS more of them, as in confine_limits()), and an environment
- *    of its own: GUARD_LIBRARY_PATH becomes its LD_LIBRARY_PATH and nothing else of ltrace's
- *    environment is left;
- *  - with GUARD_FIXED_ADDRESSES, the kernel lays its memory out as in every other such run;
- *  - system calls that no allocator has a use for are refused (confine_system_calls()); so are all
- *    files outside GUARD_READABLE, if that is set (confine_files()), and with GUARD_STRICT all
- *    system calls that the program and its library need not make (confine_to_program_calls()).
+ *  - the program has resource limits (GUARD_LIMITS adds some, as in confine_limits());
+ *  - the program does not inherit ltrace's environment; GUARD_LIBRARY_PATH becomes its
+ *    LD_LIBRARY_PATH;
+ *  - with GUARD_FIXED_ADDRESSES, the kernel does not randomise the program's addresses;
+ *  - system calls that no allocator needs are refused (confine_system_calls()), with GUARD_READABLE
+ *    also files outside these paths (confine_files()), with GUARD_STRICT also all system calls that
+ *    the program and its library do not need (confine_to_program_calls()).
  *
- * A step that fails ends ltrace with status 125 and one line on stderr.
+ * If a step fails, ltrace ends with status 125 and one line on stderr.
  */
 
 #define _GNU_SOURCE
@@ -44,13 +44,13 @@
 #define FIRST_OTHER_FD 3
 #define LAST_FD 1024
 
-/* The process that this is loaded into: ltrace. */
+/* The process id of ltrace. */
 static pid_t tracer;
 
-/* From the environment, before it is cleared; NULL for what is not asked for. */
+/* The GUARD_ variables, copied before the environment is cleared; NULL if not set. */
 static const char *limits, *readable, *user, *fixed, *strict;
 
-/* Should memory run out all the same, the program goes first, not the harness. */
+/* If the machine runs out of memory, the kernel kills ltrace and the program before the harness. */
 static void go_first(void)
 {
 	static const char worst[] = "1000";
@@ -75,7 +75,7 @@ static const char *kept(const char *name)
 	return value ? strdup(value) : NULL;
 }
 
-/* HOME: else ltrace 0.7.91 reads the .ltrace.conf of its user's home. */
+/* HOME is set because ltrace 0.7.91 would read .ltrace.conf in the user's home directory. */
 static void set_program_environment(void)
 {
 	char path[4096];
@@ -94,8 +94,8 @@ static void set_program_environment(void)
 }
 
 /*
- * Run by root: become the user that was asked for, or one of this process's own, so that programs
- * that run at the same time cannot touch each other.
+ * If run by root, becomes the user GUARD_USER, or one chosen by process id, so that programs that
+ * run at the same time cannot affect each other.
  */
 static void become_nobody_else(void)
 {
@@ -106,12 +106,12 @@ static void become_nobody_else(void)
 }
 
 /*
- * In the child that ltrace has forked, which becomes the program. It is killed when ltrace dies,
- * and ends here if that has happened already.
+ * Runs in the child that ltrace has forked, before it executes the program. The child is killed
+ * when ltrace dies, and ends here if ltrace is dead already.
  */
 static void guard_program(void)
 {
-	/* Some containers do not allow it: then addresses differ from run to run. */
+	/* Some containers refuse this; addresses then differ from run to run. */
 	if (fixed)
 		personality(ADDR_NO_RANDOMIZE);
 	if (limits)
@@ -128,10 +128,10 @@ static void guard_program(void)
 }
 
 /*
- * ltrace asks for the events of the programs it traces here. PTRACE_O_EXITKILL is added: a
- * program whose tracer is gone is killed, and so is every process and thread it started. Until
- * ltrace has come to ask, the death of its parent does the same; the program is a child of ltrace
- * with no code of its own then.
+ * Replaces the C library's ptrace() in ltrace. Adds PTRACE_O_EXITKILL to the options that ltrace
+ * sets: if ltrace ends, the kernel kills the program and every process and thread it started.
+ * Before ltrace has set options, PR_SET_PDEATHSIG has the same effect, since the program is still
+ * a child of ltrace that has run none of its own code.
  */
 long ptrace(enum __ptrace_request request, ...)
 {

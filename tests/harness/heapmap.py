@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A picture of the heap in plain characters, for one screen.
+"""Draw the heap in plain characters, for one screen.
 
     heap: 3 blocks; 2 live, 1104 bytes; 1 free, 129872 bytes
     # live   . free   ~ not ours   offsets: payloads, from HeapStart
@@ -7,10 +7,10 @@
     |#### 1000 ###|# 104 #|....... 129872 free .......|break
                    ^^^^^^^
 
-A block is a cell: above it the payload's offset from HeapStart, as in a trace; inside its size.
-A wrong allocator (mistakes.py) may have lost what lies behind a block: `x 24 lost x`.
-Longer blocks have longer cells, but only by the logarithm: 8 bytes are visible next to 128 KiB.
-What does not fit on the screen is summed up in a cell of its own, never the marked block.
+Each block is a cell. Above it stands the payload's offset from HeapStart, as in a trace, and in it
+the block's size. The model of a wrong allocator (mistakes.py) may have lost bytes behind a block:
+`x 24 lost x`. The width of a cell grows with the logarithm of the size, so 8 bytes are visible next
+to 128 KiB. Cells that do not fit on the screen, but never the marked block, are summed up in one.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from math import log2
 
 from .model import FREE
 
-MAX_ROWS = 8            # rows of cells; a row is two lines, or three with the mark under it
+MAX_ROWS = 8            # rows of cells; a row is two lines, or three with the mark below it
 MAX_MAPS = 3            # mappings drawn one by one
 FILL = {"live": "#", "free": ".", "gap": "~", "unknown": "?", "lost": "x", "more": " ",
         "break": " "}
@@ -27,7 +27,7 @@ SAID = {"gap": "not ours", "unknown": "not known", "lost": "lost"}
 
 @dataclass
 class Cell:
-    """One piece of the picture: its kind (a key of FILL), what stands above and in it."""
+    """A cell of the picture: its kind (a key of FILL), the text above and the text in it."""
 
     kind: str
     above: str
@@ -36,7 +36,7 @@ class Cell:
     marked: bool = False
 
     def width(self):
-        """Characters the cell wants, without its left border."""
+        """The preferred width in characters, without the left border."""
         if self.kind == "break":
             return max(len(self.above), len(self.label))
         scale = int(2 * log2(self.size / 8 + 1))
@@ -44,11 +44,12 @@ class Cell:
 
 
 def draw(model, width=72, mark=None, between="gap"):
-    """Picture of a model's heap and mappings as a string of at most 24 lines.
+    """A picture of a model's heap and mappings, as a string of at most 24 lines.
 
-    width  the longest line in characters, 72 or more; mark  an address to point at, usually a
-    payload: an arrow shows its block, or a line says that it lies in none; between  what lies
-    between the model's blocks: "gap", memory of others, or "unknown".
+    width    the longest line in characters, 72 or more
+    mark     an address, usually a payload: an arrow marks its block, or a line says that it lies
+             in none
+    between  the kind of memory between the model's blocks: "gap" (of others) or "unknown"
     """
     cells = _heap_cells(model, mark, between)
     lines = [_summary(model, cells), _legend(model, cells)]
@@ -71,7 +72,7 @@ def _offset(model, address):
 
 
 def _name(model, address):
-    """An address that is in no block, as a reader can recognise it."""
+    """An address that lies in no block, as text."""
     if 0 <= address - model.start < 1 << 36:
         return f"HeapStart {_offset(model, address)}"
     return f"0x{address & (1 << 64) - 1:x}"
@@ -86,7 +87,7 @@ def _bytes(count):
 
 
 def _summary(model, cells):
-    """First line: how many blocks and bytes of each kind."""
+    """The first line: the number of blocks and bytes of each kind."""
     if not model.heap:
         return f"heap: no block yet; break {_offset(model, model.brk)}"
     unknown = [cell.size for cell in cells if cell.kind == "unknown"]
@@ -99,9 +100,9 @@ def _summary(model, cells):
 
 
 def _legend(model, cells):
-    """Second line: what the characters of the cells mean."""
+    """The second line: the meaning of the characters in the cells."""
     if not model.heap:
-        return "the first request for it begins it (F1)"
+        return "the first request that goes to the heap creates it (F1)"
     kinds = [kind for kind in SAID if kind in {cell.kind for cell in cells}] or ["gap"]
     others = "   ".join(f"{FILL[kind]} {SAID[kind]}" for kind in kinds)
     return f"# live   . free   {others}   offsets: payloads, from HeapStart"
@@ -110,7 +111,7 @@ def _legend(model, cells):
 # ---- cells --------------------------------------------------------------------------------
 
 def _heap_cells(model, mark, between):
-    """Blocks in address order, what lies between them, then the break."""
+    """The cells of the blocks and gaps in address order, then that of the break."""
     cells = []
     position = 0 if between == "unknown" or not model.heap else model.heap[0].addr
     for block in model.heap:
@@ -125,7 +126,7 @@ def _heap_cells(model, mark, between):
 
 
 def _gap(model, kind, begin, end):
-    """The cell of a kind from one address to another, none if nothing lies there."""
+    """The cell for the memory from `begin` to `end`, as a list; [] if there is none."""
     if begin >= end:
         return []
     return [Cell(kind, _offset(model, begin), f"{end - begin} {SAID[kind]}", end - begin)]
@@ -140,7 +141,7 @@ def _block_cell(model, block, mark):
 
 
 def _more_cell(cells):
-    """One cell in place of several that do not fit on the screen."""
+    """One cell that sums up several."""
     live = [c.size for c in cells if c.kind == "live"]
     free = [c.size for c in cells if c.kind == "free"]
     gaps = sum(c.kind in SAID for c in cells)
@@ -152,9 +153,9 @@ def _more_cell(cells):
 # ---- layout -------------------------------------------------------------------------------
 
 def _fit(cells, width):
-    """Lines of the cells, leaving out from the middle until they fit in MAX_ROWS rows."""
+    """The lines of the cells; cells in the middle are summed up until MAX_ROWS rows suffice."""
     rows = _rows(cells, width)
-    keep = MAX_ROWS * width // 8        # no row has more cells than that
+    keep = MAX_ROWS * width // 8        # more cells than fit in the rows
     while len(rows) > MAX_ROWS and keep > 0:
         keep -= 1
         rows = _rows(_thin_out(cells, keep), width)
@@ -162,7 +163,7 @@ def _fit(cells, width):
 
 
 def _thin_out(cells, keep):
-    """Keep so many cells at the beginning, at the end and on each side of the mark."""
+    """Keep `keep` cells at the start, at the end and on each side of the mark; sum up the rest."""
     last = len(cells) - 1
     marks = [i for i, cell in enumerate(cells) if cell.marked]
     kept = [i <= keep or i >= last - keep or any(abs(i - m) <= keep for m in marks)
@@ -178,12 +179,13 @@ def _thin_out(cells, keep):
 
 
 def _summed_up(run):
-    """The cells of a run that is left out: nothing for none, itself for a single one."""
+    """The cells that replace a run of cells: one that sums them up, or the run if it is shorter
+    than two."""
     return [_more_cell(run)] if len(run) > 1 else run
 
 
 def _rows(cells, width):
-    """Distribute the cells over rows that are at most `width` characters long."""
+    """The cells in rows of at most `width` characters."""
     rows, used = [], width
     for cell in cells:
         needed = cell.width() + 1
@@ -196,7 +198,7 @@ def _rows(cells, width):
 
 
 def _row_lines(row, width):
-    """Two lines for a row of cells, and a third one if the marked block is among them."""
+    """The two lines of a row of cells, and a third if it has the marked block."""
     above, inside, below = "", "", ""
     for cell in row:
         room = min(cell.width(), width - 2)
@@ -210,7 +212,7 @@ def _row_lines(row, width):
 
 
 def _body(cell, room):
-    """The inside of a cell: its label in the middle of its filling."""
+    """The inside of a cell: its label, centred and padded with its character."""
     if cell.kind == "break":
         return cell.label
     return f" {cell.label} ".center(room, FILL[cell.kind])
@@ -219,7 +221,7 @@ def _body(cell, room):
 # ---- mappings -----------------------------------------------------------------------------
 
 def _map_lines(model, mark):
-    """A line for each mapping, the marked one first, and one line that sums up the rest."""
+    """A line for each mapping, the marked one first, then a line that sums up the rest."""
     blocks = sorted(model.maps.items(), key=lambda item: _unmarked(item[1], mark))
     lines = [_map_line(number, block, mark) for number, block in blocks[:MAX_MAPS]]
     rest = [block for _, block in blocks[MAX_MAPS:]]

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A reference's calls replayed through the contract's model, to see the heap at any call."""
+"""Replay a reference's calls through the contract's model to get the heap at any call."""
 
 from .model import MAP_STRIDE, Model
 from .stats import parse_call
 
-STRAY = MAP_STRIDE - 8      # a model address in no block: what `<unknown>` in a trace stands for
+STRAY = MAP_STRIDE - 8      # a model address in no block, for `<unknown>` in a trace
 
 
 def make(model, event):
-    """Let `model` make the call of one event: its Step, or None if the event is no os_* call."""
+    """Make the call of one event in `model`: its Step, or None if the event is not an os_* call."""
     call = parse_call(event)
     if call is None:
         return None
@@ -24,7 +24,7 @@ def model_after(events, count):
 
 
 def step_at(events, index):
-    """What the contract's model does at one event: a Step, or None if it is no os_* call."""
+    """The Step of the contract's model at one event; None if it is not an os_* call."""
     if not 0 <= index < len(events):
         return None
     return make(model_after(events, index), events[index])

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What kind of machine this is, as far as remedies depend on it: how packages are installed, why a
-program cannot be traced. Every function takes the files that it reads as parameters."""
+"""Remedies that depend on the machine: how to install packages, why a program cannot be traced.
+
+Every function takes the files that it reads as parameters.
+"""
 
 import os
 import pathlib
@@ -9,7 +11,7 @@ import platform
 OS_RELEASE = "/etc/os-release"
 PROC = "/proc"
 CONTAINER_SIGNS = ("/.dockerenv", "/run/.containerenv")
-# A word of ID or ID_LIKE in os-release -> the command; packages have Debian's names but for:
+# A word of ID or ID_LIKE in os-release -> (the command, {Debian's name of a package: its own}).
 INSTALLERS = {
     "debian": ("apt-get install", {}),
     "ubuntu": ("apt-get install", {}),
@@ -21,15 +23,14 @@ INSTALLERS = {
 }
 CONTAINER = ("start the container with --cap-add=SYS_PTRACE --security-opt seccomp=unconfined "
              "(docker run, podman run)")
-EMULATED = ("an emulated processor has no ptrace: use a container image or a virtual machine of "
-            "this computer's own kind (docker run --platform linux/arm64 on Arm)")
+EMULATED = ("an emulated processor has no ptrace: use a container image or a virtual machine for "
+            "this computer's processor (docker run --platform linux/arm64 on Arm)")
 WSL1 = "this is WSL 1, which has no Linux kernel: convert it: wsl --set-version DISTRIBUTION 2"
-ARM = ("on Arm the suite needs Debian 13 or what has its ltrace, 0.7.91; Debian 12 has no ltrace "
-       "there")
+ARM = ("on Arm the suite needs ltrace 0.7.91, as in Debian 13; Debian 12 has no ltrace for Arm")
 
 
 def words_of(release=OS_RELEASE):
-    """The words of ID and ID_LIKE, the distribution's own first; none without that file."""
+    """The words of ID and then ID_LIKE in os-release; none if that file is missing."""
     try:
         lines = pathlib.Path(release).read_text("utf-8", "replace").splitlines()
     except OSError:
@@ -40,7 +41,7 @@ def words_of(release=OS_RELEASE):
 
 
 def install(*packages, release=OS_RELEASE):
-    """The command that installs packages, given by Debian's names, on this distribution."""
+    """The command that installs packages, given by their names in Debian, on this distribution."""
     words = words_of(release)
     for word in words:
         if word.partition("-")[0] in INSTALLERS:
@@ -48,7 +49,7 @@ def install(*packages, release=OS_RELEASE):
             return " ".join([command, *(names.get(package, package) for package in packages)])
     if "alpine" in words:
         return "this is Alpine, which has no glibc: use a container with Debian"
-    return f"install what Debian calls {' '.join(packages)}"
+    return f"install these packages (names as in Debian): {' '.join(packages)}"
 
 
 def status(name, proc=PROC):
@@ -74,12 +75,12 @@ def is_wsl1(proc=PROC):
 
 
 def is_container(signs=CONTAINER_SIGNS):
-    """Whether this is a container of Docker's or Podman's."""
+    """Whether this is a container of Docker or Podman."""
     return any(os.path.exists(sign) for sign in signs)
 
 
 def scope(proc=PROC):
-    """kernel.yama.ptrace_scope, "0" where the kernel has none."""
+    """kernel.yama.ptrace_scope, "0" if the kernel has none."""
     try:
         return (pathlib.Path(proc) / "sys/kernel/yama/ptrace_scope").read_text("ascii").strip()
     except OSError:
@@ -87,7 +88,7 @@ def scope(proc=PROC):
 
 
 def ptrace_remedy(cause, proc=PROC, signs=CONTAINER_SIGNS, machine=platform.machine()):
-    """What to do when ltrace could not trace a program; `cause`: what it said."""
+    """The remedy if ltrace could not trace a program; `cause`: the message of ltrace."""
     if "trace is damaged" in cause:
         return "use ltrace 0.7.3 or 0.7.91"
     if is_wsl1(proc):
@@ -100,14 +101,14 @@ def ptrace_remedy(cause, proc=PROC, signs=CONTAINER_SIGNS, machine=platform.mach
         return ("kernel.yama.ptrace_scope is 2 (only root may trace): "
                 "sysctl kernel.yama.ptrace_scope=1, or be root")
     if status("TracerPid", proc) not in ("", "0"):
-        return "this command is traced itself: run it without strace or gdb"
+        return "this command itself is being traced: run it without strace or gdb"
     if is_container(signs) or status("Seccomp", proc) == "2":
         return CONTAINER
-    return ARM if machine == "aarch64" else f"look what forbids ptrace(2) here; {CONTAINER}"
+    return ARM if machine == "aarch64" else f"find out what forbids ptrace(2) here; {CONTAINER}"
 
 
 def on_windows_drive(path, proc=PROC):
-    """Whether a path is on a drive of Windows' that WSL shows below /mnt."""
+    """Whether a path is on a drive of Windows, which WSL mounts below /mnt."""
     parts = pathlib.PurePath(path).parts
     return ("microsoft" in kernel(proc).lower() and parts[1:2] == ("mnt",) and
             len(parts) > 2 and len(parts[2]) == 1)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What may stand in suite.json: the members, their kinds and bounds, the names that they refer to.
+"""Check the members of suite.json: their types, their bounds and the names that they refer to.
 
-docs/grading.md describes the members. Everything that is wrong is a HarnessError of one line:
-which file, which member, what is allowed there.
+docs/grading.md describes the members. Each error is a HarnessError of one line that names the file,
+the member and what is allowed there.
 """
 
 import json
@@ -11,18 +11,18 @@ import re
 from .build import HarnessError
 
 MOST_POINTS = 10 ** 6       # of one test or one group
-EXTRA_GROUPS = ("seeds", "faults")      # groups of tests that checker/grade makes itself
-NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}")     # of a test: also of its files
+EXTRA_GROUPS = ("seeds", "faults")      # groups of tests that checker/grade generates
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}")     # of a test and its files
 
 
 class Wrong(Exception):
-    """Something in a suite.json makes no sense: str(e) says what and what is allowed."""
+    """Something in a suite.json is wrong. str(e) says what, and what is allowed."""
 
 
-# ---- values: a check takes a value, and fails with Wrong if it is none of its kind ------------
+# ---- values: a check takes a value and raises Wrong if it has the wrong type or range ---------
 
 def whole(most):
-    """A whole number from 0 to `most`."""
+    """A check for a whole number from 0 to `most`."""
     def check(value):
         if type(value) is not int or not 0 <= value <= most:
             raise Wrong(f"is {shown(value)}, not a whole number from 0 to {most}")
@@ -30,25 +30,25 @@ def whole(most):
 
 
 def share(value):
-    """A number from 0 to 1."""
+    """Check for a number from 0 to 1."""
     if type(value) not in (int, float) or not 0 <= value <= 1:
         raise Wrong(f"is {shown(value)}, not a number from 0 to 1")
 
 
 def text(value):
-    """A string."""
+    """Check for a string."""
     if not isinstance(value, str):
-        raise Wrong(f"is {shown(value)}, not a text in quotes")
+        raise Wrong(f"is {shown(value)}, not a string in quotes")
 
 
 def truth(value):
-    """true or false."""
+    """Check for true or false."""
     if not isinstance(value, bool):
         raise Wrong(f"is {shown(value)}, not true or false")
 
 
 def one_of(*words):
-    """One of some words."""
+    """A check for one of these words."""
     def check(value):
         if value not in words:
             raise Wrong(f"is {shown(value)}, not one of {', '.join(map(shown, words))}")
@@ -56,7 +56,7 @@ def one_of(*words):
 
 
 def list_of(check):
-    """A list in which everything passes another check."""
+    """A check for a list whose entries all pass another check."""
     def check_all(value):
         if not isinstance(value, list):
             raise Wrong(f"is {shown(value)}, not a list in brackets")
@@ -66,17 +66,17 @@ def list_of(check):
 
 
 def anything(_value):
-    """What nobody reads."""
+    """Accept any value, for members that nobody reads."""
 
 
 def members(known, needed=()):
-    """An object with some of the members `known` {name: check} and all of `needed`."""
+    """A check for an object with all members `needed` and no others than `known` {name: check}."""
     def check(value):
         if not isinstance(value, dict):
             raise Wrong(f"is {shown(value)}, not an object in braces")
         for name, inner in value.items():
             if name not in known:
-                raise Wrong(f"has an unknown member {shown(name)}; there are {', '.join(known)}")
+                raise Wrong(f"has an unknown member {shown(name)}; known are {', '.join(known)}")
             inside(name, known[name], inner)
         for name in needed:
             if name not in value:
@@ -85,7 +85,7 @@ def members(known, needed=()):
 
 
 def inside(name, check, value):
-    """Check a value; what is wrong with it is said with its name."""
+    """Check the value of the member `name`; Wrong then starts with the name."""
     try:
         check(value)
     except Wrong as error:
@@ -94,7 +94,7 @@ def inside(name, check, value):
 
 
 def shown(value):
-    """A value as suite.json has it, cut when it is long."""
+    """A value in the syntax of suite.json, cut if it is long."""
     made = json.dumps(value)
     return made if len(made) < 60 else made[:56] + " ..."
 
@@ -107,7 +107,7 @@ EXTRA_GROUP = members({**COMMON, "points": POINTS})
 
 
 def suite_members(data):
-    """The check for a whole suite: members whose names depend on the suite are looked up in it."""
+    """The check for a whole suite; `data` supplies the names of its tests and groups."""
     tests = data.get("tests") if isinstance(data, dict) else None
     tests = tests if isinstance(tests, dict) else {}
     groups = {test.get("group") for test in tests.values() if isinstance(test, dict)}
@@ -130,7 +130,7 @@ def is_text(value):
 # ---- the whole file ---------------------------------------------------------------------------
 
 def read(path):
-    """The object in a course's suite.json, all of it checked. HarnessError if it makes no sense."""
+    """The checked object in a course's suite.json. HarnessError if something is wrong."""
     def check(data):
         suite_members(data)(data)
         check_names(data["tests"])
@@ -139,7 +139,7 @@ def read(path):
 
 
 def load(path, check):
-    """The object in a suite.json, after check(object). HarnessError if it makes no sense."""
+    """The object in a suite.json after check(object). HarnessError if something is wrong."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"), parse_constant=no_number,
                           object_pairs_hook=no_twice)
@@ -149,18 +149,18 @@ def load(path, check):
                            "name a directory with suite.json, snippets/ and ref/") from error
     except (Wrong, ValueError, RecursionError) as error:
         said = str(error).replace("\n", " ")
-        raise HarnessError(f"{path} is no suite: {said}; "
+        raise HarnessError(f"{path} is not a valid suite: {said}; "
                            "correct it (docs/grading.md) or restore it") from error
     return data
 
 
 def no_number(name):
-    """Called by json for NaN and the like."""
-    raise Wrong(f"{name} is no number")
+    """json calls this for NaN and infinities."""
+    raise Wrong(f"{name} is not a number")
 
 
 def no_twice(pairs):
-    """Called by json for an object: a dict; the second member of a name would replace the first."""
+    """json calls this for each object: the dict of its members. Wrong if a name is there twice."""
     made = dict(pairs)
     if len(made) < len(pairs):
         seen = [name for name, _ in pairs]
@@ -169,26 +169,28 @@ def no_twice(pairs):
 
 
 def check_file_names(tests):
-    """Names of tests become names of files."""
+    """Check that the names of tests can be names of files."""
     if not tests:
         raise Wrong("it names no test")
     for name in tests:
         if not NAME.fullmatch(name):
-            raise Wrong(f"{shown(name)} is no name for a test: letters, digits, and _ . + - inside")
+            raise Wrong(f"{shown(name)} is not a valid name for a test: use letters, digits and _, "
+                        "and . + - after the first character")
 
 
 def check_names(tests):
-    """Names are fit for files, groups are not those that the grader makes, something has points."""
+    """Check the names of tests, that no group has a name that the grader uses, and that a test has
+    points."""
     check_file_names(tests)
     for name, test in tests.items():
         if test["group"] in ("", "style", *EXTRA_GROUPS):
-            raise Wrong(f"{name}: {shown(test['group'])} is no name for a group of programs")
+            raise Wrong(f"{name}: {shown(test['group'])} cannot name a group of programs")
     if not any(test["points"] for test in tests.values()):
         raise Wrong("no test has points")
 
 
 def check_needs(tests, groups):
-    """Whatever a test needs is a test, and never the test itself in the end."""
+    """Check that all needs are tests and form no cycle."""
     def group_needs(name):
         return groups.get(name, {}).get("needs", [])
 
@@ -197,11 +199,11 @@ def check_needs(tests, groups):
     for name in [*needs, *groups]:
         for need in needs.get(name, []) + group_needs(name):
             if need not in tests:
-                raise Wrong(f"{name} needs {shown(need)}, which is no test")
+                raise Wrong(f"{name} needs {shown(need)}, which is not a test")
     decided = set()
     while len(decided) < len(needs):
         ready = [name for name in needs if name not in decided and decided.issuperset(needs[name])]
         if not ready:
             name = next(name for name in needs if name not in decided)
-            raise Wrong(f"{name} needs itself in the end: tests need each other in a circle")
+            raise Wrong(f"{name} needs itself: the needs of tests form a cycle")
         decided.update(ready)

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The memory checks of `-m`: leaks from the trace, invalid accesses from valgrind.
 
-Leaks: a block that is live at exit, and which call made it; a mapping that no block owns. They are
-read from the trace, so they are seen whatever the library does inside. Invalid accesses: the
-program runs once more under valgrind's memcheck. It sees accesses outside the heap and the
-mappings with any library, and those just behind a block or in a freed one if the library was built
-where valgrind's headers are, because it tells valgrind about its blocks then.
+Leaks are blocks that are live at exit, with the call that made each, and mappings that no block
+owns. The trace shows them for any library. For invalid accesses, the program runs again under
+valgrind's memcheck. With any library, memcheck finds accesses outside the heap and the mappings. It
+also finds accesses just behind a block or in a freed one if the library was built with valgrind's
+headers, because the library then tells valgrind about its blocks.
 """
 
 import os
@@ -22,17 +22,17 @@ from .symbols import address
 
 REPORT_MOST = 4 << 20       # bytes of valgrind's report that are read
 MOST = 5                    # findings of one kind that are printed for one test
-SLOWER = 10                 # how many times --timeout the program may take under valgrind
+SLOWER = 10                 # under valgrind, a program may take this many times --timeout
 USER, GROUP = "nobody", "nogroup"
 
 
 def available():
-    """Whether valgrind is there."""
+    """Whether valgrind is installed."""
     return shutil.which("valgrind") is not None
 
 
 def check(outcome, program, library, timeout):
-    """Add findings and remarks to an outcome. Only programs that came to their end are judged."""
+    """Add findings and remarks to an outcome. Only programs that ran to their end are checked."""
     if outcome.run.trace is None or not outcome.run.comparable:
         outcome.remarks.append("not checked: the run is not complete")
         return
@@ -45,7 +45,7 @@ def check(outcome, program, library, timeout):
 
 
 def shortened(findings):
-    """The first few findings, and how many more there are."""
+    """The first few findings, and the number of the others."""
     rest = len(findings) - MOST
     return findings[:MOST] + ([f"... and {rest} more"] if rest > 0 else [])
 
@@ -66,7 +66,7 @@ def leaks(events):
 
 
 def call_texts(events):
-    """The text of every os_* call, in order; number n of stats is member n - 1."""
+    """The text of every os_* call, in order; call number n is at index n - 1."""
     return [event[0] for event in events if parse_call(event)]
 
 
@@ -82,9 +82,9 @@ def invalid_accesses(program, library, timeout):
 
 
 def run_valgrind(program, place, report, timeout):
-    """Run a staged program under valgrind, its report going to the file `report`.
+    """Run a staged program under valgrind, which writes its report to the file `report`.
 
-    Whether it ended in time. All of its processes are gone afterwards.
+    Returns whether it ended in time. Kills all its processes.
     """
     command = ["valgrind", "--tool=memcheck", "--leak-check=no", "--xml=yes",
                f"--xml-fd={report.fileno()}", "--child-silent-after-fork=yes", "--num-callers=8",
@@ -106,7 +106,7 @@ def run_valgrind(program, place, report, timeout):
 
 
 def end_group(process):
-    """Kill whatever is left of a process that leads its own session, and wait for it."""
+    """Kill the process group of a process that leads a session, and wait for the process."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):
@@ -115,7 +115,7 @@ def end_group(process):
 
 
 def errors(report):
-    """A line for each error in valgrind's XML report, equal ones once."""
+    """A line for each error in valgrind's XML report, without duplicates."""
     try:
         root = ElementTree.fromstring(report)
     except ElementTree.ParseError:
@@ -124,14 +124,14 @@ def errors(report):
 
 
 def error_line(error):
-    """`Invalid write of size 1 in main (test-x.c:12): Address ... 0 bytes after a block ...`"""
+    """An error as text: `Invalid write of size 1 in main (test-x.c:12): Address ... is ...`"""
     what = error.findtext("what") or error.findtext("xwhat/text") or "error"
     more = error.findtext("auxwhat") or error.findtext("xauxwhat/text") or ""
     return printable(f"{what} in {place(error)}" + (f": {more}" if more else ""))
 
 
 def place(error):
-    """Where an error happened: its first stack line, and the program's own line if another."""
+    """Where an error happened: its innermost frame and, if it differs, the program's own."""
     frames = error.findall("stack/frame")
     known = [frame for frame in frames if frame.findtext("line")] or frames
     if not known:
@@ -141,7 +141,7 @@ def place(error):
 
 
 def frame_line(frame):
-    """`main (test-x.c:12)`, as much of it as is known."""
+    """A frame as text, as far as it is known: `main (test-x.c:12)`."""
     name = frame.findtext("fn") or "unknown code"
     line = frame.findtext("line")
     return f"{name} ({frame.findtext('file')}:{line})" if line else name

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The contract as a program: what every call returns and which system calls it makes.
+"""An executable model of the contract: what every call returns and which system calls it makes.
 
-The model keeps a list of blocks and scans it; it is meant to be compared with docs/contract.md
+The model keeps a list of blocks and scans it. It is written to be compared with docs/contract.md
 sentence by sentence, not to be fast. It owns no memory: addresses are numbers. The heap begins at
-`start` (0 unless said otherwise) and mapping number n begins at n * MAP_STRIDE, so that the two
-never meet; NULL is 0, which no payload ever is. Sizes and addresses are in bytes.
+`start` (0 by default) and mapping number n begins at n * MAP_STRIDE, so the two never overlap; NULL
+is 0, which is never a payload. Sizes and addresses are in bytes.
 
-The names in capitals and digits (W1, H2, ...) are the rules of docs/contract.md.
+Names such as W1 and H2 are the rules of docs/contract.md.
 """
 
 from dataclasses import dataclass, field, replace
 
-T = 131072                  # the mmap threshold, and how far F1 moves the break
+T = 131072                  # the mmap threshold, and the distance by which F1 moves the break
 HEADER = 32                 # G1: sizeof(struct block_meta)
 PAGE = 4096
 MIN_SPLIT = HEADER + 8      # S1: a header and the smallest payload
@@ -21,7 +21,7 @@ SIZE_MAX = (1 << 64) - 1
 PTRDIFF_MAX = (1 << 63) - 1
 NULL = 0
 ENOMEM, EINVAL = 12, 22
-FAILED = -1                 # what mmap, munmap and a refused query of the break return
+FAILED = -1                 # result of a failed mmap or munmap, and of a refused brk(0)
 
 
 @dataclass
@@ -32,16 +32,16 @@ class Block:
     size: int
     status: int
 
-    header = HEADER     # bytes in front of the payload: G1's, unless a wrong allocator has others
+    header = HEADER     # bytes before the payload (G1); models of wrong allocators change it
 
     @property
     def payload(self):
-        """Address of the first byte of the user's memory (G1)."""
+        """The address of the first byte of the user's memory (G1)."""
         return self.addr + self.header
 
     @property
     def end(self):
-        """Address just behind the block."""
+        """The address just behind the block."""
         return self.addr + self.header + self.size
 
     def contains(self, address):
@@ -54,9 +54,9 @@ class Sys:
     """One system call.
 
     name    'brk', 'mmap' or 'munmap'
-    args    brk: () asks for the break, (address,) moves it; mmap: (length,);
+    args    brk: () queries the break, (address,) moves it; mmap: (length,);
             munmap: (address, length)
-    result  brk: the break after the call (unchanged if refused; -1 for a refused question);
+    result  brk: the break after the call (unchanged if refused; -1 for a refused query);
             mmap: the address or -1; munmap: 0 or -1
     """
 
@@ -67,11 +67,11 @@ class Sys:
 
 @dataclass
 class Step:
-    """One call of the API and everything that can be seen of it.
+    """One call of the API and all its observable effects.
 
     result    an address, 0 for NULL, None for os_free
     errno     0 (untouched), 12 (ENOMEM) or 22 (EINVAL)
-    misuse    None, or what os_free says before it aborts (B4)
+    misuse    None, or the message of os_free before it aborts (B4)
     syscalls  the system calls made inside, in order
     rules     the rules applied, in order
     copies    (destination payload, source payload, bytes) of every copy
@@ -90,11 +90,11 @@ class Step:
 
 
 class SystemCallFailed(Exception):
-    """A system call inside the current call was refused, or would be (B1, B2)."""
+    """A system call inside the current call was refused, or would have been (B1, B2)."""
 
 
 class BrokenModel(Exception):
-    """The model contradicts itself: a mistake in this file."""
+    """The state of the model is inconsistent: a bug in this file."""
 
 
 def aligned(n):
@@ -106,8 +106,8 @@ class Model:
     """The state of one process's heap and mappings, and the four functions that change it.
 
     page   the page size P of W2
-    fail   fail(i) says whether the i-th system call of the model (from 0) is refused
-    start  the program break before anything happened
+    fail   fail(i): whether the i-th system call of the model (from 0) is refused
+    start  the program break before the first call
     """
 
     block = Block
@@ -115,15 +115,15 @@ class Model:
     def __init__(self, page=PAGE, fail=None, start=0):
         self.heap = []              # blocks on the program break, in address order
         self.maps = {}              # number of a live mapping -> its block
-        self.brk = start            # where the program break is now
+        self.brk = start            # the program break
         self.start = start
-        self.regions = []           # where each contiguous part of the heap begins (B2)
+        self.regions = []           # start address of each contiguous part of the heap (B2)
         self.page = page
         self._fail = fail or (lambda i: False)
         self._calls_made = 0        # system calls so far, for fail(i)
         self._maps_made = 0         # successful mmaps so far, for their numbers
-        self._break_known = False   # brk(0) has been answered once (F3)
-        self._break_shared = False  # somebody else has moved the break (B2)
+        self._break_known = False   # brk(0) has succeeded once (F3)
+        self._break_shared = False  # a foreign caller has moved the break (B2)
         self._now = None            # the Step of the call in progress
 
     # ---- the four functions -------------------------------------------------------------
@@ -145,15 +145,15 @@ class Model:
         return self._call("os_free", (p,), self._free)
 
     def step(self, name, args):
-        """Call the function of that name: step('os_malloc', (100,)) -> Step."""
+        """Call the function `name`: step('os_malloc', (100,)) -> Step."""
         functions = {"os_malloc": self.malloc, "os_calloc": self.calloc,
                      "os_realloc": self.realloc, "os_free": self.free}
         return functions[name](*args)
 
     def foreign_sbrk(self, delta):
-        """Somebody else calls sbrk(delta) (B2); returns the break before, like sbrk.
+        """A foreign caller calls sbrk(delta) (B2); returns the break before, like sbrk.
 
-        F1's question is the library's own: it is asked even if the stranger knows the answer.
+        This does not replace the library's own query of the break in F1.
         """
         before = self.brk
         self.brk += delta
@@ -161,7 +161,7 @@ class Model:
         return before
 
     def snapshot(self):
-        """A copy of the state that can be compared with ==: heap blocks, mappings, break."""
+        """The state as a value that == compares: heap blocks, mappings, break."""
         heap = tuple((b.addr, b.size, b.status) for b in self.heap)
         maps = tuple((i, b.addr, b.size, b.status) for i, b in sorted(self.maps.items()))
         return heap, maps, self.brk
@@ -169,7 +169,7 @@ class Model:
     # ---- a call is a transaction --------------------------------------------------------
 
     def _call(self, name, args, work):
-        """Run one function; B1: a refused system call leaves every block as it was."""
+        """Run one function. B1: a refused system call leaves every block as it was."""
         step = self._now = Step(name, args)
         heap = [self.block(b.addr, b.size, b.status) for b in self.heap]
         maps = {number: replace(b) for number, b in self.maps.items()}
@@ -187,7 +187,7 @@ class Model:
         self._now.rules.extend(numbers)
 
     def _give_up(self, rule, errno):
-        """The call ends here with NULL and this errno."""
+        """Apply a rule by which the call fails with this errno; returns NULL."""
         self._rule(rule)
         self._now.errno = errno
         return NULL
@@ -218,7 +218,7 @@ class Model:
         return block.payload
 
     def _new_block(self, n):
-        """A new block for os_malloc and for the moves of os_realloc (W1, W3)."""
+        """A new block, for os_malloc and for os_realloc if it moves a block (W1, W3)."""
         self._rule("W1")
         if self._belongs_on_heap(n):
             return self._search_heap(n)
@@ -240,7 +240,7 @@ class Model:
     # ---- heap search (F, H) -------------------------------------------------------------
 
     def _search_heap(self, n):
-        """The place for n bytes on the heap, marked allocated."""
+        """A block for n bytes on the heap, marked allocated."""
         if not self.heap:
             self._first_growth()
         self._merge_all()
@@ -259,7 +259,7 @@ class Model:
         return block
 
     def _first_growth(self):
-        """F1: one free block that takes exactly T bytes; F3: brk(0) is asked here only."""
+        """F1: create one free block of exactly T bytes. F3: only this queries brk(0)."""
         self._rule("F1")
         if not self._break_known:
             self._ask_break()
@@ -288,7 +288,7 @@ class Model:
     # ---- changes of the block list ------------------------------------------------------
 
     def _absorb_right(self, i):
-        """Block i takes over its right neighbour, header and all."""
+        """Block i absorbs its right neighbour, including the header."""
         self.heap[i].size += self.block.header + self.heap[i + 1].size
         del self.heap[i + 1]
 
@@ -311,7 +311,7 @@ class Model:
     def _append_block(self, size):
         """A free block at the end of the heap, or in a new region if the break was moved (B2)."""
         if self.heap and self.brk < self.heap[-1].end:
-            self._rule("B2")        # our own blocks lie above the break: nothing may grow
+            self._rule("B2")        # the last block lies above the break, so nothing may grow
             raise SystemCallFailed
         begin = self._rounded(self.brk)
         continues = bool(self.heap) and begin == self.heap[-1].end
@@ -330,7 +330,7 @@ class Model:
     # ---- system calls (Y) ---------------------------------------------------------------
 
     def _refused(self):
-        """Whether the system call that is made now fails; counts it."""
+        """Count a system call; whether it fails."""
         self._calls_made += 1
         return self._fail(self._calls_made - 1)
 
@@ -447,12 +447,12 @@ class Model:
         return new.payload
 
     def _take_back(self, new):
-        """B1 for X3: the old mapping could not be given back, so the new block is."""
+        """B1 for X3: the old mapping could not be unmapped, so the new block is released."""
         self._now.copies.clear()
         try:
             self._release(new)
         except SystemCallFailed:
-            pass        # it stays mapped and nobody knows its address: all that can be done
+            pass        # the new block cannot be unmapped either, so it leaks
         return self._give_up("B1", ENOMEM)
 
     def _realloc_heap(self, block, n):
@@ -493,7 +493,7 @@ class Model:
         return new.payload
 
     def _copy(self, new, old, old_size, n):
-        """X9: everything the user may have written, as far as it fits."""
+        """X9: copy everything that the user may have written, as far as it fits."""
         self._rule("X9")
         self._now.copies.append((new.payload, old.payload, min(old_size, aligned(n))))
 
@@ -517,7 +517,7 @@ class Model:
             require(left.end <= right.addr, "blocks overlap")
 
     def _check_regions(self):
-        """Blocks tile each region, and without strangers the heap ends at the break."""
+        """Blocks tile each region; without foreign callers of brk, the heap ends at the break."""
         ends = {block.end for block in self.heap}
         for block in self.heap:
             require(block.addr in ends or block.addr in self.regions, "hole between blocks")

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * A libosmem.so with the four names and nothing behind them. Programs are linked with it when the
- * library under test lacks a function: only those that call that function fail then.
+ * A libosmem.so whose four functions do nothing. If the library under test lacks a function,
+ * programs are linked with this library, so that only those that call the function fail.
  */
 
 static void nothing(void)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * A stand-in for libosmem.so without any policy of its own: every call is sent to oracle.py over an
- * inherited socket, and the orders that come back are carried out to the letter until one says
- * return. The heap is an arena reserved here; addresses on the wire are real ones.
+ * A stand-in for libosmem.so without a policy. It sends every call to oracle.py over an inherited
+ * socket and carries out the orders that come back until one says return. The heap is an arena that
+ * is reserved here; messages hold addresses of this process.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -13,7 +13,7 @@
 
 #include "block_meta.h"
 
-#define ARENA_BYTES 0x100000000ul	/* reserved, not committed: more heap than programs use */
+#define ARENA_BYTES 0x100000000ul	/* reserved, not committed; more heap than programs use */
 
 enum request { HELLO, MALLOC, CALLOC, REALLOC, FREE, MAPPED };
 enum order { MAP, UNMAP, HEADER, COPY, FILL, RETURN };

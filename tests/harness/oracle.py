@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""References from the model alone: a snippet runs on a stand-in library that asks the Model.
+"""Make references from the model alone: a snippet runs on a stand-in library that asks the Model.
 
-The stand-in (oracle.c) has no policy. For every os_* call the model here decides, and the stand-in
-writes the headers, copies, zeroes, maps and unmaps as told, so that the snippet's own checks of
-headers and contents run against the contract and against nobody's implementation.
+The stand-in (oracle.c) has no policy. For every os_* call, the Model decides, and the stand-in
+writes headers, copies, zeroes, maps and unmaps as ordered. So the snippet's own checks of headers
+and contents run against the contract, not against an implementation.
 """
 
 import os
@@ -31,18 +31,18 @@ MAP, UNMAP, HEADER_ORDER, COPY, FILL, RETURN = range(6)
 CALLS = {MALLOC: ("os_malloc", 1), CALLOC: ("os_calloc", 2),
          REALLOC: ("os_realloc", 2), FREE_CALL: ("os_free", 1)}
 TAKES_POINTER = ("os_realloc", "os_free")
-RUBBISH = 0xA5          # what a search leaves in free payloads: G6 allows any change
+RUBBISH = 0xA5          # fills free payloads after a heap search: G6 allows any change
 SILENCE = 10.0          # seconds without a call after which a snippet counts as hung
 
-# What a snippet may import. Everything else could allocate, print through a buffer or move the
-# break behind the model's back.
+# Names that a snippet may import. Others could allocate, print through a buffer or move the break
+# without the model knowing.
 MAY_IMPORT = re.compile(r"os_(malloc|calloc|realloc|free)|write|_?exit|abort|mem(cpy|move|set|cmp)"
                         r"|__errno_location|__libc_start_main|__cxa_finalize|__gmon_start__"
                         r"|__stack_chk_fail|_ITM_\w+")
 
 
 class Session:
-    """One running program, its model, and which real addresses the model's addresses stand for."""
+    """One running program, its model, and the mapping between their addresses."""
 
     model_class = Model
 
@@ -52,16 +52,16 @@ class Session:
         self.steps = []
         self.headers = {}               # model address of a header -> (size, status) in memory
         self.mappings = {}              # mapping number -> (real address, length)
-        hello = self.receive() or (_HELLO, 0, 0, 0)     # nothing if the linker left us out
+        hello = self.receive() or (_HELLO, 0, 0, 0)     # None if it does not load the stand-in
         _, self.arena, self.arena_bytes, _ = hello
 
     def receive(self):
-        """The next message of the program, or None when it has ended."""
+        """The next message of the program, or None if it has ended."""
         data = self.channel.recv(MESSAGE.size, socket.MSG_WAITALL)
         return MESSAGE.unpack(data) if len(data) == MESSAGE.size else None
 
     def send(self, what, first=0, second=0, third=0):
-        """Give one order to the stand-in."""
+        """Send one order to the stand-in."""
         self.channel.sendall(MESSAGE.pack(what, first, second, third))
 
     def real(self, address):
@@ -95,7 +95,7 @@ class Session:
             self.answer(name, tuple(args))
 
     def answer(self, name, args):
-        """Make the step in the model and let the stand-in do the same in memory."""
+        """Make the call in the model, and order the stand-in to do the same in memory."""
         free_before = [block for block in self.model.heap if block.status == FREE]
         free_before = [(block.addr + HEADER, block.size) for block in free_before]
         step = self.model.step(name, args)
@@ -116,19 +116,19 @@ class Session:
         self.send(RETURN, self.real(step.result) if step.result else symbols.NULL, step.errno)
 
     def spoil_free(self, free):
-        """Change the bytes of free payloads, (address, length) each: a search may (G6)."""
+        """Overwrite free payloads, (address, length) each, as a heap search may (G6)."""
         for payload, length in free:
             self.send(FILL, self.real(payload), length, RUBBISH)
 
     def map(self, call):
-        """Let the stand-in make a mapping and remember where it is."""
+        """Order the stand-in to make a mapping, and remember its address."""
         length, = call.args
         self.send(MAP, length)
         _, start, _, _ = self.receive()
         self.mappings[call.result // MAP_STRIDE] = (start, length)
 
     def unmap(self, call):
-        """Let the stand-in remove a mapping."""
+        """Order the stand-in to remove a mapping."""
         address, length = call.args
         self.send(UNMAP, self.real(address), length)
         del self.mappings[address // MAP_STRIDE]
@@ -143,7 +143,7 @@ class Session:
         self.headers = now
 
     def move_contents(self, step):
-        """Copy and zero as the model says, in this order."""
+        """Order the copies and then the zeroing of a step."""
         for target, source, count in step.copies:
             self.send(COPY, self.real(target), self.real(source), count)
         for payload, count in step.zeroed:
@@ -159,7 +159,7 @@ def build_stand_in(directory):
 
 
 def foreign_imports(program):
-    """Names that a program imports although the model could not know what they do."""
+    """Names that a program imports although MAY_IMPORT does not allow them."""
     nm = build.find_tool("nm", machine.install("binutils"))
     done = subprocess.run([nm, "-D", "--undefined-only", str(program)],
                           capture_output=True, text=True, check=True)
@@ -168,17 +168,18 @@ def foreign_imports(program):
 
 
 def build_snippet(c_file, directory, out_dir):
-    """Compile a snippet against the stand-in in `directory`; refuse one the model cannot follow."""
+    """Compile a snippet against the stand-in in `directory`. HarnessError if it has
+    foreign_imports()."""
     program = build.build_program(c_file, directory, out_dir)
     foreign = foreign_imports(program)
     if foreign:
         raise HarnessError(f"{c_file.name} calls {', '.join(foreign)}, which may move the break or "
-                           "map memory on its own; use snippet.h and the os_* functions only")
+                           "map memory; use snippet.h and the os_* functions only")
     return program
 
 
 def run(program, directory, session_class=Session):
-    """Run a built snippet on the oracle: (steps, exit status as Popen has it, stderr text)."""
+    """Run a built snippet on the stand-in: (steps, exit status as of Popen, stderr text)."""
     ours, theirs = socket.socketpair()
     ours.settimeout(SILENCE)
     environment = {"LD_LIBRARY_PATH": str(directory), "OSMEM_ORACLE_CHANNEL": str(theirs.fileno())}
@@ -208,7 +209,7 @@ def record(c_file):
 
 
 def record_all(names, snippets=SNIPPETS, out_dir=build.BUILD):
-    """Record many snippets at once: {name: (steps, exit status, stderr text)}."""
+    """Record many snippets in parallel: {name: (steps, exit status, stderr text)}."""
     with tempfile.TemporaryDirectory() as where, ThreadPool(os.cpu_count()) as pool:
         directory = Path(where)
         build_stand_in(directory)
@@ -219,7 +220,7 @@ def record_all(names, snippets=SNIPPETS, out_dir=build.BUILD):
 
 
 def reference_text(name, recorded):
-    """The reference of a recorded snippet. HarnessError if its own checks failed on the model."""
+    """The reference text of a recorded snippet. HarnessError if its own checks failed."""
     steps, status, stderr = recorded
     if status != 0 or stderr:
         said = stderr.strip() or "nothing on stderr"
@@ -231,7 +232,7 @@ def reference_text(name, recorded):
 
 
 def snippet_names(root=TESTS):
-    """Names of all snippets that the suite in directory `root` has, sorted."""
+    """The names of all snippets of the suite in directory `root`, sorted."""
     found = sorted(path.stem for path in (Path(root) / "snippets").glob("*.c"))
     if not found:
         raise HarnessError(f"there is no program in {root}/snippets; put some there")
@@ -239,9 +240,9 @@ def snippet_names(root=TESTS):
 
 
 def update_references(names=None, root=None):
-    """Rewrite the references of the named snippets, or of all (then stale ones go away too).
+    """Rewrite the references of the named snippets, or of all, and then remove stale ones too.
 
-    `root` is the suite's directory; None: this tree's own.
+    root  directory of the suite; None: this repository's
     """
     snippets, references = (SNIPPETS, REFERENCES) if root is None else \
         (Path(root) / "snippets", Path(root) / "ref")
@@ -262,7 +263,7 @@ def update_references(names=None, root=None):
 
 
 def write_if_changed(path, text):
-    """Write a file unless it already says so; what happened in words, or None."""
+    """Write a file unless it already has this text; a description of the change, or None."""
     old = path.read_text() if path.exists() else None
     if old == text:
         return None
@@ -271,6 +272,6 @@ def write_if_changed(path, text):
 
 
 def remove(path):
-    """Remove a reference whose snippet is gone."""
+    """Remove a reference whose snippet is gone; a description of the change."""
     path.unlink()
     return f"{path.name}: removed, it has no snippet"

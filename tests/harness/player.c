@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * The program of every random sequence: what it calls comes from standard input, so that neither
- * its name nor its code says which sequence it plays. It is traced like the suite's programs, and
- * like these looks at headers and contents itself (snippet.h).
+ * The program that plays all generated tests. It reads the calls from standard input, so neither
+ * its name nor its code shows which sequence it plays. Like the suite's programs, it is traced and
+ * checks headers and contents itself (snippet.h).
  *
- * Operations are separated by `;`. A `!` behind one says that it has to be refused.
+ * Operations are separated by `;`. A `!` behind an operation means that it must be refused.
  *
  *	m N	os_malloc(N)			l	from now on memory cannot grow (ENOMEM)
  *	c K N	os_calloc(K, N)			b	memory can grow again
@@ -23,7 +23,7 @@
 #define MOST_BLOCKS	4096
 #include "snippet.h"
 
-/* A library may lack some of them; sequences that do not call those are played all the same. */
+/* A library may lack functions; sequences that do not call these can still be played. */
 #pragma weak os_malloc
 #pragma weak os_calloc
 #pragma weak os_realloc
@@ -31,10 +31,10 @@
 
 #define MAX_OPS		MOST_BLOCKS
 #define INPUT_BYTES	(1 << 18)
-#define STACK_BYTES	(1 << 17)	/* what library code may use while memory cannot grow */
+#define STACK_BYTES	(1 << 17)	/* for library code while memory cannot grow */
 #define COUNT(array)	(sizeof(array) / sizeof((array)[0]))
 
-/* A number that is none: `nil`. */
+/* Stands for `nil` in place of the number of an operation. */
 #define NIL		MAX_OPS
 
 struct operation {
@@ -75,7 +75,7 @@ static size_t read_number(const char **text)
 	return number;
 }
 
-/* The operation that the text begins with; the text goes on behind its `;`. */
+/* Reads the operation at the start of the text, and advances the text behind its `;`. */
 static struct operation read_operation(const char **text)
 {
 	struct operation operation = { 0 };
@@ -120,7 +120,7 @@ static void refuse_munmap(void)
 	CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0, "no seccomp here");
 }
 
-/* So that the stack need not grow while nothing can. */
+/* Grows the stack now, because it cannot grow while memory is refused. */
 static void touch_stack(void)
 {
 	char stack[STACK_BYTES];

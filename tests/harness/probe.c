@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * What --doctor runs to see whether tracing works and whether the trace is out of a program's
- * reach. It looks for ways from a traced program to its tracer; the exit status has a bit for
- * each that is open.
+ * --doctor traces this program to find out whether tracing works and whether a program can reach
+ * its trace. It tries to reach its tracer in several ways; each way that works sets a bit of the
+ * exit status.
  */
 
-#define OSMEM_PRINTF_NO_MACROS		/* the library that it is linked with has no printf */
+#define OSMEM_PRINTF_NO_MACROS		/* the probe library has no printf */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * The least allocator that can be traced: it hands out memory in one direction and takes nothing
- * back. For --doctor and for tests of the harness, which must not depend on the library under test.
+ * A minimal allocator that can be traced: it moves the break only up, and never reuses a block. For
+ * --doctor and for tests of the harness, which must not depend on the library under test.
  */
 
 #include <string.h>

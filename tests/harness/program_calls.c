@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * The system calls of test programs; see confine.h.
+ * The filters for system calls of test programs; see confine.h.
  */
 #define _GNU_SOURCE
 #include "confine.h"
@@ -17,7 +17,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* The error of a kernel that does not have the system call. */
+/* ENOSYS: the kernel does not have the system call. */
 #define NO_SUCH_CALL 38
 
 #if defined(__x86_64__)
@@ -28,14 +28,15 @@
 #error "the system calls of test programs are known for x86-64 and arm64 only"
 #endif
 
-/* Numbers from here on are x86-64's second ABI (x32): not native, not wanted. */
+/* Numbers from here on belong to x86-64's second ABI (x32). */
 #define FOREIGN_ABI 0x40000000u
 
 /*
- * clone3 seems to be missing: the C library then uses clone, whose flags are visible. So does
- * rseq: whenever ltrace stops a program inside a restartable sequence, the kernel would send it
- * to code that no trace shows. Signals may go to the program itself; a signal to any thread of a
- * process reaches all of it, so that no list of forbidden numbers would do.
+ * clone3 and rseq fail as if the kernel did not have them. The C library then uses clone, whose
+ * flags a filter can read. With rseq, the kernel would send a program that ltrace stops inside a
+ * restartable sequence to code that no trace shows. A program may send signals only to its own
+ * process id: a list of forbidden ids would not suffice, since a signal to any thread's id reaches
+ * the whole process.
  */
 void confine_process(void)
 {
@@ -79,8 +80,8 @@ void confine_process(void)
 }
 
 /*
- * A library under test needs brk, mmap and munmap. The others on the list are the loader's, the C
- * library's, the test programs', and those that a trace reports as a fault by name (clone, execve).
+ * A library under test needs brk, mmap and munmap. The loader, the C library and the test programs
+ * need the others. Some are allowed because the trace shows them as a fault (clone, execve).
  */
 static const unsigned int allowed[] = {
 	/* memory */
@@ -93,16 +94,16 @@ static const unsigned int allowed[] = {
 #ifdef SYS_access
 	SYS_access, SYS_stat, SYS_lstat, SYS_readlink, SYS_poll,
 #endif
-	/* processes: starting one is seen in the trace */
+	/* processes; the trace shows if one is started */
 	SYS_execve, SYS_clone, SYS_exit, SYS_exit_group, SYS_wait4, SYS_sched_yield,
 	SYS_set_tid_address, SYS_set_robust_list, SYS_prlimit64, SYS_getrusage,
 #ifdef SYS_fork
 	SYS_fork, SYS_vfork, SYS_arch_prctl, SYS_getrlimit, SYS_setrlimit,
 #endif
-	/* signals to itself; the trace shows who else is signalled */
+	/* signals to itself; confine_process() refuses others */
 	SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_sigaltstack, SYS_kill,
 	SYS_tkill, SYS_tgkill, SYS_restart_syscall,
-	/* what is harmless to know */
+	/* harmless queries */
 	SYS_getpid, SYS_getppid, SYS_gettid, SYS_getuid, SYS_geteuid, SYS_getgid, SYS_getegid,
 	SYS_uname, SYS_sysinfo, SYS_getrandom, SYS_getcpu, SYS_sched_getaffinity,
 	SYS_clock_gettime, SYS_clock_getres, SYS_clock_nanosleep, SYS_nanosleep, SYS_gettimeofday,
@@ -112,12 +113,16 @@ static const unsigned int allowed[] = {
 };
 
 /*
- * Calls that are allowed with some arguments only. Files are opened for reading, and nothing asks
- * for a signal when one changes (fcntl). Memory does not become executable, and no code moves over
- * other code: all code is what the loader maps, and a later mmap() of a file is in the trace.
- * prctl() refuses further system calls. ptrace() asks for a tracer, which ltrace's child does after
- * this. ioctl() asks whether a stream is a terminal. futex() waits for this process only: on a page
- * of a file it would wait for every process that has mapped the file.
+ * System calls that are allowed only with some arguments:
+ *
+ * - open(), openat(): only for reading
+ * - fcntl(): not to request a signal when a file changes
+ * - mmap(), mprotect(), mremap(): not to make memory executable or to move code; only the loader
+ *   maps code, and the trace shows a later mmap() of a file
+ * - prctl(): only to refuse further system calls
+ * - ptrace(): only to request a tracer, as ltrace's child does after this filter is set
+ * - ioctl(): only to ask whether a stream is a terminal
+ * - futex(): only private ones; on a page of a file, it would reach all processes that map the file
  */
 static const struct sock_filter by_argument[] = {
 #ifdef SYS_open

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * replay - runs sequences of os_* calls and writes down everything observable
+ * replay - runs sequences of os_* calls and writes all observable effects
  *
  * One line of standard input is one sequence: operations separated by `;`. Each
  * sequence runs in a fresh child, because the heap starts once per process (F1).
@@ -16,16 +16,16 @@
  *
  *	q b20000 = h20 0 104:1
  *
- * that is the system calls (q: break asked for; bA: brk moved to A; Mlength=number;
- * UA:length; `!` behind one that failed), the result, errno, and the size and
- * status in the block's header; then words for whatever is wrong. Addresses are
- * hN (heap start + N) or M+N (mapping M), N hexadecimal. Behind the operations
- * come `live` (every live block), `heap` (every heap block, where the library can
- * walk) and a line with a single dot.
+ * that is the system calls (q: query of the break; bA: brk moved to A; Mlength=number;
+ * UA:length; `!` behind a call that failed), the result, errno, and the size and
+ * status in the block's header; then a word for each error. Addresses are hN (heap
+ * start + N) or M+N (mapping M), N hexadecimal. After the operations come `live`
+ * (every live block), `heap` (every heap block, if the library has osmem_walk) and
+ * a line with a single dot.
  *
- * The library under test is the real one: its system calls come here because an
- * executable's brk, sbrk, mmap and munmap go before the C library's. Nothing in
- * here uses a heap.
+ * The library under test is unchanged. Its system calls are logged because brk,
+ * sbrk, mmap and munmap in this executable take precedence over the C library's.
+ * The driver itself does not use a heap.
  */
 #define _GNU_SOURCE
 #include "replay.h"
@@ -71,7 +71,7 @@ static bool is_misuse_report(const char *text)
 	return address == report->freed && !strcmp(hex, "\n");
 }
 
-/* Empties the child's stderr into the answer; says whether it was a correct misuse report. */
+/* Moves the child's stderr into the answer, unless it is a correct misuse report; whether it is. */
 static bool take_stderr(int fd)
 {
 	char text[512];

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * What the three files of the replay driver share.
+ * Declarations that the three files of the replay driver share.
  *
- *	replay.c	reads sequences, a child for each, verdicts
- *	replay_ops.c	the operations, and what the program knows of its blocks
+ *	replay.c	reads sequences, forks a child for each, reports how the child ended
+ *	replay_ops.c	the operations, and the program's record of its blocks
  *	replay_os.c	the answer's text; the library's system calls
  */
 
@@ -20,15 +20,15 @@
 
 struct report {
 	size_t length;
-	uintptr_t freed;		/* argument of the os_free under way */
+	uintptr_t freed;		/* argument of the os_free in progress, or 0 */
 	char text[OUT_BYTES];
 };
 
 /* replay_os.c */
 extern struct report *report;		/* shared with the child; NULL before main */
 extern char *heap_start;
-extern unsigned long early_calls;	/* system calls before main began (Y2) */
-extern bool inside;			/* a call of the API is under way */
+extern unsigned long early_calls;	/* system calls before main (Y2) */
+extern bool inside;			/* a call of the API is in progress */
 
 void put_text(const char *text);
 void put_number(unsigned long number, unsigned int base);

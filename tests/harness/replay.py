@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Runs sequences of calls on the real library and holds every answer against the model's.
+"""Run sequences of calls on the real library and compare every answer with the model's.
 
-replay.c runs a sequence in a process of its own and writes down what it observes; Player (see
-sequences.py) writes down what the contract wants. The two texts have to be equal.
+replay.c runs a sequence in a child process and writes its observable effects. Player (sequences.py)
+writes the effects that the contract demands. The two texts must be equal.
 """
 
 import os
@@ -20,18 +20,18 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCES = [ROOT / "tests/harness" / name for name in ("replay.c", "replay_ops.c", "replay_os.c")]
 BUILD = ROOT / "tests/build/replay"
 
-# With these a heap of some kilobytes has as many cells as one of gigabytes has (src/index.h).
+# With these, a heap of kilobytes has as many cells as otherwise one of gigabytes (src/index.h).
 SMALL_CELLS = {"CELL_SPAN": "512UL", "CELL_STEPS": "64U"}
 
 
 class ReplayError(Exception):
-    """The driver cannot be built or run: str(e) is cause and remedy."""
+    """The driver cannot be built or run. str(e) gives cause and remedy."""
 
 
 class Divergence(Exception):
-    """The library and the model disagree: str(e) shows where, how and how to see it again.
+    """The library and the model disagree. str(e) shows where and how, and the command to repeat it.
 
-    operations  the sequence, up to and including the operation that differs
+    operations  the sequence up to and including the operation that differs
     """
 
     def __init__(self, operations, text):
@@ -71,7 +71,7 @@ def build(library=None, out=BUILD):
 
 
 def set_constants(config, values):
-    """Give constants of a config.h other values: {name: C expression}."""
+    """Change constants in a config.h; values: {name: C expression}."""
     text = config.read_text()
     for name, value in values.items():
         text, count = re.subn(rf"(#define {name}\t+).*", rf"\g<1>{value}", text)
@@ -80,7 +80,7 @@ def set_constants(config, values):
 
 
 def build_with(constants, place, flags=""):
-    """The same as build() for a copy of this repository's library with other constants."""
+    """Like build(), for a copy of this repository's library with other constants."""
     for folder in ("src", "utils"):
         shutil.copytree(ROOT / folder, place / folder,
                         ignore=shutil.ignore_patterns("*.[oa]", "*.so", "debug"))
@@ -90,9 +90,10 @@ def build_with(constants, place, flags=""):
 
 
 class Replay:
-    """A running driver. Sequences are sent ahead of their answers, so both sides stay busy."""
+    """A running driver. Sequences are sent before earlier ones are answered, so both processes stay
+    busy."""
 
-    MAX_AHEAD = 32768       # bytes sent and not answered: below a pipe's capacity, so no deadlock
+    MAX_AHEAD = 32768       # unanswered bytes; less than a pipe's capacity, so no deadlock
 
     def __init__(self, program, library):
         self._process = subprocess.Popen(
@@ -132,25 +133,25 @@ class Replay:
         return answer.decode("ascii", "replace")
 
     def has_room(self, text):
-        """Whether the text may be sent before an answer is fetched."""
+        """Whether the text may be sent before an answer is read."""
         return not self._ahead or sum(self._ahead) + len(text) < self.MAX_AHEAD
 
     def send(self, text):
-        """Have a sequence run."""
+        """Send a sequence to run."""
         data = text.encode() + b"\n"
         self._ahead.append(len(data))
         while data:
             data = data[os.write(self._input, data):]
 
     def answer(self):
-        """The driver's lines for the first sequence that was sent and not answered."""
+        """The driver's lines for the oldest unanswered sequence."""
         text = self._read_until(b".\n")
         self._ahead.pop(0)
         return text
 
 
 def expected_answer(operations, can_walk, model_class=Model):
-    """What the driver has to answer to a sequence; misuse ends it early."""
+    """The answer that the driver must give to a sequence; misuse ends the sequence early."""
     player = Player(model_class)
     lines = []
     for operation in operations:
@@ -161,12 +162,12 @@ def expected_answer(operations, can_walk, model_class=Model):
 
 
 def finish(lines, player, can_walk):
-    """The answer made of a player's lines."""
+    """The whole answer: a player's lines and its last_lines()."""
     return "".join(line + "\n" for line in lines + player.last_lines(can_walk))
 
 
 def check(replay, operations, model_class=Model):
-    """Run one sequence; Divergence if the library answers anything but the model's answer."""
+    """Run one sequence; Divergence if the library's answer differs from the model's."""
     replay.send(text_of(operations))
     expected = expected_answer(operations, replay.can_walk, model_class)
     actual = replay.answer()
@@ -195,7 +196,7 @@ def replay_command(operations):
 
 
 def explain(operations, expected, actual, model_class=Model):
-    """(the operations up to the first difference, a text about it) of two unequal answers."""
+    """(the operations up to the first difference, its description) of two different answers."""
     expected, actual = expected.splitlines(), actual.splitlines()
     number = _first_difference(expected, actual)
     at_end = number >= len(operations) or expected[number:number + 1] == [""]
@@ -223,7 +224,8 @@ def explain(operations, expected, actual, model_class=Model):
 
 
 def trace(replay, operations):
-    """Run one sequence and yield a line per operation: what it is, what came, what was due."""
+    """Run one sequence; yields a line for each operation with its effects, and a second line with
+    the expected ones if they differ."""
     replay.send(text_of([("v",)] + _shifted(operations)))
     actual = replay.answer().splitlines()[1:]
     expected = expected_answer(operations, replay.can_walk).splitlines()
@@ -237,6 +239,6 @@ def trace(replay, operations):
 
 
 def _shifted(operations):
-    """The operations when one more stands before them."""
+    """The operations, renumbered for one more operation before them."""
     numbers = range(1, len(operations) + 1)
     return [renamed(operation, numbers) for operation in operations]

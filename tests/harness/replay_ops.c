@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * The operations of a sequence, and what the program knows of its blocks.
+ * The operations of a sequence, and the program's record of its blocks.
  *
- * Every live block is filled with a pattern of its own over its whole usable
- * size (G5), which is verified before an operation touches it and at the end.
+ * Every live block is filled with its own pattern over its whole usable size (G5).
+ * The pattern is verified before an operation uses the block, and at the end.
  */
 #define _GNU_SOURCE
 #include "replay.h"
@@ -28,7 +28,7 @@ struct block {
 	uint64_t seed;
 };
 
-/* From the program's own sbrk, which may begin and end anywhere. */
+/* Memory from the program's own sbrk, which may begin and end at any address. */
 struct area {
 	char *begin;
 	size_t size;
@@ -36,7 +36,7 @@ struct area {
 };
 
 static char *results[MAX_OPS];
-static struct block live[MAX_OPS];	/* what the program owns */
+static struct block live[MAX_OPS];	/* blocks that the program owns */
 static struct block freed[MAX_OPS];	/* freed since the last heap search (G6) */
 static struct area foreign[MAX_OPS];	/* not the library's memory (B2) */
 static unsigned int nlive, nfreed, nforeign;
@@ -67,7 +67,7 @@ static uint64_t word_at(uint64_t seed, size_t index)
 	return seed * 0x9e3779b97f4a7c15UL + index * 0xd1b54a32d192ed03UL;
 }
 
-/* Where the filled part at the back of a block of so many words begins. */
+/* Index of the first word of the filled back part of a block of `words` words. */
 static size_t back_begin(size_t words)
 {
 	return words > FRONT_WORDS + BACK_WORDS ? words - BACK_WORDS : FRONT_WORDS;
@@ -85,7 +85,7 @@ static void fill(char *payload, size_t size, uint64_t seed)
 		words[i] = word_at(seed, i);
 }
 
-/* Whether the first `bytes` at payload are still those of a block filled with its pattern. */
+/* Whether the first `bytes` at payload still hold the pattern of the block. */
 static bool holds(const char *payload, size_t bytes, const struct block *pattern)
 {
 	const uint64_t *words = (const uint64_t *)payload;
@@ -152,7 +152,7 @@ static void live_remove(struct block *block)
 	*block = live[--nlive];
 }
 
-/* The block was freed by the call just made. On the heap its bytes must still be there (G6). */
+/* Records that the last call freed the block. A heap block must keep its bytes for now (G6). */
 static void live_end(struct block *block)
 {
 	struct block old = *block;
@@ -165,7 +165,7 @@ static void live_end(struct block *block)
 	freed[nfreed++] = old;
 }
 
-/* A search may reuse what was freed; nothing else may (G6, H1). */
+/* Only a heap search may reuse freed blocks (G6, H1). */
 static void forget_freed(const char *result)
 {
 	if (!is_mapped((uintptr_t)result))
@@ -205,7 +205,7 @@ static size_t read_number(const char **text)
 	return number;
 }
 
-/* Consumes `name` if the text goes on with it. */
+/* Consumes `name` if the text continues with it. */
 static bool read_word(const char **text, const char *name)
 {
 	size_t length = strlen(name);
@@ -248,7 +248,7 @@ static char *do_calloc(size_t count, size_t size)
 	return result;
 }
 
-/* What a successful os_realloc of a live block owes to the old contents (X9). */
+/* Checks that a successful os_realloc of a live block kept its contents (X9). */
 static void check_copy(const struct block *old, const char *result, size_t size)
 {
 	size_t kept = (size + 7) / 8 * 8;
@@ -307,7 +307,7 @@ static void take_area(size_t size)
 	memset(area->begin, area->byte, size);
 }
 
-/* Only what the program took last, and only while the break is still there. */
+/* Returns the memory that the program took last, if the break is still at its end. */
 static void return_area(size_t size)
 {
 	while (size && nforeign) {
@@ -424,7 +424,7 @@ static void put_heap(void)
 	osmem_walk(put_heap_block, NULL);
 }
 
-/* Runs the operation that the text begins with; its letter is consumed already. */
+/* Runs an operation whose letter was consumed; the text holds its arguments. */
 static void run_operation(char letter, const char **text, unsigned int index)
 {
 	char *pointer = NULL;
@@ -455,7 +455,7 @@ static void run_operation(char letter, const char **text, unsigned int index)
 		put_text("unknown operation");
 }
 
-/* In address order: the heap, then the mappings. */
+/* Sorts live blocks by address: the heap, then the mappings. */
 static void sort_live(void)
 {
 	for (unsigned int i = 0; i < nlive; i++) {
@@ -504,7 +504,7 @@ void run_sequence(const char *text)
 	put_text("\n");
 }
 
-/* What the library can be asked besides the four functions. */
+/* Writes which functions the library has besides the four. */
 void put_abilities(void)
 {
 	put_text(osmem_walk ? " walk" : " no-walk");

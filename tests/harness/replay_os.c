@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * The replay driver's answer, and the library's system calls written into it.
+ * The replay driver's answer, and the system calls of the library.
  *
- * brk, sbrk, mmap and munmap are defined here and go before the C library's. They
- * behave as its do (sbrk asks for the break only while it is unknown), except that
- * they are logged and fail when told to, and that mappings get chosen addresses.
- * A refused mmap or munmap sets EAGAIN, as the kernel may: ENOMEM is the library's
- * to set (B1).
+ * brk, sbrk, mmap and munmap are defined here and take precedence over the C
+ * library's. They behave like those (sbrk queries the break only while it is
+ * unknown), except that they are logged, fail when told to, and choose the addresses
+ * of mappings. A refused mmap or munmap sets errno to EAGAIN, as the kernel may: the
+ * library itself must set ENOMEM (B1).
  */
 #define _GNU_SOURCE
 #include "replay.h"
@@ -17,9 +17,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define HEAP_SPAN	0x1000000000UL	/* farther than this from the start is not the heap */
+#define HEAP_SPAN	0x1000000000UL	/* the heap is not larger than this */
 
-/* Mapping number n gets an address of its own, never used twice: stale pointers stay stale. */
+/* No address of a mapping is reused, so stale pointers stay stale. */
 #define MAPS_BASE	0x600000000000UL	/* above the heap, below everything else */
 #define MAPS_STRIDE	0x80000000UL
 #define MAPS_LIMIT	0x40000000UL	/* a longer mapping fails, on every machine */
@@ -29,7 +29,7 @@ char *heap_start;
 unsigned long early_calls;
 bool inside;
 
-static char *known_break;		/* NULL: not asked yet, as in the C library */
+static char *known_break;		/* NULL until it is queried, as in the C library */
 static unsigned long call_count;
 static unsigned long failing[MAX_OPS];
 static unsigned int nfailing;
@@ -87,7 +87,7 @@ void put_address(const void *pointer)
 
 /* ---- system calls: logged, and failing when told to ---- */
 
-/* True if this call is one that has to fail. Also marks calls made where none belong. */
+/* Logs a system call, also one outside the API; whether the call must fail. */
 static bool begin_call(const char *name)
 {
 	unsigned long number = call_count;
@@ -119,7 +119,7 @@ static char *raw_brk(char *address)
 	return (char *)syscall(SYS_brk, address);
 }
 
-/* Asks the kernel for the break, as brk(NULL) and a first sbrk() do. */
+/* Queries the break, as brk(NULL) and the first sbrk() do. */
 static int ask_break(void)
 {
 	bool failed = begin_call("q");
@@ -162,7 +162,7 @@ void *sbrk(intptr_t delta)
 	return old;
 }
 
-/* Arguments other than the contract's are written out, so that they cannot match (M1). */
+/* Logs arguments that differ from the contract's, so that the answer cannot match (M1). */
 static void put_odd_arguments(const void *address, int prot, int flags, int fd, off_t offset)
 {
 	if (!address && prot == (PROT_READ | PROT_WRITE) &&
@@ -217,7 +217,7 @@ int munmap(void *address, size_t length)
 
 /* ---- for the program itself ---- */
 
-/* The start of the program break and the answer; everything after it is logged. */
+/* Starts the answer and records the program break; system calls from here on are logged. */
 void report_begin(void)
 {
 	heap_start = raw_brk(NULL);
@@ -227,7 +227,7 @@ void report_begin(void)
 		_exit(2);
 }
 
-/* An address where nothing was ever mapped. */
+/* An address at which nothing is ever mapped. */
 uintptr_t unmapped_address(void)
 {
 	return MAPS_BASE - MAPS_STRIDE;
@@ -238,13 +238,13 @@ char *current_break(void)
 	return known_break ? known_break : heap_start;
 }
 
-/* The program's own sbrk(): not logged, never failing. */
+/* The program's own sbrk(), which is not logged and never fails. */
 void foreign_sbrk(intptr_t delta)
 {
 	known_break = raw_brk(current_break() + delta);
 }
 
-/* The nth system call from now will fail. */
+/* Makes the nth system call from now fail. */
 void fail_call(unsigned long nth)
 {
 	if (nfailing < MAX_OPS)

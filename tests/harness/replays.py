@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What programs showed, and how much of it wrong allocators show as well."""
+"""Replay the traces of programs through models of wrong allocators."""
 
 import re
 from dataclasses import dataclass
@@ -20,29 +20,29 @@ RULE = re.compile(r"\b[A-Z]\d\b")
 
 @dataclass(frozen=True, eq=False)
 class Story:
-    """What a program showed, without its end."""
+    """The observed events of a program, without its end."""
 
     name: str
     events: tuple
-    calls: tuple        # of each event (name, args), None if it is none of the API's
-    whole: bool         # whether a model can show all of it: no crash, no hang
-    silent: bool        # whether only memory differs from the reference's, not a call
-    read: tuple         # (found, expected) as the failed check says, () if it does not
+    calls: tuple        # (name, args) of each event, None if it is not a call of the API
+    whole: bool         # whether a model can predict all of it: no crash, no hang
+    silent: bool        # whether only memory differs from the reference, not a call
+    read: tuple         # (found, expected) from the failed check's text, () if it has none
     cited: frozenset    # numbers of the rules that the failed check names
     passed: bool
     first: int          # index of the first event that differs
-    prints: bool        # whether calls print, which is left out of `events`
-    headers: dict       # {events made: [(address, field, value)] of the headers that it read then}
+    prints: bool        # whether calls print; `events` leaves that out
+    headers: dict       # {number of events before: [(address, field, value)] of headers read then}
 
     @property
     def size(self):
-        """Events that a set has to predict."""
+        """The number of events that a set of mistakes must predict."""
         return len(self.events)
 
 
 @lru_cache(maxsize=4096)
 def call_of(event):
-    """(name, args) of an event as the model takes it, None if it is no call of the API."""
+    """(name, args) of an event, for Model.step(); None if it is not a call of the API."""
     call = parse_call(event)
     if call is None:
         return None
@@ -69,8 +69,8 @@ def story_of(outcome):
 
 
 def headers_read(test, most):
-    """{events made: [(address of a header, field, value)]} of what a program has read and found
-    right in headers: what it reads until it has made `most` events and goes on."""
+    """{number of events before: [(address of a header, field, value)]} of the headers that a
+    program read and found right: all its reads after at most `most` events."""
     found = {}
     for made, header, name, value in getattr(test, "headers", ()):
         if made <= most:
@@ -79,8 +79,9 @@ def headers_read(test, most):
 
 
 def wrong_header(model, headers):
-    """What a failed check says of the first of some (address of a header, field, value) that a
-    model has otherwise, "" if it has none. The header of an absorbed block is still there."""
+    """The text of the check that fails on the first of these (address of a header, field, value)
+    whose value differs in the model; "" if none does. The header of an absorbed block remains
+    visible."""
     seen = {header[0]: header[1:] for header in model.visible() if len(header) > 1}
     for header, name, value in headers:
         if name == "errno" and ("errno",) in model.visible():
@@ -94,22 +95,22 @@ def wrong_header(model, headers):
 # ---- replaying them ----------------------------------------------------------------------------
 
 class Spent(Exception):
-    """The calls that may be replayed are used up."""
+    """The limit of replayed calls is reached."""
 
 
 class Replays:
-    """Replays stories through wrong allocators, up to a number of calls."""
+    """Replays stories through models of wrong allocators, up to `most` calls in all."""
 
     def __init__(self, most):
         self.left = most
-        self.known = {}         # (mistakes, story) -> events predicted
-        self.reached = {}       # (mistakes, story) -> names of the methods that this came to
-        self.bases = []         # sets to which single mistakes are added
+        self.known = {}         # (mistakes, story) -> predicted()
+        self.reached = {}       # (mistakes, story) -> names of the methods that the replay called
+        self.bases = []         # sets of mistakes to which single mistakes are added
 
     def predicted(self, mistakes, story):
-        """How many events an allocator with these mistakes predicts before the first that it does
-        not, or before a wrong header that the program would have found there; one less than all of
-        them if only memory differs and this allocator's does not."""
+        """The number of events that an allocator with these mistakes predicts: those before the
+        first event that differs, or before the program would have found a wrong header. One less
+        than all if the story is `silent` but memory is right in this allocator."""
         key = mistakes, story
         if key not in self.known:
             count = self.without_one(mistakes, story)
@@ -117,8 +118,9 @@ class Replays:
         return self.known[key]
 
     def without_one(self, mistakes, story):
-        """predicted() of these mistakes without the one that one of the `bases` lacks, where the
-        replay of that base never came to what this mistake changes; None if there is no such."""
+        """predicted() of a set in `bases` that has one mistake less, if its replay called none of
+        the methods that this mistake changes: the result is the same. None if there is no such
+        set."""
         for base in self.bases:
             if len(mistakes) == len(base) + 1 and base < mistakes:
                 kind, = mistakes - base
@@ -127,7 +129,7 @@ class Replays:
         return None
 
     def reached_in(self, mistakes, story):
-        """Names of the methods that predicted() comes to."""
+        """The names of the methods that the replay for predicted() calls."""
         key = mistakes, story
         if key not in self.reached:
             model = recorder(mistakes)()
@@ -136,7 +138,7 @@ class Replays:
         return self.reached[key]
 
     def replay(self, mistakes, story, model=None):
-        """predicted() of a story that was not replayed yet."""
+        """Replay a story: predicted(). Raises Spent."""
         if story.size > self.left:
             raise Spent
         model, done = model or compose(mistakes)(), 0
@@ -155,7 +157,7 @@ class Replays:
         return story.size
 
     def explains(self, mistakes, story):
-        """Whether an allocator with these mistakes shows all of a failure's trace."""
+        """Whether an allocator with these mistakes predicts the whole trace of a failure."""
         return story.whole and self.predicted(mistakes, story) == story.size
 
 
@@ -169,8 +171,8 @@ def right_model(calls):
 
 
 def shows(mistakes, model, story):
-    """Whether a failed check of headers fails on a wrong allocator: it reads there what the check
-    says that it found or, if the check says nothing, breaks a rule that the check names."""
+    """Whether a check of headers that failed would fail on a wrong allocator: its headers have the
+    value that the check found or, if the text gives no value, break a rule that the check names."""
     seen = {header[0]: header for header in model.visible()}
     right = {header[0]: header for header in right_model(story.calls).visible()}
     pairs = [pair for addr, header in seen.items() if addr in right
@@ -181,9 +183,9 @@ def shows(mistakes, model, story):
 
 
 def first_wrong_header(mistakes, headers, expected, actual):
-    """(events made, what the failed check says) of the first header, or errno, that a program with
-    the reference `expected` finds wrong where an allocator with these mistakes shows the trace
-    `actual`; None if all that it reads is right while both agree."""
+    """(number of events before, text of the failed check) of the first header or errno that a
+    program with the reference `expected` finds wrong on an allocator with these mistakes, whose
+    trace is `actual`. None if all its reads are right as long as both traces agree."""
     for made in dict.fromkeys(made for made, *_ in headers):
         if actual[:made] != expected[:made] or len(actual) <= made:
             return None

@@ -1,21 +1,20 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * Loaded into a test program that has failed, when it runs once more without the tracer (rerun.py).
- * It writes lines on what a trace cannot show to descriptor REPORT, which the program knows nothing
- * of:
+ * A library that is preloaded into a failed test program for a second run without the tracer
+ * (rerun.py). It reports what a trace cannot show, as lines on descriptor REPORT, which the program
+ * does not know:
  *
  * - start ADDRESS: the program break before main
  * - headers WHEN BREAK: WHEN is before or after call number RERUN_CALL
- * - block ADDRESS SIZE STATUS: a header in the heap; the list ends where one makes no sense
- * - stop SIGNAL ADDRESS HOW SP BREAK GONE: the signal that ended the program, the address that it
- *   is about, how that was used, the stack pointer, the break, and whether munmap() had given the
- *   address back
- * - look: the stack of a program that hangs, at another moment, follows
- * - exit STATUS: the program was ended by exit() or _exit()
- * - frame FILE OFFSET NAME: one function of the call stack, innermost first
+ * - block ADDRESS SIZE STATUS: a header in the heap; the list ends at the first invalid header
+ * - stop SIGNAL ADDRESS HOW SP BREAK GONE: the signal that ended the program, the fault address,
+ *   the kind of access, the stack pointer, the break, and whether munmap() had removed the address
+ * - look: before another stack of a program that hangs, sampled earlier
+ * - exit STATUS NAME: exit() or _exit() ended the program
+ * - frame FILE OFFSET NAME: a function of the call stack, innermost first
  *
- * Numbers are hexadecimal. A program that gets SIGPROF or SIGALRM, from the timers of confine -t,
- * is stopped as one that hangs.
+ * Numbers are hexadecimal. SIGPROF and SIGALRM, from the timers of confine -t, mean that the
+ * program hangs.
  */
 
 #define _GNU_SOURCE
@@ -40,7 +39,7 @@
 #define MOST_FRAMES 40
 #define MOST_HEADERS 400
 #define MOST_GONE 256
-#define MOST_LOOKS 40		/* at the stack of a program that hangs */
+#define MOST_LOOKS 40		/* samples of the stack of a program that hangs */
 #define STACK (64 << 10)
 
 #if defined(__x86_64__)
@@ -48,7 +47,7 @@
 #define SP(context) ((uintptr_t)(context)->uc_mcontext.gregs[REG_RSP])
 #define PAGE_FAULT 14
 
-/* How the address of a fault was used. */
+/* The kind of access that caused a fault. */
 static const char *how(const ucontext_t *context)
 {
 	if (context->uc_mcontext.gregs[REG_TRAPNO] != PAGE_FAULT)
@@ -67,7 +66,7 @@ static const char *how(const ucontext_t *context)
 #error "rerun.c knows x86-64 and arm64 only"
 #endif
 
-/* As in utils/block_meta.h, which brings a printf of its own. */
+/* As in utils/block_meta.h, which would also replace printf. */
 struct block_meta {
 	size_t size;
 	int status;
@@ -80,11 +79,11 @@ struct range {
 
 static uintptr_t heap_start;
 static unsigned long wanted_call, calls, depth;
-static struct range gone[MOST_GONE];	/* what munmap() gave back last */
+static struct range gone[MOST_GONE];	/* the last ranges that munmap() removed */
 static unsigned long times_gone;
 static char signal_stack[STACK];
 
-/* The functions that those below stand in front of. */
+/* The library's functions, which those below wrap. */
 static void *(*real_malloc)(size_t), *(*real_calloc)(size_t, size_t);
 static void *(*real_realloc)(void *, size_t);
 static void (*real_free)(void *);
@@ -116,8 +115,8 @@ static uintptr_t program_break(void)
 /* ---- headers ---- */
 
 /*
- * Where the header behind b is: where its next leads, if that is further up in the heap, else
- * where its size leads; 0 if neither leads into the heap.
+ * The address of the header behind b: b->next if that is higher up in the heap, else the end of
+ * the block by its size; 0 if neither is in the heap.
  */
 static uintptr_t next_header(const struct block_meta *b, uintptr_t end)
 {
@@ -149,7 +148,7 @@ static void show_headers(const char *when)
 	}
 }
 
-/* Called at the beginning and at the end of each call that the program makes. */
+/* enter() and leave() run at the start and at the end of each call that the program makes. */
 static void enter(void)
 {
 	if (depth++ == 0 && ++calls == wanted_call)
@@ -162,7 +161,7 @@ static void leave(void)
 		show_headers("after");
 }
 
-/* ---- functions that come before the library's and the C library's ---- */
+/* ---- wrappers of the library's and the C library's functions ---- */
 
 void *os_malloc(size_t size)
 {
@@ -222,11 +221,11 @@ static int is_gone(uintptr_t address)
 /* ---- the end ---- */
 
 struct walk {
-	uintptr_t from;		/* frames before this one are the handler's; 0: all are wanted */
+	uintptr_t from;		/* skip the handler's frames before this one; 0: show all */
 	int count;
 };
 
-/* Copies the name of a file or a function as one word; the submission may have chosen it. */
+/* Copies a name of a file or function as one printable word; the submission may have chosen it. */
 static const char *word_of(const char *name, char *word)
 {
 	size_t used = 0;
@@ -263,7 +262,7 @@ static _Unwind_Reason_Code step(struct _Unwind_Context *context, void *data)
 	walk->from = 0;
 	if (!pc || walk->count++ == MOST_FRAMES)
 		return _URC_END_OF_STACK;
-	/* A return address is behind the call: the line is that of the byte before it. */
+	/* A return address lies behind the call; the byte before it belongs to the call's line. */
 	show_frame(before_call ? pc : pc - 1);
 	return _URC_NO_REASON;
 }
@@ -275,7 +274,7 @@ static void show_stack(uintptr_t from)
 	_Unwind_Backtrace(step, &walk);
 }
 
-/* Whether a program that uses processor time is to go on, so that its loop is seen elsewhere. */
+/* Samples the stack of a program that uses processor time; whether it runs on for more samples. */
 static int goes_on(int number, const ucontext_t *context)
 {
 	static int looks;
@@ -297,7 +296,7 @@ static void stopped(int number, siginfo_t *info, void *data)
 	if (goes_on(number, context))
 		return;
 	if (number == SIGALRM && clock() > CLOCKS_PER_SEC / 10)
-		number = SIGPROF;	/* it did not wait: the machine is busy */
+		number = SIGPROF;	/* it computed, though slowly: the machine is busy */
 	say("stop %x %lx %s %lx %lx %x", (unsigned int)number, address, how(context), SP(context),
 	    program_break(), (unsigned int)is_gone(address));
 	show_stack(PC(context));
@@ -327,7 +326,7 @@ void _exit(int status)
 	__builtin_unreachable();
 }
 
-/* ---- the beginning ---- */
+/* ---- the start ---- */
 
 static void watch(int number)
 {
@@ -356,7 +355,7 @@ __attribute__((constructor)) static void begin(void)
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
 		watch(signals[i]);
 	fcntl(REPORT, F_SETFD, FD_CLOEXEC);
-	unsetenv("RERUN_CALL");		/* the traced run's environment has neither */
+	unsetenv("RERUN_CALL");		/* as in the traced run's environment */
 	unsetenv("LD_PRELOAD");
 	heap_start = program_break();
 	say("start %lx", heap_start);

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Runs a failed program once more, without the tracer, to see what its trace cannot show.
+"""Run a failed program a second time, without the tracer, to find what its trace cannot show.
 
-rerun.c, loaded into the program, tells where in the source it crashed, hung or exited, and what
-the headers in its heap say before and after one call. No verdict depends on it: a program that
-does something else this time only gets a shorter explanation.
+rerun.c, loaded into the program, reports where in the source the program crashed, hung or exited,
+and the headers in its heap before and after one call. No verdict depends on it: if the program
+behaves differently this time, its explanation is only shorter.
 """
 
 import contextlib
@@ -18,12 +18,12 @@ from . import build, machine, sandbox
 from .model import HEADER
 from .stats import parse_call
 
-SECONDS = 0.5           # processor time after which a program hangs
-WALL = 15               # seconds, more than the wall time that confine -t gives it
+SECONDS = 0.5           # processor time after which a program counts as hanging
+WALL = 15               # seconds of wall time; confine -t allows less
 REPORT = 60             # the descriptor that rerun.c writes to
 MOST_SOURCE = 1 << 20   # bytes of a source file that are read to show a line of it
 MOST_TEXT = 100         # characters of such a line
-MOST_LINES = 3000       # that rerun.c writes
+MOST_LINES = 3000       # lines of rerun.c's report
 HANGS = ("SIGPROF", "SIGALRM")
 PLACE = re.compile(r"(.*):(\d+)(?: \(discriminator \d+\))?")
 LIBRARY = build.OSMEM.file
@@ -31,7 +31,7 @@ LIBRARY = build.OSMEM.file
 
 @dataclass(frozen=True)
 class Header:
-    """A header in the heap: its distance from HeapStart, and what it says."""
+    """A header in the heap: its offset from HeapStart and its fields."""
 
     addr: int
     size: int
@@ -40,7 +40,7 @@ class Header:
 
 @dataclass(frozen=True)
 class Heap:
-    """The headers in address order, and the break as a distance from HeapStart."""
+    """The headers in address order, and the break as an offset from HeapStart."""
 
     headers: tuple
     brk: int
@@ -48,7 +48,8 @@ class Heap:
 
 @dataclass(frozen=True)
 class Frame:
-    """A function of the call stack. `path` and `line` are "" and 0 where the compiler left none."""
+    """A function of the call stack. `path` and `line` are "" and 0 if debug information lacks them.
+    """
 
     module: str
     offset: int
@@ -59,19 +60,19 @@ class Frame:
 
 @dataclass
 class Seen:
-    """What the second run showed.
+    """The findings of the second run.
 
-    how          "crash", "hang", "exit" or "": it came to its end
-    function     "exit" or "_exit", which ended it
+    how          "crash", "hang", "exit", or "" if the program ran to its end
+    function     "exit" or "_exit", if one of them ended the program
     signal       the name of the signal of a crash
-    address, access, stack  of a crash: the address that it is about, how it was used ("read",
-                 "written" or "used"), and the stack pointer
+    address, access, stack  of a crash: the fault address, the kind of access ("read", "written" or
+                 "used"), and the stack pointer
     start, brk   the program break before main and at the end of the program
-    gone         whether munmap had given the address back
-    frames       [Frame] of the call stack at the end, the innermost first; of a hang those that it
-                 had at all moments: the loop is in the first
-    looks        stacks at other moments of a program that used processor time
-    before, after  the Heap before and after the call that was asked for, None where it was not read
+    gone         whether munmap had removed the address
+    frames       [Frame] of the call stack at the end, innermost first; of a hang, only the frames
+                 that all samples share, so that the first is the function with the loop
+    looks        earlier samples of the stack of a program that used processor time
+    before, after  the Heap before and after the requested call, None if it was not read
     """
 
     how: str = ""
@@ -91,9 +92,9 @@ class Seen:
 
 
 def look(outcome, call):
-    """The Seen of an outcome's program, its heap read around call number `call` (from 1).
+    """Run an outcome's program again and read its heap around call number `call` (from 1): a Seen.
 
-    None where it cannot be run again, or came to something else than in the traced run.
+    None if the program cannot be run again, or ended differently than in the traced run.
     """
     setup, trace = outcome.setup, outcome.run.trace
     if setup is None or trace is None or not trace.main_seen:
@@ -115,9 +116,9 @@ def look(outcome, call):
 
 
 def common(stacks):
-    """The frames that several stacks of one program share, the innermost first: the loop that it
-    hangs in is in the first of them, without a line if it was at different ones. Those of the first
-    stack if they share none."""
+    """The frames that several stacks of a program share, innermost first. The first is the function
+    with the loop; its line is 0 if the samples are at different lines. The first stack if they
+    share none."""
     shared = []
     for frames in zip(*map(reversed, stacks)):
         if len({(frame.module, frame.name, frame.path) for frame in frames}) > 1:
@@ -130,15 +131,15 @@ def common(stacks):
 
 
 def calls_until(events, index):
-    """How many calls of the API are among the events up to and including number `index`."""
+    """The number of calls of the API among the events up to and including index `index`."""
     return sum(parse_call(event) is not None for event in events[:index + 1])
 
 
 def agrees(seen, run):
-    """Whether the second run ended as the traced one did."""
+    """Whether the second run ended like the traced one."""
     if run.status == "exited":
         return seen.how in ("", "exit")
-    if run.status == "tracer":      # it gave up following calls inside one another
+    if run.status == "tracer":      # ltrace gave up on endless recursion
         return seen.how in ("crash", "hang")
     if run.stalled:
         return seen.how == "crash"
@@ -148,7 +149,7 @@ def agrees(seen, run):
 
 
 def run_again(setup, call):
-    """What the program prints when it runs once more."""
+    """Run the program again; rerun.c's report."""
     tools = {"program": setup.program, "rerun.so": build.build_rerun()}
     with build.stage(setup.library, tools) as place, tempfile.TemporaryFile() as given:
         given.write(setup.stdin or b"")
@@ -162,20 +163,21 @@ def run_again(setup, call):
 
 
 def confined(box, command, work, readable, stdin, program=()):
-    """What a command prints that the submission has an influence on, however it ends. `program`:
-    further options of confine, if the command is a test program."""
+    """Run a command, which the submission can influence, in the sandbox `box` or at least under
+    confine; its output, however it ends. `program`: further options of confine, if the command is a
+    test program."""
     user, limits = sandbox.new_user(), sandbox.PROGRAM_LIMITS if program else {}
     if box is not None:
         return box.run(command, work, readable, user, WALL, limits, stdin, program).output
     most = {**sandbox.COMPILER_LIMITS, **limits}
-    most.pop("nproc", None)         # all processes of a user are counted
+    most.pop("nproc", None)         # would count all processes of the user
     words = [build.build_confiner(), "-l", sandbox.limits_text(most), "-s", *["-p"] * bool(program)]
     words += ["-u", str(user)] if os.geteuid() == 0 else []
     environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}
     return sandbox.bounded([*words, *program, *command], work, environment, WALL, stdin).output
 
 
-# ---- what rerun.c says ----------------------------------------------------------------------
+# ---- reading rerun.c's report ---------------------------------------------------------------
 
 NUMBER, WORD = "([0-9a-f]{1,16})", "([!-~]{1,200})"
 WORDS = {kind: re.compile(" ".join(words)) for kind, words in {
@@ -190,8 +192,8 @@ WORDS = {kind: re.compile(" ".join(words)) for kind, words in {
 
 
 def read(output):
-    """The Seen that the lines of rerun.c tell. ValueError if one of them is damaged: the program
-    can come to write there as well."""
+    """The Seen in the lines of rerun.c. ValueError if a line is damaged, since the program may have
+    written there as well."""
     seen, heaps = Seen(), {}
     lines = output.splitlines()
     if len(lines) > MOST_LINES or not lines or not lines[0].startswith("start "):
@@ -218,7 +220,7 @@ def read(output):
 
 
 def words_of(line):
-    """(kind, words) of a line of rerun.c. ValueError if it is none."""
+    """(kind, words) of a line of rerun.c. ValueError if rerun.c does not write such lines."""
     kind, _, rest = line.partition(" ")
     found = WORDS[kind].fullmatch(rest) if kind in WORDS else None
     if found is None:
@@ -227,7 +229,7 @@ def words_of(line):
 
 
 def read_end(seen, kind, words):
-    """Fill in how the program ended."""
+    """Fill in how the program ended, from a line `exit` or `stop`."""
     if kind == "exit":
         seen.how, seen.status, seen.function = "exit", int(words[0], 16), words[1]
     elif kind == "stop":
@@ -241,7 +243,7 @@ def read_end(seen, kind, words):
 # ---- lines of the source --------------------------------------------------------------------
 
 def with_lines(stacks, setup):
-    """Stacks whose frames have the places in the source that addr2line gives them."""
+    """The stacks, with the source positions of their frames by addr2line."""
     places = {}
     for module, file in ((LIBRARY, build.library_file(setup.library)), ("program", setup.program)):
         offsets = list(dict.fromkeys(frame.offset for frames in stacks for frame in frames
@@ -253,13 +255,13 @@ def with_lines(stacks, setup):
 
 
 def expanded(frame, places):
-    """A frame as the functions inlined there, the innermost first, by what addr2line found."""
+    """The frames that replace a frame: the functions inlined there, innermost first."""
     return [Frame(frame.module, frame.offset, name, path, line)
             for name, path, line in places.get((frame.module, frame.offset), [])] or [frame]
 
 
 def addresses(file, offsets, box):
-    """{offset: [(function, path, line), the innermost inlined one first]} by addr2line."""
+    """{offset: [(function, path, line)]}, the innermost inlined function first, by addr2line."""
     tool = build.find_tool("addr2line", machine.install("binutils"))
     with tempfile.TemporaryDirectory(prefix="osmem-lines-") as work, \
             open(os.devnull, "rb") as nothing:
@@ -273,7 +275,7 @@ def addresses(file, offsets, box):
 
 
 def read_places(lines):
-    """{offset: [(function, path, line)]} of what addr2line -afi prints."""
+    """{offset: [(function, path, line)]} from the output of addr2line -afi."""
     found, name = {}, ""
     for text in lines:
         if re.fullmatch(r"0x[0-9a-f]+", text):
@@ -289,9 +291,9 @@ def read_places(lines):
 
 
 def source_line(frame, setup):
-    """The line of source that a frame is at, "" where it is not known.
+    """The source line of a frame, "" if it is unknown.
 
-    Paths are the submission's word: only files among its own sources are read.
+    The submission can forge the path, so only files among its own sources are read.
     """
     try:
         root = Path(setup.sources).resolve()
@@ -309,16 +311,16 @@ def source_line(frame, setup):
 
 HEADS = {"crash": "Where it crashed", "hang": "Where it was after {seconds:g} s of processor time",
          "exit": "Where it ended the program"}
-MOST_SHOWN = 4          # functions that are named
+MOST_SHOWN = 4          # functions that an explanation names
 MEMBERS = {0: "size", 8: "status", 16: "prev", 24: "next"}
 NEAR_STACK = 64 << 10
 PAGE = 4096
-FAR = 1 << 30           # bytes behind the break that are still said to be behind it
+FAR = 1 << 30           # farther behind the break, an address counts as unrelated to the heap
 TOP = 1 << 64
 
 
 def where(seen, setup):
-    """Lines on where in the source a program stopped, [] if it did not or nobody knows."""
+    """Lines on where in the source a program stopped, [] if it did not or the place is unknown."""
     if seen is None or not seen.how:
         return []
     head = HEADS[seen.how].format(seconds=SECONDS)
@@ -334,14 +336,16 @@ def where(seen, setup):
 
 
 def own_frames(frames):
-    """The innermost functions of the library, or of the program if it called nothing, once each."""
+    """The innermost frames in the library, or in the program if there are none, without
+    duplicates."""
     own = [frame for frame in frames if frame.module == LIBRARY]
     own = own or [frame for frame in frames if frame.module == "program" and frame.path]
     return list({(frame.name, frame.line): frame for frame in own}.values())[:MOST_SHOWN]
 
 
 def stack_text(seen, shown):
-    """`memcpy (libc.so.6), called from os_realloc (osmem.c:12), called from ...`"""
+    """A stack as text: `memcpy (libc.so.6), called from os_realloc (osmem.c:12), called from ...`
+    """
     first = seen.frames[0]
     names = [place_text(frame) for frame in shown]
     if seen.how == "exit":
@@ -353,13 +357,13 @@ def stack_text(seen, shown):
 
 
 def place_text(frame):
-    """`os_realloc (osmem.c:12)`, as much of it as is known."""
+    """A frame as text, as far as it is known: `os_realloc (osmem.c:12)`."""
     line = f":{frame.line}" if frame.line else ""
     return f"{frame.name} ({os.path.basename(frame.path)}{line})" if frame.path else frame.name
 
 
 def about_end(seen):
-    """One sentence on what a crash, hang or exit was about, "" if there is nothing to say."""
+    """One sentence on the cause of a crash, hang or exit, "" if there is nothing to say."""
     if seen.how == "exit":
         return "A library must not end the program that uses it."
     if seen.signal == "SIGFPE":
@@ -372,7 +376,7 @@ def about_end(seen):
 
 
 def about_address(seen):
-    """What a crash's address is, in words; no number in it changes from run to run."""
+    """One sentence on the address of a crash. No number in it changes from run to run."""
     verb = {"read": "read", "written": "wrote to", "used": "used"}[seen.access]
     address, brk = seen.address, seen.brk - seen.start
     offset = address - seen.start
@@ -384,26 +388,26 @@ def about_address(seen):
             "memory before a null pointer"
         return f"It {verb} {what} (address -{TOP - address})."
     if seen.access == "used" and not address:
-        return "It dereferenced an invalid pointer, one that no program can have: it was read " \
+        return "It dereferenced a pointer that is not an address at all: the pointer was read " \
             "from memory that holds something else."
     if seen.gone:
-        return f"It {verb} a mapping that munmap() had given back before."
+        return f"It {verb} a mapping that munmap() had removed before."
     if seen.stack - NEAR_STACK <= address <= seen.stack + PAGE:
-        return "Its stack is full: a function calls itself without end."
+        return "Its stack overflowed: a function calls itself endlessly."
     if 0 <= offset - brk < FAR:
         return f"It {verb} HeapStart + {offset:#x}, {beyond(offset - brk)}."
-    return f"It {verb} an address at which the program has no memory: the pointer is wrong."
+    return f"It {verb} an address where the program has no memory: the pointer is wrong."
 
 
 def member(offset, of_what):
-    """A member of struct block_meta by its offset, as a suggestion."""
+    """The member of struct block_meta at an offset, as text."""
     name = MEMBERS.get(offset)
     return f"`{name}` {of_what}" if name else f"memory {of_what}"
 
 
 def beyond(distance):
-    """Where an address behind the break is."""
+    """Text on an address behind the break, by its distance."""
     if distance < HEADER:
         at = "which is the break" if not distance else f"{distance} bytes behind the break"
-        return f"{at}: it took the end of the heap for one more header"
+        return f"{at}: it mistook the end of the heap for another header"
     return f"{distance} bytes behind the break: a header or a pointer leads out of the heap"

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Runs one program under ltrace and tells what it did, whatever it tries.
+"""Run one program under ltrace and report what it did, whatever it tries.
 
-The trace goes through a pipe that the program has no descriptor of and no path to (guard.c). When
-the harness runs as root, each program runs as a user of its own and cannot touch ltrace, the
-harness or another program at all; otherwise guard.c is what keeps it away. A program that starts a
-process or a thread is stopped at once: there is nothing to compare then, and no swarm to clean up.
+ltrace writes the trace to a pipe for which the program has neither a descriptor nor a path
+(guard.c). If the harness runs as root, each program runs as its own user and cannot access ltrace,
+the harness or other programs at all; otherwise only guard.c prevents that. A program that starts a
+process or a thread is stopped at once, since its trace cannot be compared.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ OUTPUT_KEPT = 64 << 10       # bytes of stdout and of stderr
 TRACE_MOST = 8 << 20         # bytes of trace, about 130,000 lines
 CHUNK = 64 << 10
 AFTERWARDS = 0.5             # seconds to wait for output once the tracer is gone
-LOOKS, LOOK_EVERY = 125, 0.004  # how often, and seconds apart, to see whether a program is held
-STOPS = 10                   # as often as this meanwhile
-NESTED = 60                  # calls inside one another; at 64, main included, ltrace 0.7.3 gives up
-USERS = "uid 61184 to 65279"  # one for each program when the harness runs as root (guard.c)
+LOOKS, LOOK_EVERY = 125, 0.004  # held_by_tracer(): number of checks, and seconds between them
+STOPS = 10                   # held_by_tracer(): stops in this time that mean yes
+NESTED = 60                  # nested calls; at 64, including main, ltrace 0.7.3 gives up
+USERS = "uid 61184 to 65279"  # one for each program if the harness runs as root (guard.c)
 CONFIGURATION = str(build.HERE / "ltrace.conf")
 FUNCTIONS = "+".join([f"{name}@libosmem.so" for name in tracing.API] + ["main@MAIN"])
 PR_SET_DUMPABLE = 4
@@ -37,10 +37,12 @@ PR_SET_DUMPABLE = 4
 
 @dataclasses.dataclass(frozen=True)
 class Subject:
-    """What is traced: the library, the functions with a breakpoint, who reads what ltrace prints.
+    """The parameters of tracing.
 
-    `parse(text)` is a tracing.Trace. `fixed_addresses`: the kernel lays out every run the same way,
-    where it is allowed to be asked for that (personality(2)).
+    library    the library under test
+    functions  the functions with a breakpoint, as of ltrace's -x
+    parse      parse(text): the tracing.Trace in ltrace's output
+    fixed_addresses  disable address randomisation (personality(2)), if the system allows it
     """
 
     library: build.Library
@@ -49,7 +51,7 @@ class Subject:
     fixed_addresses: bool = False
 
 
-# What ltrace itself prints on stderr, which is the program's as well: it gives up, or comes late.
+# Messages of ltrace on stderr, which it shares with the program.
 TRACER_SAYS = re.compile(rb"^(?:callstack_push_\w+: Error: call nesting too deep!|"
                          rb"(?:en|dis)able_breakpoint pid=\d+, .*)$\n?", re.MULTILINE)
 NO_SUCH_NAME = 127                      # the loader's exit status
@@ -58,19 +60,20 @@ UNDEFINED = re.compile(rb"symbol lookup error: .*: undefined symbol: (\w+)")
 SUITE = Subject(build.OSMEM, FUNCTIONS, tracing.parse)
 NO_EXIT = "a library must not end the program that uses it"
 REFUSED = "a system call failed before it: return NULL with errno = ENOMEM there (B1)"
-OUT_OF_TIME = ("SIGKILL", "SIGXCPU")    # how the kernel ends what exceeds RLIMIT_CPU
+OUT_OF_TIME = ("SIGKILL", "SIGXCPU")    # signals of the kernel to a process above RLIMIT_CPU
 
 
 @dataclasses.dataclass
 class Run:
-    """What one program did.
+    """The run of one program.
 
-    `status`: 'exited' (`code`: the exit status), 'killed' (`code`: the signal's number), 'timeout',
-    or 'tracer': there is no complete trace, because the tracer failed or was made to fail.
-    `reason`: '' or one sentence on what went wrong. `comparable`: the program ran by itself to its
-    end, exit or signal, and the trace is the story of all of it. False fails a test whatever the
-    trace says; a death by a signal is left to the comparison. `stalled`: at the time-out the
-    program waited for a tracer that could not get it past one instruction: it crashes there.
+    status      'exited' (`code`: the exit status), 'killed' (`code`: the signal's number),
+                'timeout', or 'tracer': the tracer failed, so the trace is incomplete
+    reason      '' or one sentence on what went wrong
+    comparable  whether the program ended by itself, by exit or signal, and the trace is complete.
+                If False, the test fails whatever the trace says. A death by a signal is comparable.
+    stalled     whether, at the time-out, the program waited for a tracer that could not get past
+                one instruction: the program crashes there
     """
 
     trace: tracing.Trace | None
@@ -84,10 +87,11 @@ class Run:
 
 
 def hide_from_programs():
-    """Unless root, whose programs are other users': make this process's /proc files unreadable."""
+    """Make this process's files in /proc unreadable. Root's programs run as other users, so root
+    does not need this."""
     if os.geteuid() == 0:
         return
-    import ctypes            # late: 5 ms that root, the usual case, need not spend
+    import ctypes            # imported late: takes 5 ms, and root does not need it
     ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
@@ -99,7 +103,7 @@ def command(program, args, channel, configuration=CONFIGURATION, functions=FUNCT
 
 
 def confined(place, program, args, channel, box, subject):
-    """(argument list, environment) of a traced run in the sandbox `box`; without one if None."""
+    """(argument list, environment) of a traced run, in the sandbox `box` if it is not None."""
     guard, configuration = (near(path, place) for path in (build.build_guard(), CONFIGURATION))
     environment = {"LD_PRELOAD": guard, "GUARD_LIBRARY_PATH": place, "PATH": "/usr/bin:/bin"}
     if subject.fixed_addresses:
@@ -114,8 +118,8 @@ def confined(place, program, args, channel, box, subject):
 
 
 def near(path, place):
-    """A copy of a file in the directory of one run: the loader and ltrace split the names of files
-    at spaces and colons, and the path of this repository may have any of them."""
+    """The path of a copy of a file in the directory of one run. The loader and ltrace split file
+    names at spaces and colons, which the path of this repository may contain."""
     copy = os.path.join(place, os.path.basename(path))
     shutil.copyfile(path, copy)
     os.chmod(copy, 0o444)
@@ -126,10 +130,12 @@ def run_traced(program, lib, args=(), timeout=5.0, stdin=None, trace_most=TRACE_
                subject=SUITE):
     """Run `program` against the library `lib` (the .so or its directory) under ltrace.
 
-    `stdin`: bytes for the program's standard input; None is an empty one. `timeout` in seconds.
-    `box`: a sandbox.Sandbox to run it in; the program's name says nothing there. Thread-safe.
-    Raises HarnessError if ltrace does not start, or comes to trace nothing at all: the loader's
-    first steps, before any code of the library, are in every trace.
+    stdin    bytes for the program's standard input; None: empty
+    timeout  seconds
+    box      a sandbox.Sandbox to run it in, under the neutral name "program"
+
+    Thread-safe. HarnessError if ltrace does not start or traces nothing at all: every trace has the
+    loader's first steps, which precede all code of the library.
     """
     hide_from_programs()
     if not os.path.exists("/proc/self/fd"):
@@ -157,7 +163,7 @@ def run_traced(program, lib, args=(), timeout=5.0, stdin=None, trace_most=TRACE_
 
 
 def open_input(given):
-    """A file that holds the bytes `given`, at its start; /dev/null for None."""
+    """An open file with the bytes `given`, at position 0; /dev/null for None."""
     if given is None:
         return open(os.devnull, "rb")
     file = tempfile.TemporaryFile()
@@ -167,7 +173,7 @@ def open_input(given):
 
 
 class Watch:
-    """Reads the three channels of one run until its end, or until there is reason to stop it."""
+    """Reads the trace, stdout and stderr of one run until it ends or must be stopped."""
 
     def __init__(self, process, channel, deadline, trace_most):
         self.process = process
@@ -177,12 +183,12 @@ class Watch:
         self.output = {process.stdout: bytearray(), process.stderr: bytearray()}
         self.channel = channel
         self.stalled = False     # at the timeout the program waited for its tracer
-        self.stopped = ""        # why it was stopped: 'timeout', 'size', 'pids'
-        self.checked = 0         # bytes of trace that are known to be of one process
-        self.other_line = None   # matches the start of a line of another process
+        self.stopped = ""        # why: 'timeout', 'size', 'pids', or 'end' of the trace
+        self.checked = 0         # bytes of trace that were checked for other processes
+        self.other_line = None   # pattern for the start of a line of another process
 
     def until_end(self):
-        """Read until the program and its tracer are gone."""
+        """Read until the program and its tracer have ended."""
         with selectors.DefaultSelector() as selector:
             for file in (self.channel, *self.output):
                 os.set_blocking(file.fileno(), False)
@@ -198,7 +204,7 @@ class Watch:
             self.read_all(selector)
 
     def end_program(self, selector):
-        """Kill the program, so that its tracer writes down the call in which it hangs."""
+        """Kill the program, so that ltrace writes the call in which it hangs."""
         first = re.match(rb"[0-9]+", self.trace)
         pid = program_pid(self.process.pid, int(first.group())) if first else 0
         if pid:
@@ -208,7 +214,7 @@ class Watch:
             self.read_all(selector)
 
     def read_all(self, selector):
-        """Read until every channel is at its end, or the deadline, or something says stop."""
+        """Read until all channels have ended, the deadline has passed or the run must stop."""
         while selector.get_map():
             left = self.deadline - time.monotonic()
             if left <= 0:
@@ -220,7 +226,7 @@ class Watch:
                 return
 
     def read_some(self, selector, file):
-        """Read what is there. The end of the trace means that the tracer is gone."""
+        """Read available bytes. The end of the trace means that the tracer has ended."""
         data = os.read(file.fileno(), CHUNK)
         if not data:
             selector.unregister(file)
@@ -238,7 +244,7 @@ class Watch:
         self.stopped = self.stopped or why
 
     def take_trace(self, data):
-        """Keep more of the trace; look whether it is still that of one process, and not too big."""
+        """Append to the trace; stop if it is too large or has a second process."""
         if len(self.trace) < self.trace_most + CHUNK:
             self.trace += data
         if len(self.trace) > self.trace_most:
@@ -253,7 +259,7 @@ class Watch:
 
 
 def program_pid(ancestor, number):
-    """The descendant of a process that calls itself `number` (in its own namespace), 0 if none."""
+    """The descendant of a process whose id in its own namespace is `number`, 0 if none."""
     for pid in children(ancestor):
         found = pid if own_number(pid) == number else program_pid(pid, number)
         if found:
@@ -262,7 +268,7 @@ def program_pid(ancestor, number):
 
 
 def children(pid, thread=None):
-    """The processes that a thread of a process has started, its first one if None."""
+    """The children that a thread of a process has started; None: its first thread."""
     try:
         with open(f"/proc/{pid}/task/{thread or pid}/children", encoding="ascii") as file:
             return [int(word) for word in file.read().split()]
@@ -271,7 +277,7 @@ def children(pid, thread=None):
 
 
 def own_number(pid):
-    """The number that a process has in its own process namespace, 0 if it is gone."""
+    """The id of a process in its own namespace, 0 if it has ended."""
     return status_number(pid, "NSpid:")
 
 
@@ -287,9 +293,9 @@ def status_number(pid, name):
 def held_by_tracer(pid):
     """Whether a program stops for its tracer again and again.
 
-    ltrace 0.7.3 goes round in circles over a crash on the very instruction of a breakpoint. A
-    program that hangs by itself stops for its tracer only where the trace gets a line of it.
-    Stops are counted, not seen: a look hardly ever falls into one.
+    If a program crashes at the instruction of a breakpoint, ltrace 0.7.3 restarts it there forever.
+    A program that hangs by itself stops only when the trace gets a line. The counter of stops is
+    read, because a stop is too short to be observed.
     """
     first = times_stopped(pid)
     for _ in range(LOOKS):
@@ -300,12 +306,12 @@ def held_by_tracer(pid):
 
 
 def times_stopped(pid):
-    """How often a process has left the processor by itself (proc(5)), as in each of its stops."""
+    """The number of voluntary context switches of a process (proc(5)); each stop is one."""
     return status_number(pid, "voluntary_ctxt_switches:")
 
 
 def judge(watch, timeout, parse):
-    """The Run that a finished Watch saw."""
+    """The Run of a finished Watch."""
     stdout, stderr = (bytes(kept) for kept in watch.output.values())
     text = bytes(watch.trace)
     if watch.stopped != "end":
@@ -315,7 +321,7 @@ def judge(watch, timeout, parse):
     stderr = TRACER_SAYS.sub(b"", stderr)
     trace = parse(text)
     if watch.stopped == "timeout":
-        trace.signal = None      # the one that the harness sent
+        trace.signal = None      # the harness sent it
     status, code = ended(trace, watch.stopped)
     fault = unfit(trace, watch, timeout) or undefined(trace, stderr) or strayed(trace)
     return Run(trace, stdout, stderr, status, code, fault or crash(trace), not fault,
@@ -323,7 +329,7 @@ def judge(watch, timeout, parse):
 
 
 def without_trace(stdout, stderr, stopped):
-    """The Run of a program that was not traced at all. HarnessError unless only time was short."""
+    """The Run of a program that has no trace at all. HarnessError unless it timed out."""
     if stopped == "timeout":
         return Run(None, stdout, stderr, "timeout", 0, "ltrace did not start in time", False)
     lines = stderr.decode("utf-8", "replace").splitlines() or ["no message"]
@@ -344,7 +350,7 @@ def ended(trace, stopped):
 
 
 def signal_number(name):
-    """The number of a signal's name, 0 for one that Python does not know."""
+    """The number of a signal by its name, 0 if Python does not know it."""
     known = {one.name: int(one) for one in signal.Signals}
     return known.get(name, 0)
 
@@ -357,14 +363,14 @@ def inside(trace):
 
 
 def unfit(trace, watch, timeout):
-    """The sentence on why this run cannot be compared; '' if it can."""
+    """A sentence on why this run cannot be compared, '' if it can."""
     if trace.problem:
         return f"the trace is damaged: {trace.problem}"
     if trace.started:
         where = f" inside {trace.started_in}" if trace.started_in else ""
         return f"started a {trace.started}{where}: only a program of one thread is compared"
     if trace.replaced:
-        return f"ran another program in its place (exec){inside(trace)}"
+        return f"replaced itself with another program (exec){inside(trace)}"
     if watch.stopped == "size":
         return f"made a trace over {watch.trace_most / (1 << 20):g} MB{inside(trace)}"
     if watch.stalled:
@@ -377,28 +383,28 @@ def unfit(trace, watch, timeout):
 
 
 def endless(trace):
-    """The sentence on calls inside one another that ltrace gave up following, '' if it did not."""
+    """A sentence on nested calls that were too deep for ltrace, '' if they were not."""
     if len(trace.nested) < NESTED:
         return ""
     names = " and ".join(sorted(set(trace.nested)))
-    return (f"went round in circles{inside(trace)}: {len(trace.nested)} calls of {names} are open, "
-            "each inside the one before; it calls itself, or loops back to its first instruction")
+    return (f"looped endlessly{inside(trace)}: {len(trace.nested)} nested calls of {names} have "
+            "not returned; it calls itself, or loops back to its first instruction")
 
 
 def undefined(trace, stderr):
-    """The sentence on a name that the loader does not find, '' if that is not what happened."""
+    """A sentence on a name that the loader did not find, '' if it found all."""
     found = UNDEFINED.search(stderr) if trace.exit_status == NO_SUCH_NAME else None
     if not found:
         return ""
     name = found[1].decode()
     if name in tracing.API:
         return f"{name} {NOT_DEFINED}"
-    return (f"wants {name}{inside(trace)}, which is defined nowhere: is its name "
+    return (f"needs {name}{inside(trace)}, which is defined nowhere: is its name "
             "misspelt, or its file not linked?")
 
 
 def strayed(trace):
-    """The sentence on a program that ended elsewhere than it should; '' for a normal course."""
+    """A sentence on a program that called or exited outside main, '' if it did not."""
     if trace.exit_status is not None and trace.open_call:
         refused = any(map(was_refused, trace.open_call.syscalls))
         return f"called exit({trace.exit_status}){inside(trace)}: " \
@@ -411,13 +417,13 @@ def strayed(trace):
 
 
 def was_refused(call):
-    """Whether a system call failed; a brk that is refused returns the break as it was."""
+    """Whether a system call failed; a refused brk returns the unchanged break."""
     asked = call.args[0] or 0 if call.name == "brk" and call.args else 0
     return call.result is not None and (call.result < 0 or call.result < asked)
 
 
 def crash(trace):
-    """The sentence on a death by a signal, '' for an exit."""
+    """A sentence on a death by a signal, '' for an exit."""
     if trace.signal in OUT_OF_TIME:
         return f"used up its processor time in an endless loop, or was killed{inside(trace)}"
     return f"crashed with {trace.signal}{inside(trace)}" if trace.signal else ""

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Where programs that somebody else wrote are compiled and run: which layers work here, and how.
+"""The sandbox in which untrusted code is compiled and run: find and use the layers that work here.
 
-    bubblewrap  a file system with the compilers and the work folder only, no other processes, no
-                network (namespaces; seccomp alone keeps traced programs from the network)
-    user        a user of its own for each run (needs root)
-    landlock    the same files as above, and nothing else, by the kernel's Landlock
+    bubblewrap  a file system with only the compilers and the work folder, no other processes, no
+                network (namespaces; for traced programs, seccomp alone refuses the network)
+    user        a separate user for each run (needs root)
+    landlock    access to the same files only, by the kernel's Landlock
     seccomp     no sockets, no administration of the kernel, no other process's memory
     limits      time, memory, processes, open files, size of files
 
-Each is tried before it is relied on. What has to be kept from others (NEEDS) can be kept by more
-than one of them, so that a machine without bubblewrap is served as well.
+Each layer is tested before it is used. Several layers can protect the same resource (NEEDS), so a
+machine without bubblewrap may suffice.
 """
 
 import dataclasses
@@ -30,15 +30,15 @@ TO_RUN = [f"/usr/{name}" for name in ("bin", "lib", "lib32", "lib64", "libx32", 
 LINKS = ("/bin", "/lib", "/lib32", "/lib64", "/libx32")
 SETTINGS = ("/etc/ld.so.cache", "/etc/alternatives")
 CAPABILITIES = ("CAP_SETUID", "CAP_SETGID", "CAP_SYS_PTRACE", "CAP_KILL",
-                "CAP_DAC_READ_SEARCH")      # what ltrace wants and confine
+                "CAP_DAC_READ_SEARCH")      # needed by ltrace and confine
 MEGABYTE = 1 << 20
 COMPILER_LIMITS = {"cpu": 30, "as": 2048 * MEGABYTE, "fsize": 64 * MEGABYTE, "nproc": 64,
                    "nofile": 256, "core": 0}
 PROGRAM_LIMITS = {"cpu": 2, "as": 1024 * MEGABYTE, "nproc": 32, "nofile": 64}
-OUTPUT_MOST = MEGABYTE          # bytes that are kept of a compiler's output
+OUTPUT_MOST = MEGABYTE          # limit of a compiler's output, in bytes
 CHUNK = 64 << 10
 
-# What must be kept from others -> the layers that do so; one of them is enough.
+# What must be protected -> the layers that protect it; one of them is enough.
 NEEDS = {
     "files": ("bubblewrap", "landlock"),
     "network": ("bubblewrap", "seccomp"),
@@ -51,7 +51,7 @@ _numbers = itertools.count()
 
 @dataclasses.dataclass(frozen=True)
 class Layer:
-    """One layer: whether it works here, and a remark or the reason why not."""
+    """One layer: whether it works here, and a remark or the reason why it does not."""
 
     name: str
     works: bool
@@ -60,8 +60,8 @@ class Layer:
 
 @dataclasses.dataclass(frozen=True)
 class Done:
-    """A command that ended: its exit status (negative: a signal), both output streams together,
-    and why it was stopped: '' (it was not), 'time' or 'output'."""
+    """A command that has ended: its exit status (negative: a signal), stdout and stderr together,
+    and why it was stopped: 'time', 'output' or '' (it was not)."""
 
     status: int
     output: str
@@ -69,23 +69,24 @@ class Done:
 
 
 def new_user():
-    """A user number for one run; runs of one process, and of most others, get different ones."""
+    """A user id for one run. Successive calls give different ids, in most cases also in different
+    processes."""
     return FIRST_USER + (os.getpid() * 61 + next(_numbers)) % USERS
 
 
 def limits_text(limits):
-    """Limits as confine takes them."""
+    """Limits as text, for the option -l of confine."""
     return ",".join(f"{name}={most}" for name, most in limits.items())
 
 
 def parents(path):
-    """The directories above a path, the outermost first, without the root."""
+    """The directories above a path, outermost first, without the root."""
     parts = os.path.dirname(os.path.abspath(path)).split("/")[1:]
     return ["/" + "/".join(parts[:count + 1]) for count in range(len(parts)) if parts[0]]
 
 
 class Sandbox:
-    """The layers that work on this machine. `without`: names of layers not to use."""
+    """The layers that work on this machine. `without`: names of layers that are not used."""
 
     def __init__(self, without=()):
         self.confine = build.build_confiner()
@@ -99,7 +100,7 @@ class Sandbox:
         return layer in self._working
 
     def missing(self):
-        """The needs (keys of NEEDS) that no working layer meets."""
+        """The keys of NEEDS that no working layer protects."""
         return [need for need, layers in NEEDS.items() if not self._working.intersection(layers)]
 
     def report(self):
@@ -109,7 +110,7 @@ class Sandbox:
         for need, layers in NEEDS.items():
             by = [layer for layer in layers if self.has(layer)]
             lines.append(f"{need:<12}" + (f"protected by {', '.join(by)}" if by else
-                                          f"NOT PROTECTED: wants {' or '.join(layers)}"))
+                                          f"NOT PROTECTED: needs {' or '.join(layers)}"))
         return lines
 
     # ---- probes ---------------------------------------------------------------------------
@@ -156,15 +157,17 @@ class Sandbox:
     # ---- commands -------------------------------------------------------------------------
 
     def _limits(self, limits):
-        """Limits as text. The number of processes is the user's: only one of its own, or one in a
-        namespace of its own, is limited."""
+        """Limits as text. The limit of processes counts all processes of a user, so it is left out
+        if the run has neither its own user nor its own namespace."""
         own = self.has("user") or self.has("bubblewrap")
         return limits_text({name: most for name, most in limits.items() if own or name != "nproc"})
 
     def _bubble(self, readable, writable, extra=(), system=(*SYSTEM, *SETTINGS), network=True):
-        """The bwrap command line: the system, and these paths where they are outside.
+        """The bwrap command line. The system and these paths are visible, under the same names as
+        outside.
 
-        network  whether to take the network away; a namespace for it costs more than all others
+        extra    (source, target) pairs of further readable files
+        network  whether to remove the network; its namespace takes longer than all others together
         """
         words = ["bwrap", "--unshare-pid", "--unshare-ipc", "--unshare-uts",
                  "--unshare-cgroup-try", "--die-with-parent", *["--unshare-net"] * network]
@@ -190,8 +193,8 @@ class Sandbox:
         return [*words, "--remount-ro", "/dev", "--remount-ro", "/"]
 
     def command(self, command, work, readable=(), user=None, limits=None, program=()):
-        """The argument list that runs `command` confined: it reads the system and `readable`, and
-        writes in the directory `work` only. `program`: as run()."""
+        """The argument list that runs `command` confined: it can read the system and `readable`,
+        and write only in the directory `work`. `program`: as for run()."""
         words, confine = [], self.confine
         if self.has("bubblewrap"):
             words = [*self._bubble(readable, [work], [(self.confine, "/confine")]),
@@ -210,12 +213,12 @@ class Sandbox:
 
     def run(self, command, work, readable=(), user=None, seconds=60, limits=None,
             stdin=subprocess.DEVNULL, program=()):
-        """Run a command confined, in the directory `work`, and kill all that is left of it: Done.
+        """Run a command confined, in the directory `work`, and kill its remaining processes: Done.
 
-        seconds  wall time; the processor time it may use is in `limits` (COMPILER_LIMITS)
+        seconds  limit of wall time; `limits` (default: COMPILER_LIMITS) limits processor time
         stdin    a file
-        program  options of confine for a test program, which has no more system calls than a
-                 traced one then
+        program  options of confine for a test program, which then is allowed the same system calls
+                 as a traced one
         """
         environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TMPDIR": str(work),
                        "HOME": str(work)}
@@ -223,9 +226,9 @@ class Sandbox:
         return bounded(words, work, environment, seconds, stdin)
 
     def tracer(self, words_for, place, guard, configuration, environment):
-        """What runs a tracer and, in it, a program from `place`: (argument list, environment).
+        """(argument list, environment) that run a tracer and, under it, a program from `place`.
 
-        words_for(path) is the tracer's argument list when its configuration is at `path`.
+        words_for(path)  the tracer's argument list if its configuration is at `path`
         """
         if self.has("limits"):
             environment["GUARD_LIMITS"] = self._limits(PROGRAM_LIMITS)
@@ -236,7 +239,7 @@ class Sandbox:
         if not self.has("bubblewrap"):
             return words_for(configuration), environment
         if self.has("user"):
-            environment["GUARD_USER"] = str(new_user())     # all have the same pid in there
+            environment["GUARD_USER"] = str(new_user())     # in the namespace, all pids are equal
         environment["LD_PRELOAD"] = "/guard.so"
         files = [(guard, "/guard.so"), (configuration, "/ltrace.conf")]
         words = self._bubble([place], [], files, (*TO_RUN, SETTINGS[0]), not self.has("seccomp"))
@@ -247,8 +250,8 @@ class Sandbox:
 
 
 def bounded(words, work, environment, seconds, stdin=subprocess.DEVNULL):
-    """Run a command line in the directory `work`, for so many seconds at most, and kill all that
-    is left of it: Done."""
+    """Run a command line in the directory `work` for at most `seconds`, and kill its remaining
+    processes: Done."""
     with build.FORKING:
         process = subprocess.Popen(
             words, cwd=work, env=environment, stdin=stdin, stdout=subprocess.PIPE,
@@ -267,8 +270,8 @@ def bounded(words, work, environment, seconds, stdin=subprocess.DEVNULL):
 
 
 def read_bounded(file, deadline):
-    """(the bytes that a pipe gives until its end, why reading stopped before it: '', 'time',
-    'output')."""
+    """(the bytes read from a pipe, why reading stopped before its end: 'time', 'output', or '' at
+    the end)."""
     kept = bytearray()
     with selectors.DefaultSelector() as selector:
         selector.register(file, selectors.EVENT_READ)
@@ -285,7 +288,7 @@ def read_bounded(file, deadline):
 
 
 def kill_group(number):
-    """Kill every process of a process group that is still there."""
+    """Kill all processes of a process group."""
     try:
         os.killpg(number, signal.SIGKILL)
     except ProcessLookupError:

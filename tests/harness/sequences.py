@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Sequences of calls as text: reading, writing, playing on the model, making, shrinking.
+"""Sequences of calls: read and write them, play them on the model, generate and shrink them.
 
-A sequence is one line, `m 100; c 3 40; r 0 500; f 1`; replay.c lists its operations. In Python an
-operation is a tuple: ("m", 100), ("c", 3, 40), ("r", pointer, 500), ("f", pointer), ("s", 24),
-("x", 1), ("v",), ("w",). A pointer is a pair (base, offset): base is the number of an earlier
-operation, whose result is meant, or one of PLACES.
+A sequence is one line, `m 100; c 3 40; r 0 500; f 1`; replay.c describes the operations. In Python
+an operation is a tuple: ("m", 100), ("c", 3, 40), ("r", pointer, 500), ("f", pointer), ("s", 24),
+("x", 1), ("v",), ("w",). A pointer is a pair (base, offset). Its base is one of PLACES or the
+number of an earlier operation, and then stands for the result of that operation.
 """
 
 import re
 
 from .model import ALLOC, FREE, HEADER, MAP_STRIDE, PTRDIFF_MAX, SIZE_MAX, Model, aligned
 
-START = 1 << 32             # the model's break at first, so that small numbers are never heap
+START = 1 << 32             # the model's initial break, so that small numbers are never heap
 MAPS_LIMIT = 1 << 30        # replay_os.c refuses every mapping longer than this
 
-# Pointers that no call returned -> the model's address of them; None: depends on the moment.
+# Pointers that no call returned -> their address in the model; None: the current break.
 PLACES = {"nil": 0, "heap": START, "brk": None, "stack": -1 << 56, "data": -2 << 56,
           "code": -3 << 56, "hole": -4 << 56, "top": -5 << 56}
 POINTER = re.compile(r"([a-z]+|\d+)([+-]\d+)?$")
@@ -24,7 +24,7 @@ ARGUMENTS = {"m": 1, "c": 2, "r": 2, "f": 1, "s": 1, "x": 1, "v": 0, "w": 0}
 # ---- text -----------------------------------------------------------------------------------
 
 def parse(text):
-    """The operations of a sequence's text. ValueError says which word is wrong."""
+    """The operations in a sequence's text. ValueError names the wrong word."""
     return [_parse_operation(part.split()) for part in text.split(";") if part.strip()]
 
 
@@ -62,7 +62,7 @@ def text_of(operations):
 
 
 def renamed(operation, numbers):
-    """The operation with its pointer's base, if that is operation i, changed to numbers[i]."""
+    """The operation with its pointer's base i, if it is an operation, changed to numbers[i]."""
     if operation[0] not in "rf" or not isinstance(operation[1][0], int):
         return operation
     base, offset = operation[1]
@@ -72,7 +72,7 @@ def renamed(operation, numbers):
 # ---- playing --------------------------------------------------------------------------------
 
 def address_text(address):
-    """A model address as replay.c writes it."""
+    """A model address in the format of replay.c."""
     if address == 0:
         return "0"
     if address >= MAP_STRIDE:
@@ -97,14 +97,14 @@ def _system_call_text(call):
 
 
 class Player:
-    """Plays operations on the model and says what the driver has to answer to each.
+    """Plays operations on the model and writes the driver's expected answer to each.
 
     model    the model after the operations so far
     results  the model address that each operation returned (0: none)
     owners   payload of each live block -> number of the operation that returned it
-    steps    the model's Step of each operation, None for one that is no call
-    own      bytes at the break that are the program's own, to give back (B2)
-    ended    the last operation was a misuse that aborts (B4)
+    steps    the model's Step of each operation, None if the operation is not a call
+    own      bytes at the break that the program itself took and can return (B2)
+    ended    whether the last operation was a misuse that aborts (B4)
     """
 
     def __init__(self, model_class=Model):
@@ -123,7 +123,7 @@ class Player:
         return self._too_long or number in self._failing
 
     def address(self, pointer):
-        """The model address that a pointer means now."""
+        """The current model address of a pointer."""
         base, offset = pointer
         if isinstance(base, int):
             return self.results[base] + offset
@@ -139,7 +139,7 @@ class Player:
         return None
 
     def play(self, operation):
-        """Do one operation; the driver's line for it."""
+        """Play one operation; the driver's line for it."""
         self.results.append(0)
         self.steps.append(None)
         letter = operation[0]
@@ -152,7 +152,7 @@ class Player:
         return self._heap_line() if letter == "w" else ""
 
     def _sbrk(self, delta):
-        """The program moves the break up, or down as far as it is the program's own."""
+        """The program moves the break up, or down by at most its own bytes there."""
         before = f"s {address_text(self.model.brk)}"
         if delta < -self.own:
             before = "too much " + before
@@ -194,7 +194,7 @@ class Player:
         return step
 
     def _headers(self, letter, old, rest, step):
-        """Headers of what was freed on the heap and of what was returned; keeps self.owners."""
+        """The headers of a freed heap block and of the returned block; updates self.owners."""
         text = ""
         if old and step.result != old and self._was_freed(letter, rest, step):
             del self.owners[old]
@@ -217,7 +217,7 @@ class Player:
         return f" {block.size}:{block.status}" if block else " gone"
 
     def last_lines(self, can_walk):
-        """The driver's lines behind the operations."""
+        """The driver's lines after those of the operations."""
         if self.ended:
             return []
         live = [_block_text(b) for b in self.model.heap if b.status == ALLOC]
@@ -249,7 +249,7 @@ IMPOSSIBLE = [SIZE_MAX - i for i in (0, 1, 6, 7, 8, 31, 32, 38, 39, 40, 4095)] +
 OVERFLOWS = [(1 << 32, 1 << 32), (SIZE_MAX, 2), (2, SIZE_MAX), (SIZE_MAX, SIZE_MAX),
              (1 << 63, 2), ((1 << 32) + 1, (1 << 32) - 1), (3, 6148914691236517206),
              (1 << 61, 8), (1 << 60, 8), (SIZE_MAX, 1), (1 << 33, 1 << 30), (7, SIZE_MAX // 7)]
-# How far from a size that just fits: the edges of A(n), of S1 (40) and of X7.
+# Distances from a size that just fits: the edges of A(n), of S1 (40) and of X7.
 NEAR = [0, -8, 8, -1, 1, -32, -39, -40, -41, -48, 32, 40, 41, 48, -7, 7, -16, -24, 16, 24, -72]
 ODD = [8, 1, -32, 16, 4, -8, -1, -24, 32, 24, 40, 4096]
 FOREIGN = [8, 24, 1, 7, 13, 32, 100, 4096, 5000, 65]
@@ -270,15 +270,16 @@ PROFILES = {
 
 
 def kinds_of(profile):
-    """The kinds of actions of a profile, each as often as it weighs, "none" first."""
+    """The kinds of actions of a profile, each repeated by its weight, "none" first."""
     return [kind for kind, weight in PROFILES[profile][1].items() for _ in range(weight)]
 
 
 def operation_for(player, profile, action):
-    """The operation that an action stands for where the player is now; None for none.
+    """The operation for an action in the player's current state; None if there is none.
 
-    action: (kind, a, b), the kind from kinds_of(profile), a and b any numbers >= 0 that make the
-    choices. What a number chooses depends on the blocks there are, so actions can be dropped.
+    action: (kind, a, b). The kind is from kinds_of(profile); the numbers a and b, >= 0, make the
+    choices. Choices are relative to the existing blocks, so a list of actions stays valid if some
+    are removed.
     """
     kind, a, b = action
     sizes = PROFILES[profile][0]
@@ -325,7 +326,7 @@ def _realloc(player, a, b, size):
 
 
 def _resize(player, a, b, _size):
-    """Realloc to about what the block has: X4, X6 and slack."""
+    """Realloc to about the block's size: X4, X6 and slack."""
     chosen = _live(player, a)
     if not chosen:
         return None
@@ -333,7 +334,7 @@ def _resize(player, a, b, _size):
 
 
 def _eat(player, a, b, size):
-    """Realloc to about what the block and its free right neighbours have: X7, X8."""
+    """Realloc to about the size of the block and its free right neighbours: X7, X8."""
     heap = player.model.heap
     fronts = [i for i in range(len(heap) - 1)
               if heap[i].status == ALLOC and heap[i + 1].status == FREE]
@@ -348,7 +349,7 @@ def _eat(player, a, b, size):
 
 
 def _fit(player, a, b, size):
-    """Malloc of about a free block's size: H2's ties, S1's and S2's edges."""
+    """Malloc of about a free block's size: ties in H2, edges of S1 and S2."""
     free_sizes = _free_sizes(player)
     if not free_sizes:
         return "m", size
@@ -356,7 +357,7 @@ def _fit(player, a, b, size):
 
 
 def _fill(player, a, b, size):
-    """Malloc that leaves little or nothing of the largest free block, so that the break moves."""
+    """Malloc that uses up most of the largest free block, so that the break soon moves."""
     largest = max(_free_sizes(player), default=131040)
     if largest < 2000:
         return "m", size
@@ -383,7 +384,7 @@ def _overflow(_player, _a, b, _size):
 
 
 def _stale(player, a, b, size):
-    """Realloc of a pointer that was freed, or that another block has since: X2 or EINVAL."""
+    """Realloc of a stale pointer: X2 or EINVAL."""
     stale = [i for i, p in enumerate(player.results) if p and p not in player.owners]
     if b // 256 % 8 == 0:
         size = _pick(IMPOSSIBLE, a)
@@ -416,7 +417,7 @@ def _fail(_player, a, _b, _size):
 
 
 def _sbrk(player, a, b, _size):
-    """The program takes memory on the break, or gives back what it took last."""
+    """The program takes memory at the break, or returns the memory that it took last."""
     if player.own and b % 3 == 0:
         return "s", -(player.own if a % 2 else a % player.own + 1)
     return "s", _pick(FOREIGN, a)
@@ -429,9 +430,9 @@ MAKERS = {"malloc": _malloc, "calloc": _calloc, "free": _free, "realloc": _reall
 
 
 def random_actions(rng, profile, length, wave=None):
-    """So many random actions of a profile; rng: a random.Random.
+    """`length` random actions of a profile; rng: a random.Random.
 
-    wave  for so many actions the heap is made to grow, for as many to shrink, and so on
+    wave  number of actions after which the heap changes between growing and shrinking
     """
     kinds = kinds_of(profile)
     actions = []
@@ -446,10 +447,10 @@ def random_actions(rng, profile, length, wave=None):
 # ---- shrinking ------------------------------------------------------------------------------
 
 def without(operations, number):
-    """The sequence without one operation; pointers to its result go elsewhere or go too.
+    """The sequence without one operation.
 
-    Where the operation was a realloc, its pointer takes over; otherwise operations on its result
-    are dropped.
+    If that is a realloc, its pointer replaces its result in later operations. Otherwise operations
+    on its result are removed as well.
     """
     heir = operations[number][1] if operations[number][0] == "r" else None
     kept, renamed = [], {}
@@ -470,7 +471,7 @@ def without(operations, number):
 
 
 def _smaller_numbers(operation):
-    """Simpler forms of one operation, the simplest first."""
+    """Simpler variants of one operation, the simplest first."""
     for place in range(1, len(operation)):
         value = operation[place]
         if not isinstance(value, int):
@@ -481,9 +482,9 @@ def _smaller_numbers(operation):
 
 
 def shrink(operations, fails, budget=3000):
-    """A shorter, simpler sequence for which fails(operations) still holds.
+    """A shorter, simpler sequence for which fails(operations) is still true.
 
-    fails is called at most `budget` times.
+    Calls fails() at most `budget` times.
     """
     attempts = 0
     improved = True
@@ -500,7 +501,7 @@ def shrink(operations, fails, budget=3000):
 
 
 def _candidates(operations):
-    """Sequences that are a step simpler: a cut end, one operation less, a smaller number."""
+    """Slightly simpler sequences: without an end, without one operation, with a smaller number."""
     for length in (len(operations) // 2, len(operations) * 7 // 8):
         if 0 < length < len(operations):
             yield operations[:length]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""One session of the suite: build what is missing, run the tests in parallel, hand out results."""
+"""Run the suite: build what is outdated, run the tests in parallel, collect their outcomes."""
 
 import concurrent.futures
 import os
@@ -10,16 +10,16 @@ from pathlib import Path
 
 from . import build, doctor, grade, suite
 
-MOST_HUNG = 8       # programs that may take all their time; those after them get less:
+MOST_HUNG = 8       # after this many programs have hung, the time-out is at most LESS
 LESS = 1.0          # seconds
-PAUSE = 0.02        # seconds between two looks at what is still running after an interrupt
+PAUSE = 0.02        # seconds between two attempts to kill children after an interrupt
 
 
 def library_directory(chosen, kind=build.OSMEM):
-    """The directory with the library under test; src/, which `chosen` None means, is built.
+    """The directory with the library under test. `chosen`: its path; None means src/.
 
-    In any other directory nothing is run: HarnessError if the library there is missing or older
-    than sources beside it.
+    Only src/ is built. HarnessError if the library in another directory is missing or older than
+    the sources beside it.
     """
     if chosen is None or Path(chosen).resolve() == build.SOURCES:
         return build.build_library(build.SOURCES, kind)
@@ -33,7 +33,7 @@ def library_directory(chosen, kind=build.OSMEM):
 
 
 def build_directory(root):
-    """Where the programs of the suite in directory `root` are built."""
+    """The directory in which the programs of the suite in `root` are built."""
     root = Path(root).resolve()
     if root.is_relative_to(suite.DEFAULT_ROOT):
         return build.BUILD / root.relative_to(suite.DEFAULT_ROOT)
@@ -41,9 +41,9 @@ def build_directory(root):
 
 
 def run_all(tests, args, took):
-    """Run `tests` as the options `args` say: their outcomes, in the order of `tests`.
+    """Run `tests` with the options `args`: their outcomes, in the order of `tests`.
 
-    References are read before any program runs. More: each().
+    Reads all references before any program runs. `took`: see each().
     """
     expected = suite.read_references(tests)
     library = library_directory(args.library)
@@ -65,10 +65,10 @@ def run_all(tests, args, took):
 
 
 def each(tests, programs, one, jobs, took):
-    """The outcomes one(test, program), so many jobs at a time, in the order of `tests`.
+    """Call one(test, program) for all tests, `jobs` at a time; the outcomes in suite order.
 
-    `took(outcome)` is called for each as soon as it is there. On KeyboardInterrupt or any error,
-    everything that was started is killed.
+    Calls took(outcome) as soon as an outcome arrives. On KeyboardInterrupt or any error, all
+    processes that were started are killed.
     """
     outcomes = []
     pool = concurrent.futures.ThreadPoolExecutor(jobs)
@@ -85,18 +85,18 @@ def each(tests, programs, one, jobs, took):
 
 
 def run_one(test, expected, program, library, timeout, memory):
-    """The outcome of one test, with memory checks if they are asked for."""
+    """The outcome of one test, with memory checks if `memory` is true."""
     outcome = grade.grade(test, expected, program, library, timeout)
     if outcome.run.trace is not None and outcome.run.trace.problem:
         doctor.require_tracing()
     if memory:
-        from . import memcheck      # late: only -m has to wait for the XML parser
+        from . import memcheck      # imported late: only -m needs the XML parser
         memcheck.check(outcome, program, library, timeout)
     return outcome
 
 
 def abandon(pool):
-    """Kill all that the pool's threads have started, until none of them is left."""
+    """Kill all processes that the pool's threads have started, until the threads have ended."""
     old = signal.signal(signal.SIGINT, signal.SIG_IGN)
     pool.shutdown(wait=False, cancel_futures=True)
     while any(thread.name.startswith("ThreadPoolExecutor") for thread in threading.enumerate()):
@@ -107,7 +107,7 @@ def abandon(pool):
 
 def kill_children():
     """Send SIGKILL to every child of this process, whichever thread started it."""
-    for file in Path("/proc/self/task").glob("*/children"):     # none where /proc is missing
+    for file in Path("/proc/self/task").glob("*/children"):     # none if /proc is missing
         try:
             text = file.read_text(encoding="ascii")
         except OSError:

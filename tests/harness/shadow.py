@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A shadow heap: whether each call of a trace was an allocator's, whatever the references say.
+"""A shadow heap: check, without a reference, that each call of a trace behaves like an allocator's.
 
-It knows where the program break is and which mappings the library made, from the trace alone, and
-which blocks are live. A block has to lie in one of them, 8-aligned, clear of every other live
-block, for as long as it lives; memory may be refused only when the system refused it. Contents
-(kept by realloc, zero from calloc) are looked at by the traced programs themselves.
+From the trace alone, it follows the program break, the library's mappings and the live blocks. As
+long as a block lives, it must lie in the heap or in a mapping, be 8-aligned and overlap no other
+live block. A call may return NULL only if the system refused memory. The traced programs themselves
+check contents (kept by realloc, zero from calloc).
 """
 
 from .model import PTRDIFF_MAX, aligned
@@ -14,8 +14,7 @@ MOST = 5            # complaints about one trace
 
 
 def complaints(trace):
-    """What is wrong with the calls of a trace (trace.Trace): (event number from 1, sentence) each,
-    the first few."""
+    """The first few errors in the calls of a trace.Trace: (event number from 1, sentence) each."""
     shadow = Shadow(trace.heap_start)
     found = []
     for number, event in enumerate(trace.events, 1):
@@ -25,14 +24,14 @@ def complaints(trace):
 
 
 def requested(call):
-    """How many bytes a call asks for; 0 for os_free."""
+    """The number of bytes that a call requests; 0 for os_free."""
     if call.name == "os_calloc":
         return call.args[0] * call.args[1]
     return 0 if call.name == "os_free" else call.args[-1]
 
 
 class Shadow:
-    """What is known after the events so far."""
+    """The state after the events so far."""
 
     def __init__(self, heap_start):
         self.start = self.brk = heap_start
@@ -42,7 +41,7 @@ class Shadow:
         self.refused = False    # whether a system call of the call at hand failed
 
     def system(self, call):
-        """Follow one system call. A generator of sentences: none."""
+        """Follow one system call. Yields nothing; a generator like take()."""
         if call.result is None:
             return
         if call.name == "brk":
@@ -60,7 +59,7 @@ class Shadow:
         yield from ()
 
     def take(self, call):
-        """Follow one call of the API; yields what is wrong with it."""
+        """Follow one call of the API; yields a sentence for each error."""
         self.refused = False
         for system_call in call.syscalls:
             list(self.system(system_call))
@@ -86,7 +85,7 @@ class Shadow:
         return bool(call.result) or requested(call) == 0
 
     def new_block(self, text, address, size):
-        """Enter a block that a call returned; yields what is wrong with it."""
+        """Add a block that a call returned; yields a sentence for an error."""
         if address % 8:
             yield f"{text}: the result is not 8-aligned"
         if not self.inside(address, 1):
@@ -98,11 +97,11 @@ class Shadow:
         self.live[address] = size
 
     def inside(self, address, size):
-        """Whether the bytes lie in the heap or in one mapping."""
+        """Whether these bytes lie in the heap or in one mapping."""
         rooms = [(self.start, self.brk), *self.maps]
         return any(first <= address and address + size <= end for first, end in rooms)
 
     def overlaps(self, address, size):
-        """Whether the bytes belong to a live block already."""
+        """Whether one of these bytes belongs to a live block."""
         return any(address < other + max(length, 1) and other < address + max(size, 1)
                    for other, length in self.live.items())

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Numbers about a program's use of os_*, from its normalised trace; whether the contract agrees.
+"""Statistics of a program's use of os_* from its normalised trace, and comparison with the model.
 
-A trace is a list of events, each a tuple of lines, as trace.events_text and references have them.
-All sizes are bytes. Payload is what the program asked for; held is what the system gave: the heap
-from HeapStart to the break, and the mappings by the length that mmap was asked for.
-Calls are numbered from 1 in the order of the trace.
+A trace is a list of events, each a tuple of lines, as from trace.events_text() and in references.
+All sizes are in bytes. "Payload" is memory that the program requested. "Held" is memory that the
+system gave: the heap from HeapStart to the break, and the mappings by the requested length. Calls
+are numbered from 1 in the order of the trace.
 """
 
 import re
@@ -29,14 +29,14 @@ class Sys:
 
     @property
     def refused(self):
-        """Whether the system said no. A refused brk returns the break as it was."""
+        """Whether the system refused the call. A refused brk returns the unchanged break."""
         moves = self.name == "brk" and self.args != ["0"]
         return self.result == -1 or moves and self.result != parse_address(self.args[0])
 
 
 @dataclass
 class Call:
-    """One os_* call: args and result are numbers (model addresses), None where not known."""
+    """One os_* call: args and result are numbers (model addresses), None if unknown."""
 
     name: str
     args: list
@@ -46,7 +46,7 @@ class Call:
 
     @property
     def asked(self):
-        """Bytes of payload that this call asks for: 0 for os_free."""
+        """The bytes of payload that this call requests: 0 for os_free."""
         if self.name == "os_calloc":
             return self.args[0] * self.args[1]
         return 0 if self.name == "os_free" else self.args[-1]
@@ -54,7 +54,7 @@ class Call:
 
 @dataclass
 class Live:
-    """A live block: the bytes asked for, and the call that made or last resized it."""
+    """A live block: the requested bytes, and the call that made or last resized it."""
 
     asked: int
     call: int
@@ -62,26 +62,26 @@ class Live:
 
 @dataclass
 class Tally:
-    """What is live and held after some call, and the most that was ever live or mapped."""
+    """The live blocks and the held memory after some call, with the maxima so far."""
 
     call: int = 0                               # number of the last call that was followed
     live: dict = field(default_factory=dict)    # payload address -> Live
     maps: dict = field(default_factory=dict)    # address of a mapping -> its length
     brk: int = 0                                # the break
-    foreign: list = field(default_factory=list)  # (begin, end) where the program itself moved it
+    foreign: list = field(default_factory=list)  # (begin, end) by which the program moved it
     payload: int = 0
     most_payload: int = -1
     most_at: int = 0                            # the first call with the most payload live
-    mapped: int = 0                             # bytes of all of these
+    mapped: int = 0                             # bytes of all mappings
     most_mapped: int = 0
 
     @property
     def heap(self):
-        """Bytes from HeapStart to the break, without those that the program took by itself."""
+        """The bytes from HeapStart to the break, without those that the program itself took."""
         return self.brk - sum(end - begin for begin, end in self.foreign)
 
     def numbers(self):
-        """What is held, and what it is made of, as plain data."""
+        """The held memory and its parts, as plain data."""
         held = self.heap + self.mapped
         headers = HEADER * len(self.live)
         return {"call": self.call, "held": held, "heap": self.heap, "mapped": self.mapped,
@@ -90,7 +90,7 @@ class Tally:
 
 
 def parse_address(text):
-    """The model address of `HeapStart + 0x20` and the like, 0 for NULL, None for anything else."""
+    """The model address of a text such as `HeapStart + 0x20`, 0 for NULL, None for other text."""
     if text == "NULL":
         return 0
     match = ADDRESS.fullmatch(text)
@@ -98,12 +98,12 @@ def parse_address(text):
 
 
 def parse_value(text):
-    """A size as it is, or else an address."""
+    """The value of a size or an address; None for other text."""
     return int(text) if re.fullmatch(r"-?\d+", text) else parse_address(text)
 
 
 def parse_sys(line):
-    """One system call line, indented or not. How a program ended reads as a call of that name."""
+    """The Sys of a line, indented or not. A program's end becomes a Sys named exit or killed."""
     match = SYSTEM_CALL.fullmatch(line)
     if not match:
         return Sys(line, [], None)
@@ -112,7 +112,7 @@ def parse_sys(line):
 
 
 def parse_call(event):
-    """The os_* call that an event is, or None for any other event."""
+    """The Call of an event, or None if it is not an os_* call."""
     match = CALL.fullmatch(event[0])
     if not match:
         return None
@@ -139,7 +139,7 @@ def count_sys(tally, call):
 
 
 def count_foreign(tally, event):
-    """A system call of the program itself: of those, only moves of the break are followed."""
+    """Follow a system call of the program itself, if it moves the break."""
     call = parse_sys(event[0])
     before = tally.brk
     if call.name == "brk":
@@ -149,7 +149,7 @@ def count_foreign(tally, event):
 
 
 def count_call(tally, call):
-    """Follow the live blocks over one finished call."""
+    """Update the live blocks after a finished call."""
     if gives_back(call):
         gone = tally.live.pop(call.args[0], None)
         tally.payload -= gone.asked if gone else 0
@@ -159,7 +159,7 @@ def count_call(tally, call):
 
 
 def gives_back(call):
-    """Whether the block that a finished call was given is gone, or resized, afterwards."""
+    """Whether a finished call freed or resized the block that it was given."""
     if call.name == "os_free":
         return not any(nested.refused for nested in call.syscalls)     # B1
     return call.name == "os_realloc" and bool(call.result or not call.asked)
@@ -186,13 +186,14 @@ def follow(events, until=None):
 
 
 def leaks(tally, calls):
-    """The blocks live at the end: the call that made or last resized each, and its size."""
+    """The blocks that are live at the end: for each, the call that made or last resized it, and its
+    size."""
     return [{"call": live.call, "name": calls[live.call - 1].name, "payload": live.asked}
             for live in sorted(tally.live.values(), key=lambda live: live.call)]
 
 
 def numbers(events):
-    """Every number about a trace, as plain data."""
+    """All statistics of a trace, as plain data."""
     calls = [call for call in map(parse_call, events) if call]
     end = follow(events)
     return {
@@ -209,10 +210,11 @@ def numbers(events):
 # ---- blocks, for pictures -------------------------------------------------------------------
 
 def heap_state(tally):
-    """A Model in the state that the trace shows, to be drawn.
+    """A Model in the state that the trace shows, for drawing.
 
-    A trace does not tell where free blocks meet: all that lies between two live blocks is one free
-    block, or slack of the left one if no block fits in there (S1). Foreign memory is left out.
+    A trace does not show the borders of free blocks. So the space between two live blocks is one
+    free block, or slack of the left block if it is too short for one (S1). Foreign memory is left
+    out.
     """
     model = Model()
     model.brk = tally.brk
@@ -232,8 +234,8 @@ def heap_state(tally):
 
 
 def live_state(tally):
-    """A Model with the live blocks of a trace alone, each as long as it was asked for: a trace does
-    not show what else its allocator has."""
+    """A Model with only the live blocks of a trace, each as long as requested, since a trace does
+    not show the allocator's other blocks."""
     model = Model()
     model.brk = tally.brk
     for payload, live in sorted(tally.live.items()):
@@ -247,7 +249,7 @@ def live_state(tally):
 
 
 def fill_gap(heap, begin, end):
-    """Append the free block that lies between two addresses, or give the slack to the last one."""
+    """Append a free block from `begin` to `end`, or add the space to the last block as slack."""
     if end - begin >= MIN_SPLIT:
         heap.append(Block(begin, end - begin - HEADER, FREE))
     elif heap and heap[-1].end == begin:
@@ -256,14 +258,14 @@ def fill_gap(heap, begin, end):
 
 @dataclass
 class Density:
-    """The heap in equal cells: `size` bytes each, and which share of each is live (0 to 1)."""
+    """The heap in equal cells: `size` bytes each, and the live share of each (0 to 1)."""
 
     size: int
     shares: list
 
 
 def density(model, cells):
-    """The heap of a model as a Density of at most so many cells; headers count with their block."""
+    """The Density of a model's heap in at most `cells` cells; headers count with their block."""
     size = max(8, aligned(-(-model.brk // cells)))
     starts = range(0, model.brk, size)
     live = [0] * len(starts)
@@ -279,10 +281,11 @@ def density(model, cells):
 
 @dataclass
 class Agreement:
-    """How far a trace is what the contract's model says.
+    """How far a trace agrees with the contract's model.
 
-    `calls`: how many were compared; `difference`: (number of the call, expected lines, actual
-    lines) or None; `stopped`: why the model cannot follow the program any further, or "".
+    calls       number of calls that were compared
+    difference  (number of the call, expected lines, actual lines) or None
+    stopped     why the model cannot follow the program any further, or ""
     """
 
     calls: int = 0
@@ -291,10 +294,12 @@ class Agreement:
 
 
 def compare_with_model(events, most_calls, page):
-    """Make the traced calls once more in the contract's model and compare, event by event.
+    """Repeat the traced calls in the contract's model and compare them event by event.
 
-    `most_calls`: stop after so many (a call takes the model about 1 us for each block there is);
-    None for all. System calls that failed in the trace fail in the model as well.
+    most_calls  stop after this number of calls; None: compare all. A call takes the model about
+                1 us for each block.
+
+    System calls that failed in the trace fail in the model as well.
     """
     refused = [nested.refused for call in map(parse_call, events) if call
                for nested in call.syscalls]
@@ -312,7 +317,7 @@ def compare_with_model(events, most_calls, page):
 
 
 def follow_foreign(model, seen, call):
-    """A system call of the program itself: the model can be told of moves of the break (B2)."""
+    """Follow a system call of the program itself: the model knows only moves of the break (B2)."""
     if call.name == "brk" and call.result not in (-1, None):
         model.foreign_sbrk(call.result - model.brk)
     elif call.name in ("brk", "mmap", "munmap", "mremap"):
@@ -320,7 +325,7 @@ def follow_foreign(model, seen, call):
 
 
 def compare_call(model, seen, call, event):
-    """One call in the model; a difference is noted in `seen`."""
+    """Make one call in the model; record a difference in `seen`."""
     if None in call.args:
         seen.stopped = f"the trace does not know the pointer in {event[0]}"
         return

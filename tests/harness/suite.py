@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The suite as data: which programs there are, their points and groups, their references.
+"""Read a suite: its programs, their points, groups and references.
 
-A suite is a directory with `suite.json`, `snippets/NAME.c`, `ref/NAME.ref` and, of programs that
-read headers, `ref/NAME.headers`. The order of `suite.json` is the order in which results are
-printed.
+A suite is a directory with `suite.json`, `snippets/NAME.c`, `ref/NAME.ref` and, for programs that
+read headers, `ref/NAME.headers`. Results are printed in the order of `suite.json`.
 """
 
 import difflib
@@ -18,47 +17,47 @@ from .build import HarnessError
 from .stats import parse_address
 from .symbols import parse_reference
 
-CAUSE_POINTS = 3        # what one cause costs at most, where suite.json does not say
+CAUSE_POINTS = 3        # the most that one cause costs, if suite.json has no other number
 DEFAULT_ROOT = Path(__file__).resolve().parent.parent
-FIELDS = ("size", "status")     # of a header, that programs read
+FIELDS = ("size", "status")     # fields of a header that programs read
 HEADER_READ = re.compile(r"(\d+): (?:errno|(.*) (size|status)) (\d+)")
 
 
 @dataclass(frozen=True)
 class Test:
-    """One program: its source, its reference, what it is worth, why it may leave blocks behind."""
+    """One program of the suite: its source, its reference, its points."""
 
     name: str
     c_file: Path
     ref_file: Path
     points: int
     group: str
-    memory: str = ""    # why the memory checks leave it out ("reads freed ..."), "" if they do not
-    needs: tuple = ()   # names of tests that must give something, or this one is skipped
-    hidden: bool = False    # whether students are told nothing about it (checker/grade)
-    headers: tuple = ()     # what it reads in headers, as read_headers() gives it
+    memory: str = ""    # why memory checks skip it ("reads freed ..."), "" if they do not
+    needs: tuple = ()   # names of tests; if one of them earns nothing, this test is skipped
+    hidden: bool = False    # whether students learn nothing about it (checker/grade)
+    headers: tuple = ()     # its reads of headers, from read_headers()
 
 
 @dataclass(frozen=True)
 class Scheme:
-    """How results become marks, beside the points of each test (checker/grade)."""
+    """How results become marks, apart from the points of each test (checker/grade)."""
 
     style: int          # points for style; correctness is the rest of 100
-    partial: dict       # "results", "sound" -> the share of a test's points that this is worth
-    groups: dict        # of a group: "needs", "hidden"; of seeds and faults: "points"
+    partial: dict       # "results", "sound" -> the share of its points that such a test earns
+    groups: dict        # group -> {"needs", "hidden"; for seeds and faults also "points"}
     by_cause: bool = False      # whether the mark counts causes (causes.py), not failed programs
-    cause_points: int = CAUSE_POINTS    # what one cause costs at most, as `points` of a test
+    cause_points: int = CAUSE_POINTS    # the most that one cause costs, in the unit of `points`
 
     def needs(self, group):
-        """Names of tests that must give something, or all of the group is skipped."""
+        """Names of tests; if one of them earns nothing, the whole group is skipped."""
         return tuple(self.groups.get(group, {}).get("needs", ()))
 
     def hidden(self, group):
-        """Whether students are told nothing about the group's tests."""
+        """Whether students learn nothing about the group's tests."""
         return bool(self.groups.get(group, {}).get("hidden", False))
 
     def points(self, group):
-        """What all of a group that is not in the suite (seeds, faults) weighs."""
+        """The weight of all tests of a generated group (seeds, faults) together."""
         return float(self.groups.get(group, {}).get("points", 0))
 
 
@@ -68,12 +67,12 @@ def load_suite(root=DEFAULT_ROOT):
     path = root / "suite.json"
     if holds_budgets(root):
         raise HarnessError(f"{path} holds budgets of system calls, not a course's tests; "
-                           f"python3 tests/run_tests.py --suite {root} runs them")
+                           f"run them with python3 tests/run_tests.py --suite {root}")
     return [test_from(root, name, entry) for name, entry in members.read(path)["tests"].items()]
 
 
 def holds_budgets(root):
-    """Whether the suite in directory `root` is one of budgets.py; False for what is no suite."""
+    """Whether directory `root` holds a suite of budgets (budgets.py)."""
     try:
         data = json.loads((Path(root) / "suite.json").read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -82,7 +81,7 @@ def holds_budgets(root):
 
 
 def test_from(root, name, entry):
-    """The Test that one entry of suite.json describes."""
+    """The Test of one entry of suite.json."""
     return Test(name, root / "snippets" / f"{name}.c", root / "ref" / f"{name}.ref",
                 entry["points"], entry["group"], entry.get("memory", ""),
                 tuple(entry.get("needs", ())), entry.get("hidden", False),
@@ -90,8 +89,9 @@ def test_from(root, name, entry):
 
 
 def read_headers(path):
-    """((events made, address of a header, "size", "status" or "errno", value), ...) that a program
-    reads, as header_reads.py wrote it; () without that file. HarnessError if it is damaged."""
+    """((number of events before, address of a header, "size", "status" or "errno", value), ...) of
+    the headers that a program reads, from the file that header_reads.py wrote; () if there is no
+    file. HarnessError if it is damaged."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
@@ -106,7 +106,7 @@ def read_headers(path):
 
 
 def load_scheme(root=DEFAULT_ROOT):
-    """The Scheme of the suite in directory `root`. HarnessError if it makes no sense."""
+    """The Scheme of the suite in directory `root`. HarnessError if suite.json is wrong."""
     data = members.read(Path(root) / "suite.json")
     marks = data.get("marks", {})
     return Scheme(data.get("style", 10), data.get("partial", {}), data.get("groups", {}),
@@ -114,16 +114,16 @@ def load_scheme(root=DEFAULT_ROOT):
 
 
 def select(tests, patterns):
-    """The tests that `patterns` name, in suite order; all of them without patterns."""
+    """The tests that match `patterns`, in suite order; all tests if there are no patterns."""
     names = set(expand([test.name for test in tests], patterns))
     return [test for test in tests if test.name in names or not patterns]
 
 
 def expand(names, patterns):
-    """Those of `names` that one of the patterns means, in the order of `names`.
+    """The `names` that match a pattern, in their order.
 
     A pattern is a name with or without `test-` and `.c`, or a glob. HarnessError, with similar
-    names, if one matches nothing.
+    names, if a pattern matches nothing.
     """
     wanted = set()
     for pattern in patterns:
@@ -135,12 +135,12 @@ def expand(names, patterns):
 
 
 def bare(name):
-    """`name` without directories, `.c` or `.ref`, and the `test-` that all names may begin with."""
+    """`name` without directories, without `.c` or `.ref`, and without `test-` at its start."""
     return name.rsplit("/", 1)[-1].removesuffix(".c").removesuffix(".ref").removeprefix("test-")
 
 
 def unknown(names, pattern):
-    """The error for a pattern that matches no name, with names that look like it."""
+    """The error message for a pattern that matches no name, with similar names."""
     stems = {bare(name): name for name in names}
     near = difflib.get_close_matches(bare(pattern), stems, n=3, cutoff=0.5)
     near += [stem for stem in stems if bare(pattern) in stem and stem not in near][:3]
@@ -150,7 +150,7 @@ def unknown(names, pattern):
 
 
 def read_references(tests):
-    """The expected events of each test by name. HarnessError if one is missing or damaged."""
+    """{name of a test: its expected events}. HarnessError if a reference is missing or damaged."""
     return {test.name: read_reference(test) for test in tests}
 
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Symbolic text of the model's steps: the format that references and normalised traces share.
+"""The symbolic text of the model's steps, in the format of references and normalised traces.
 
-One event is a call line, the system calls made inside it (indented), and an indented result line.
-Heap addresses read `HeapStart + 0x...`, addresses in mapping number n `<mapped-addr n> + 0x...`.
+An event is a line with the call, indented lines with the system calls inside it, and an indented
+line with the result. Heap addresses are written `HeapStart + 0x...`, addresses in mapping number n
+`<mapped-addr n> + 0x...`.
 """
 
 import signal
@@ -15,7 +16,7 @@ SIZE_ARGUMENTS = {"os_malloc": (0,), "os_calloc": (0, 1), "os_realloc": (1,), "o
 
 
 def address(value):
-    """Text of the model address `value`: never NULL, because offset 0 is HeapStart itself."""
+    """Text of the model address `value`. 0 is HeapStart, not NULL."""
     mapping, offset = divmod(value, MAP_STRIDE)
     room = f"<mapped-addr {mapping}>" if mapping else "HeapStart"
     return f"{room} + {offset:#x}"
@@ -32,7 +33,7 @@ def step_text(step):
 
 
 def result_lines(step):
-    """The lines behind that of the call. A call that aborts (misuse) has no result line."""
+    """The lines after that of the call. A call that aborts (misuse) has no result line."""
     lines = ["  " + system_call_text(call) for call in step.syscalls]
     if not step.misuse:
         result = "<void>" if step.result is None else pointer(step.result)
@@ -41,14 +42,14 @@ def result_lines(step):
 
 
 def call_text(step):
-    """`os_malloc(1000)`, `os_realloc(HeapStart + 0x20, 5)`: sizes decimal, pointers symbolic."""
+    """A call as text: `os_realloc(HeapStart + 0x20, 5)`; sizes decimal, pointers symbolic."""
     sizes = SIZE_ARGUMENTS[step.name]
     shown = [str(arg) if place in sizes else pointer(arg) for place, arg in enumerate(step.args)]
     return f"{step.name}({', '.join(shown)})"
 
 
 def system_call_text(call):
-    """One nested system call of a model step, with its result and without indentation."""
+    """A system call of a model step as text, with its result, not indented."""
     if call.name == "brk":
         asked = address(call.args[0]) if call.args else "0"
         return f"brk({asked}) = {address(call.result)}"
@@ -59,12 +60,12 @@ def system_call_text(call):
 
 
 def mapping_result(result):
-    """What mmap returned: an address, or the failure that the model knows (no memory)."""
+    """The result of mmap as text: an address, or the model's only error, ENOMEM."""
     return "-1 ENOMEM" if result == -1 else address(result)
 
 
 def end_text(exit_status):
-    """The last line: `exit(N)`, or `killed(SIGNAL)` for a negative status as Popen reports it."""
+    """The last line: `exit(N)`, or `killed(SIGNAL)` for a negative status, as of Popen."""
     if exit_status >= 0:
         return f"exit({exit_status})"
     return f"killed({signal.Signals(-exit_status).name})"
@@ -77,7 +78,8 @@ def reference(steps, exit_status):
 
 
 def parse_reference(text):
-    """The events of a reference, one tuple of lines each. ValueError if it is not one."""
+    """The events of a reference, a tuple of lines each. ValueError if the text is not a reference.
+    """
     events = []
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.startswith("  "):

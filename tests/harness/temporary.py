@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The directory for all temporary files of one command.
 
-Everything that a command writes for a moment lies in one directory, which goes away with the
-command. A command that was killed cannot remove its own: the next one does. A live directory is
-known by a lock (flock) that its command holds, so that nobody removes it.
+A command removes its directory when it ends. If it was killed, the next command removes the
+directory. A command holds a lock (flock) on its directory, so that others do not remove it.
 """
 
 import contextlib
@@ -22,7 +21,8 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextlib.contextmanager
 def directory():
-    """Make the directory, and use it for all temporary files of this process and its children."""
+    """A context in which all temporary files of this process and its children are in the directory.
+    """
     base = build.plain_directory()
     remove_leftovers(base)
     place, lock = locked(base)
@@ -42,9 +42,9 @@ def directory():
 
 @contextlib.contextmanager
 def undisturbed():
-    """A second signal does not interrupt what the first one began."""
+    """A context that ignores further signals, so that they do not interrupt the cleaning up."""
     before = {}
-    with contextlib.suppress(ValueError):       # not in the main thread: no signals there
+    with contextlib.suppress(ValueError):       # only the main thread may set handlers
         before = {number: signal.signal(number, signal.SIG_IGN) for number in SIGNALS}
     try:
         yield
@@ -54,12 +54,12 @@ def undisturbed():
 
 
 def locked(base):
-    """(a new directory that sandboxed users can pass through but not list, its lock)."""
+    """Make a directory that sandboxed users can enter but not list: (its path, its lock)."""
     while True:
         place = tempfile.mkdtemp(prefix=PREFIX, dir=base)
         try:
             lock = open_directory(place)
-        except FileNotFoundError:       # another command took it for a leftover
+        except FileNotFoundError:       # another command has removed it as a leftover
             continue
         with contextlib.suppress(OSError):      # some file systems have no locks
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -67,21 +67,21 @@ def locked(base):
             if os.path.samestat(os.stat(place), os.fstat(lock)):
                 os.fchmod(lock, 0o711)
                 return place, lock
-        os.close(lock)          # the same, before it was locked
+        os.close(lock)          # another command removed it before it was locked
 
 
 def open_directory(path):
-    """A descriptor of a directory that is no link."""
+    """A descriptor of a directory. Does not follow a link."""
     return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
 
 
 def remove_leftovers(base):
-    """Remove the directories of this user's commands that were killed."""
+    """Remove the directories of killed commands of this user."""
     found = os.listdir(base) if os.access(base, os.R_OK) else ()
     for path in (os.path.join(base, name) for name in found if name.startswith(PREFIX)):
         try:
             lock = open_directory(path)
-        except OSError:         # a link, no directory, another user's, or gone
+        except OSError:         # a link, not a directory, of another user, or gone
             continue
         with contextlib.suppress(OSError):
             if os.fstat(lock).st_uid == os.geteuid():
@@ -91,7 +91,7 @@ def remove_leftovers(base):
 
 
 def exit_on_signals():
-    """SIGTERM and SIGHUP end this process like an interrupt, with nothing left behind."""
+    """Let SIGTERM and SIGHUP end this process by SystemExit, so that it cleans up."""
     for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) != signal.SIG_IGN:      # as nohup has it
+        if signal.getsignal(number) != signal.SIG_IGN:      # nohup ignores SIGHUP
             signal.signal(number, lambda number, _: sys.exit(128 + number))

@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What ltrace printed, as data, and as the symbolic text that references use.
+"""Parse the output of ltrace, and write it as the symbolic text of references.
 
-`parse` reads the text of one run strictly: a line that ltrace does not print is a `problem` of the
-trace. `events_text` names addresses (HeapStart + 0x..., <mapped-addr N> + 0x...).
+parse() reads the text of one run strictly: a line that ltrace does not print becomes the `problem`
+of the trace. events_text() names addresses (HeapStart + 0x..., <mapped-addr N> + 0x...).
 
-System calls other than brk, mmap and munmap inside a call of the API are shown by name only, as
-`name(...)`, without arguments (they hold addresses) and without a result: enough to see that Y1 was
-broken. Outside such calls only brk, mmap, munmap and mremap are events, because only they say
-something about memory. Before main the loader works alone until set_tid_address; nothing of the
-library has run by then. From there to main every system call that is not the loader's own is an
-event (Y2): a constructor has no business in the kernel, least of all with the break.
+Which system calls are shown:
+- Inside a call of the API: all. Those other than brk, mmap and munmap appear as `name(...)`,
+  without arguments, which may be addresses, and without a result: that suffices to show that Y1
+  is broken.
+- In main, outside the API: only brk, mmap, munmap and mremap, since others do not concern memory.
+- Before set_tid_address: none, since only the loader runs.
+- From there to main: all except the loader's own (Y2), since a constructor of the library must not
+  make system calls.
 """
 
 from __future__ import annotations
@@ -24,20 +26,20 @@ import re
 API = ("os_malloc", "os_calloc", "os_realloc", "os_free")
 POINTERS = {"os_malloc": (), "os_calloc": (), "os_realloc": (0,), "os_free": (0,)}
 MEMORY_CALLS = ("brk", "mmap", "munmap", "mremap")
-# What the loader does between set_tid_address and main; of mprotect only making pages read-only.
+# System calls of the loader between set_tid_address and main, besides mprotect(..., PROT_READ).
 LINKING_CALLS = ("set_robust_list", "rseq", "prlimit64", "getrlimit", "munmap", "exit_group")
 PROT_READ = 1
-# What abort() does after the library's report; not part of what the library is asked for (B4).
+# System calls of abort() and of the report before it, which the contract does not specify (B4).
 ABORT_CALLS = ("write", "rt_sigprocmask", "rt_sigaction", "gettid", "getpid", "tgkill")
 
 PAGE = 4096
-HEAP_REACH = 64 << 30    # bytes above the start that still read as heap
+HEAP_REACH = 64 << 30    # addresses up to this far above the start count as heap
 WORD = 1 << 64
 LAST_ERRNO = 4095        # results from -4095 to -1 are errors
 CLONE_THREAD = 0x10000
 
-# Names of system calls that some version of ltrace prints by number only: the first one's number
-# on a processor, then the names that follow it. From 424 on, all processors have the same numbers.
+# Names of system calls that some version of ltrace prints only by number: {number of the first: the
+# names in order}. From 424 on, the numbers are the same on all processors.
 SHARED_NAMES = {
     424: """
     pidfd_send_signal io_uring_setup io_uring_enter io_uring_register open_tree move_mount
@@ -69,16 +71,16 @@ FLAG_BITS = (
     (0x80000, "MAP_SYNC"), (0x100000, "MAP_FIXED_NOREPLACE"),
 )
 
-# ltrace 0.7.3 writes SYS_brk(0), 0.7.91 brk@SYS(nil).
+# ltrace 0.7.3 prints SYS_brk(0), 0.7.91 prints brk@SYS(nil).
 PLAIN = re.compile(r"0|-?[1-9][0-9]{0,19}|0x[0-9a-f]{1,16}")
 NUMBER = r"(?:0|nil|-?[1-9][0-9]{0,19}|0x[0-9a-f]{1,16})"
 ARGS = rf"((?:{NUMBER}(?:, {NUMBER})*)?)"
-# Nothing behind "= ": the process was killed while ltrace wanted to read the result.
+# There is nothing behind "= " if the process was killed before ltrace could read the result.
 RESULT = rf"\) += (<void>|{NUMBER})?"
 END = rf"(?:{RESULT}| <(?:unfinished|no return) \.\.\.>)"
 LINE = re.compile(r"([0-9]{1,10}) (.*)")
 SYSTEM_CALL = re.compile(rf"SYS_(\w+)\({ARGS}{END}")
-# 0.7.91 prints strings, with the quotation marks in them, where its own prototypes say so.
+# 0.7.91 prints strings in quotation marks if its own prototypes have them: any text may stand here.
 SYSTEM_CALL_AT = re.compile(rf"(\w+)@SYS\((.*?){END}")
 API_CALL = re.compile(rf"(os_\w+)@libosmem\.so\({ARGS}{END}")
 MAIN = re.compile(rf"main\((){END}")
@@ -92,7 +94,7 @@ EXEC = re.compile(r"--- Called exec\(\) ---")
 
 @dataclasses.dataclass
 class Sys:
-    """A system call. `result`: a number >= 0, -errno of a failure, or None if it never returned."""
+    """A system call. `result`: a number >= 0, -errno if it failed, or None if it did not return."""
 
     name: str
     args: list
@@ -101,7 +103,7 @@ class Sys:
 
 @dataclasses.dataclass
 class Call:
-    """A call of the API with the system calls made inside it, those of nested calls included.
+    """A call of the API with the system calls inside it, including those of nested calls.
 
     `result`: an address, or None for void. `finished`: whether it returned.
     """
@@ -122,17 +124,17 @@ class Trace:
     pids: int = 0
     exit_status: int | None = None
     signal: str | None = None
-    problem: str = ""       # the first line that no ltrace prints, or another damage; "" if none
-    started: str = ""       # "process" or "thread" once the program started one
-    started_in: str = ""    # the function of the API in which it did, "" if in none
-    replaced: bool = False  # whether it ran another program in its place (exec)
+    problem: str = ""       # the first line that ltrace does not print, or other damage; or ""
+    started: str = ""       # "process" or "thread" if the program started one
+    started_in: str = ""    # the function of the API that started it, "" if none did
+    replaced: bool = False  # whether it replaced itself with another program (exec)
     main_seen: bool = False
     nested: tuple = ()      # the API's functions that are open at the end, outermost first
     outside_main: str = ""  # the first function of the API called before or after main
 
     @property
     def ended(self):
-        """Whether the trace tells how the program ended."""
+        """Whether the trace shows how the program ended."""
         return self.exit_status is not None or self.signal is not None
 
     @property
@@ -143,14 +145,14 @@ class Trace:
 
 
 def number(text):
-    """The value of a number as ltrace prints it; None for <void> and for what is no number."""
+    """The value of a number as ltrace prints it; None for <void> and other text."""
     if text == "nil":
         return 0
     return int(text, 0) if text and PLAIN.fullmatch(text) else None
 
 
 def result_value(text):
-    """A system call's result: errors become negative, however wide they were printed."""
+    """A system call's result. Errors become negative, even if they were printed unsigned."""
     value = number(text)
     if value is not None and value >= WORD - LAST_ERRNO:
         return value - WORD
@@ -163,9 +165,9 @@ def numbers(text):
 
 
 class Parser:
-    """The state between two lines: what is open, and how far the program has come.
+    """A parser with its state between lines: the open calls and the phase of the program.
 
-    `machine`: the processor that ran the program, as uname -m calls it.
+    `machine`: the processor that ran the program, as of uname -m.
     """
 
     def __init__(self, machine=platform.machine()):
@@ -173,15 +175,15 @@ class Parser:
         self.trace = Trace()
         self.main_pid = None
         self.pids = set()
-        self.stack = []          # names of open functions, main included
+        self.stack = []          # names of open functions, including main
         self.call = None         # the outermost open call of the API
         self.system_call = None  # the main process's system call that has not returned
-        self.dying = False       # the last line has no result: nothing but the end may come
+        self.dying = False       # the last line has no result: only the end may follow
         self.loaded = False      # set_tid_address was seen: library code can run from here on
         self.main_ended = False
 
     def line(self, text):
-        """Take one line."""
+        """Parse one line."""
         match = LINE.fullmatch(text)
         if not match:
             return self.damage(text)
@@ -201,13 +203,13 @@ class Parser:
         return self.damage(text)
 
     def damage(self, text):
-        """Remember the first line that is not ltrace's."""
+        """Record the first line that ltrace does not print."""
         shown = text if len(text) <= 80 else text[:77] + "..."
         self.trace.problem = self.trace.problem or f"not a line of ltrace: {ascii(shown)}"
 
     def take_system_call(self, name, args, result):
         """A system call, complete or not."""
-        name = name.removeprefix("SYS_")     # 0.7.91 writes SYS_460@SYS where it has no name
+        name = name.removeprefix("SYS_")     # 0.7.91 prints SYS_460@SYS if it knows no name
         call = Sys(self.new_calls.get(name, name if not name.isdigit() else f"syscall_{name}"),
                    numbers(args), None)
         if result is None:
@@ -222,14 +224,14 @@ class Parser:
             self.trace.events.append(call)
 
     def note_loading(self, call):
-        """The first brk tells where the heap starts; set_tid_address, that all is loaded."""
+        """Record the heap's start at the first brk, and the end of loading at set_tid_address."""
         if call.name == "brk" and not self.trace.heap_start and call.result:
             self.trace.heap_start = call.result
         if call.name == "set_tid_address":
             self.loaded = True
 
     def note_new_process(self, call):
-        """The first system call that starts a process or thread decides what `started` says."""
+        """Record the first system call that starts a process or a thread."""
         if self.trace.started or call.name not in ("clone", "clone3", "fork", "vfork"):
             return
         if call.result is None or call.result > 0:
@@ -238,7 +240,7 @@ class Parser:
             self.trace.started_in = self.call.name if self.call else ""
 
     def is_event(self, call):
-        """Whether a system call outside the API belongs to the story."""
+        """Whether a system call outside the API is an event."""
         if self.trace.main_seen:
             return call.name in MEMORY_CALLS
         if call.name == "mprotect" and call.args[2:3] == [PROT_READ]:
@@ -246,7 +248,7 @@ class Parser:
         return self.loaded and call.name not in ("set_tid_address", *LINKING_CALLS)
 
     def take_api_call(self, name, args, result):
-        """The entry of a function of the API; its exit too if nothing happened inside."""
+        """The entry of a function of the API; also its return if nothing was traced inside."""
         values = numbers(args)
         if name not in API or len(values) != (2 if name in ("os_calloc", "os_realloc") else 1):
             return self.damage(f"{name}({args})")
@@ -269,21 +271,21 @@ class Parser:
         self.call = None
 
     def take_main(self, _args, result):
-        """The program's own code begins."""
+        """The program enters main."""
         self.trace.main_seen = True
         if result is None:
             self.stack.append("main")
 
     def take_resumed(self, name, result):
-        """The exit of a function or system call that was left open; None if it died there."""
+        """The return of an open function or system call; `result` is None if the program died."""
         if result is None:
             return None
         if name.startswith("SYS_") or name not in self.stack and self.system_call:
-            return self.resume_system_call(name.removeprefix("SYS_"), result)    # 0.7.91: the name
+            return self.resume_system_call(name.removeprefix("SYS_"), result)    # 0.7.91: no SYS_
         if name not in self.stack:
             return self.damage(f"<... {name} resumed>")
         while self.stack.pop() != name:
-            pass                 # left by a jump out of it
+            pass                 # the program left it by longjmp
         if name == "main":
             self.main_ended = True
         if self.call and not any(open_name in API for open_name in self.stack):
@@ -291,7 +293,7 @@ class Parser:
         return None
 
     def resume_system_call(self, name, result):
-        """The end of a system call that something interrupted (another process, a signal)."""
+        """The end of a system call whose line was interrupted (by another process or a signal)."""
         if not self.system_call or self.system_call[0] != name:
             return self.damage(f"<... SYS_{name} resumed>")
         call = self.system_call[1]
@@ -301,18 +303,18 @@ class Parser:
         return None
 
     def take_exit(self, status):
-        """The end by exit."""
+        """The program ended by exit."""
         self.trace.exit_status = int(status)
 
     def take_kill(self, name):
-        """The end by a signal."""
+        """The program ended by a signal."""
         self.trace.signal = name
 
     def take_signal(self):
-        """A signal or a foreign int3: says nothing that the program's end does not."""
+        """A signal or a foreign breakpoint: ignored, since the program's end shows its effect."""
 
     def take_exec(self):
-        """The process goes on as another program."""
+        """The program replaced itself with another one."""
         self.trace.replaced = True
 
     KINDS = (
@@ -332,9 +334,9 @@ class Parser:
 
 
 def parse(text, parser=None):
-    """The Trace that ltrace's output `text` (str or bytes) tells. Never raises.
+    """The Trace in ltrace's output `text` (str or bytes). Never raises.
 
-    `parser`: a fresh Parser of another kind, for it to be read by.
+    `parser`: a new object of a subclass of Parser, to be used instead of Parser.
     """
     if isinstance(text, bytes):
         text = text.decode("ascii", "backslashreplace")
@@ -352,12 +354,12 @@ FIRST, LAST = operator.itemgetter(0), operator.itemgetter(1)
 
 
 class Names:
-    """Names addresses while a trace is read from its start: knows the mappings alive so far."""
+    """Names addresses while a trace is read from its start; keeps track of the live mappings."""
 
     def __init__(self, heap_start):
         self.heap_start = heap_start
         self.count = 0
-        self.pieces = []         # (first, end, number, base) of what is still mapped, sorted
+        self.pieces = []         # (first, end, number, base) of each mapped range, sorted
 
     def address(self, value):
         """The symbolic text of an address that is not NULL."""
@@ -374,7 +376,7 @@ class Names:
         return "NULL" if value == 0 else self.address(value)
 
     def mapped(self, start, length):
-        """A mapping was made: the next number is its own."""
+        """Record a new mapping, which gets the next number."""
         self.unmapped(start, length)
         self.count += 1
         piece = (start, whole_pages(start + length), self.count, start)
@@ -382,7 +384,7 @@ class Names:
             bisect.insort(self.pieces, piece)
 
     def unmapped(self, start, length):
-        """A range of pages is gone."""
+        """Record that a range of pages was unmapped."""
         end = whole_pages(start + length)
         low = bisect.bisect_right(self.pieces, start, key=LAST)
         high = max(low, bisect.bisect_left(self.pieces, end, key=FIRST))
@@ -396,14 +398,14 @@ def whole_pages(end):
 
 
 def without(piece, start, end):
-    """What is left of the range `piece` when start..end is taken out."""
+    """The parts of the range `piece` that remain without start..end."""
     first, last = piece
     parts = (first, min(last, start)), (max(first, end), last)
     return [(low, high) for low, high in parts if low < high]
 
 
 def bits(value, known):
-    """The names of the bits set in `value`, the unknown rest in hexadecimal; `0` for none."""
+    """The names of the bits set in `value`, with unknown bits in hexadecimal; `0` for none."""
     value &= 0xffffffff
     names = [name for bit, name in known if value & bit]
     rest = value & ~sum(bit for bit, _ in known)
@@ -425,7 +427,7 @@ def result_text(names, call):
 
 
 def system_call_text(names, call):
-    """One system call, as in `brk(0) = HeapStart + 0x0`; the mappings of `names` change with it."""
+    """A system call as text, `brk(0) = HeapStart + 0x0`; updates the mappings in `names`."""
     args = call.args
     if call.name == "brk" and len(args) == 1:
         shown = names.address(args[0]) if args[0] else "0"
@@ -445,7 +447,7 @@ def system_call_text(names, call):
 
 
 def call_text(names, call):
-    """A call of the API: sizes decimal, pointers symbolic."""
+    """A call of the API as text: sizes decimal, pointers symbolic."""
     pointers = POINTERS[call.name]
     shown = [names.pointer(value) if place in pointers else str(value)
              for place, value in enumerate(call.args)]
@@ -453,7 +455,7 @@ def call_text(names, call):
 
 
 def end_text(trace):
-    """How the program ended: exit(N), killed(SIGNAL), or a remark that the trace does not tell."""
+    """How the program ended: exit(N), killed(SIGNAL), or <no end> if the trace does not show it."""
     if trace.exit_status is not None:
         return f"exit({trace.exit_status})"
     return f"killed({trace.signal})" if trace.signal else "<no end>"
@@ -472,10 +474,10 @@ def event_lines(names, event, aborted):
 
 
 def events_text(trace):
-    """The symbolic text of a trace: a list with a tuple of lines for each event, the end included.
+    """The symbolic text of a trace: a tuple of lines for each event, including the end.
 
-    A call that never returned has no result line; if abort() ended the program inside it, neither
-    the report (B4) nor abort()'s own system calls are shown.
+    A call that did not return has no result line. If abort() ended the program inside it, the
+    system calls of the report (B4) and of abort() are left out.
     """
     names = Names(trace.heap_start)
     open_call = trace.open_call

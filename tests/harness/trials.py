@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Sequences made for one run, which no submission has seen: random ones, twins, refusals.
+"""Generated tests, which no submission has seen: random sequences, perturbed variants, refusals.
 
-    seed    random calls, as tests/fuzz.py makes them
-    twin    the calls of one program of the suite with other sizes, chosen so that the model decides
-            each call by the same rules: who knows only the program's trace fails it
-    fault   calls while the system refuses to give memory, or to take it back
+    seed    random calls, as in tests/fuzz.py
+    twin    a perturbed variant of a program of the suite: the same calls with other sizes, chosen
+            so that the model decides each call by the same rules. A library that only knows the
+            program's trace fails it
+    fault   calls during which the system refuses memory or refuses munmap
 
-All are played by one program (player.c), traced and compared like the suite's; what is expected
-comes from the model. They depend on the seed and on the suite alone.
+One program (player.c) plays all of them. They are traced and compared like the suite's programs;
+the model supplies the expected events. They depend only on the seed and the suite.
 """
 
 import random
@@ -16,17 +17,17 @@ from dataclasses import dataclass
 from . import build, sequences, stats, suite, symbols
 from .model import PAGE, PTRDIFF_MAX, Model
 
-VERSION = 2                 # changes when the same seed gives other sequences
+VERSION = 2                 # increase it when the same seed gives other sequences
 PLAYER = build.HERE / "player.c"
 SEED_ACTIONS = 60
 SEED_PROFILES = ("churn", "edges", "break")
-LARGEST = 1 << 22           # bytes of a request that is to be granted
-TWIN_LONGEST = 400          # operations of a program that gets a twin
+LARGEST = 1 << 22           # bytes of the largest request that must succeed
+TWIN_LONGEST = 400          # operations of the longest program that gets a variant
 DELTAS = (8, -8, 16, -16, 24, -24, 40, -40, 3, -3, 64, -64)
-TRIES = 120                 # changes that are tried for one twin
+TRIES = 120                 # changes that are tried for one variant
 NIL = ("nil", 0)
 
-# Every way to the system; sizes leave so little that growth takes a page or more.
+# Every path to a system call. The sizes leave little free, so the heap grows by a page or more.
 FAULT_SCENES = {
     "first-use-by-malloc": "m 1000; m 500",
     "first-use-by-calloc": "c 10 100; m 500",
@@ -49,7 +50,7 @@ FAULT_SCENES = {
 
 @dataclass(frozen=True)
 class Trial:
-    """One sequence: what it is called, its kind, the player's input, the events it must show."""
+    """A generated test: its name, its kind, the player's input, the expected events."""
 
     name: str
     kind: str
@@ -58,13 +59,13 @@ class Trial:
 
 
 def from_record(record):
-    """The Trial that was written as a JSON object."""
+    """The Trial in a JSON object."""
     return Trial(record["name"], record["kind"], record["text"],
                  [tuple(event) for event in record["events"]])
 
 
 class Starved(Model):
-    """A system that refuses memory (`short`) or refuses to take it back (`stuck`)."""
+    """A model on a system that refuses memory (`short`) or munmap (`stuck`)."""
 
     def __init__(self):
         super().__init__(fail=lambda _number: self.refuses)
@@ -91,14 +92,14 @@ class Starved(Model):
 
 
 class Playing:
-    """Plays operations of the player on the model: its steps, and the text that the player gets."""
+    """Plays operations on the model, and records its steps and the input for player.c."""
 
     def __init__(self):
         self.model = Starved()
         self.results, self.steps, self.words = [], [], []
 
     def play(self, operation):
-        """One operation; its Step, or None for one that is no call."""
+        """Play one operation; its Step, or None if it is not a call."""
         letter, *args = operation
         step = None
         if letter in "lbu":
@@ -121,13 +122,13 @@ class Playing:
         return self.model.malloc(*args) if letter == "m" else self.model.calloc(*args)
 
     def trial(self, name, kind):
-        """What was played, as a Trial."""
+        """The operations so far as a Trial."""
         reference = symbols.reference(self.steps, 0)
         return Trial(name, kind, "; ".join(self.words), symbols.parse_reference(reference))
 
 
 def played(operations):
-    """Operations played from the start: the Playing."""
+    """A new Playing after these operations."""
     playing = Playing()
     for operation in operations:
         playing.play(operation)
@@ -148,7 +149,7 @@ def seed_trials(count, seed):
 
 
 def random_operations(rng):
-    """The operations of one random sequence: valid calls only, and nothing huge is granted."""
+    """The operations of one random sequence: only valid calls, and no huge ones that succeed."""
     profile = rng.choice(SEED_PROFILES)
     player = sequences.Player()
     operations = []
@@ -162,16 +163,16 @@ def random_operations(rng):
 
 
 def moderate(operation):
-    """Whether a request is one to be granted by any machine, or by none."""
+    """Whether a request succeeds on every machine or on none."""
     letter, *args = operation
     size = args[0] * args[1] if letter == "c" else args[-1] if letter in "mr" else 0
     return size <= LARGEST or size > PTRDIFF_MAX
 
 
-# ---- twins ---------------------------------------------------------------------------------
+# ---- perturbed variants --------------------------------------------------------------------
 
 def operations_of(events):
-    """The calls of a reference as operations; None if one of them is not to be played."""
+    """The calls of a reference as operations; None if one uses a pointer that no call returned."""
     made, operations = {}, []
     for event in events:
         call = stats.parse_call(event)
@@ -189,14 +190,14 @@ def operations_of(events):
 
 
 def signature(playing):
-    """What decided each call: equal for a sequence and its twin."""
+    """The decisions in each call, which are equal for a sequence and its variant."""
     return [(step.name, tuple(step.rules), [call.name for call in step.syscalls],
              not step.result, step.args and step.result == step.args[0])
             for step in playing.steps]
 
 
 def sizes_in(operations):
-    """Places of numbers that may be changed: (operation, argument)."""
+    """(index of the operation, index of the argument) of each number that may be changed."""
     first = {"m": 1, "c": 1, "r": 2, "f": 2}
     return [(number, place) for number, operation in enumerate(operations)
             for place in range(first[operation[0]], len(operation))
@@ -204,7 +205,7 @@ def sizes_in(operations):
 
 
 def changed(operations, places, delta):
-    """The operations with `delta` added at each of the places; None if a size would be none."""
+    """The operations with `delta` added at each of the places; None if a size would be below 1."""
     result = [list(operation) for operation in operations]
     for number, place in places:
         result[number][place] += delta
@@ -214,8 +215,8 @@ def changed(operations, places, delta):
 
 
 def twin(name, operations, rng):
-    """A Trial that is decided like the operations and asks for other sizes; None if there is
-    none."""
+    """A perturbed variant of these operations: a Trial with the same signature() and other sizes;
+    None if none was found."""
     wanted = signature(played(operations))
     best = operations
     for _ in range(TRIES):
@@ -235,7 +236,8 @@ def twin(name, operations, rng):
 
 
 def twin_trials(references, seed):
-    """{name of a program: its twin} for references {name: events}; some programs have none."""
+    """{name of a program: its perturbed variant} for references {name: events}; some programs have
+    none."""
     twins = {}
     for name, events in references.items():
         operations = operations_of(events)
@@ -249,8 +251,8 @@ def twin_trials(references, seed):
 # ---- refusals ------------------------------------------------------------------------------
 
 def fault_trials():
-    """Each scene with every single operation, in turn, refused memory and then granted it; and
-    with munmap refused from each operation on that would unmap."""
+    """For each scene: a Trial for each operation that needs memory, in which it is refused once and
+    then repeated; and a Trial for each operation that unmaps, in which munmap is refused."""
     trials = []
     for name, text in FAULT_SCENES.items():
         operations = sequences.parse(text)
@@ -265,7 +267,8 @@ def fault_trials():
 
 
 def short(name, operations, refused):
-    """The operations, one refused first; None if the refusal could go unnoticed."""
+    """The operations, with number `refused` first refused and then repeated. None if the growth is
+    less than a page, since the refusal might then have no effect."""
     playing, names = Playing(), {}
     for number, operation in enumerate(operations):
         if number == refused:
@@ -277,7 +280,8 @@ def short(name, operations, refused):
 
 
 def stuck(name, operations, first):
-    """The operations, with munmap refused from one of them on. What was to be freed stays live."""
+    """The operations up to number `first`, with munmap refused from there on, and two more
+    requests. The block that should have been freed stays live."""
     playing, names = Playing(), {}
     for number, operation in enumerate(operations):
         if number == first:
