@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The line of a build's output that is quoted: what really stopped gcc, clang, the linker, make."""
+"""The quoted line of a build's output is the error that stopped gcc, clang, the linker or make."""
 
 import os
 import shutil
@@ -91,7 +91,7 @@ OUTPUTS = {
 
 
 def built(compiler, files, place):
-    """What a compiler prints of files in a directory, all of them one shared library."""
+    """The output of a compiler that makes a shared library from the files in a directory."""
     for name, text in files.items():
         (place / name).parent.mkdir(exist_ok=True)
         (place / name).write_text(text)
@@ -156,7 +156,7 @@ def test_messages_are_english_whatever_the_locale(tmp_path, monkeypatch):
 
 
 def test_reports_hold_the_log(tmp_path):
-    """Of a refused submission, and the warnings of one that is graded."""
+    """The log of a refused submission, and the warnings of a graded one."""
     import writers
     broken = submit.STUB.replace("return size", "retrun size")
     made = submit.result_of(tmp_path / "broken", f"#warning <first>\n{broken}")
@@ -166,10 +166,10 @@ def test_reports_hold_the_log(tmp_path):
     forms = {name: write(made) for name, write in writers.FILES.items()}
     for name in ("report.txt", "gradescope.json", "vpl.txt", "result.json"):
         assert "warning: #warning <first>" in forms[name], name
-    assert "<details open><summary>What compiler" in forms["report.html"]
+    assert "<details open><summary>What the compiler" in forms["report.html"]
     assert "#warning &lt;first&gt;" in forms["report.html"]
     warned = submit.result_of(tmp_path / "warned", "#warning second\n" + submit.STUB)
     assert (warned.status, "warning: #warning second" in warned.log) == ("graded", True)
-    assert "<details><summary>What compiler" in writers.FILES["report.html"](warned)
+    assert "<details><summary>What the compiler" in writers.FILES["report.html"](warned)
     assert "#warning second" in writers.FILES["report.txt"](warned)
     assert "#warning second" not in writers.terminal(warned)
