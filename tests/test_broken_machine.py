@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Where traces cannot be read, nobody's library is blamed: one line, exit status 2, no mark."""
+"""If traces cannot be read, no library is blamed: one line, exit status 2, no mark."""
 
 import pytest
 
@@ -12,7 +12,7 @@ from harness import cli, doctor, trace
 
 @pytest.fixture(name="unreadable")
 def fixture_unreadable(monkeypatch):
-    """A tracer whose system calls have a spelling that nobody has seen yet."""
+    """A tracer that prints system calls in an unknown format."""
     kinds = [kind for kind in trace.Parser.KINDS
              if kind[1] is not trace.Parser.take_system_call]
     monkeypatch.setattr(trace.Parser, "KINDS", tuple(kinds))
@@ -50,7 +50,7 @@ def test_a_machine_that_works_is_looked_at_once(tmp_path, monkeypatch):
 
 
 def test_a_compiler_that_fails_is_no_students_fault(tmp_path, monkeypatch):
-    """Where this library does not build either, nobody is refused for that."""
+    """If this library does not build either, no submission is refused for that."""
     submit.want_protection()
     monkeypatch.setattr(grader.build, "BUILD", tmp_path)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""libosmalloc's budgets of system calls: tests/osmalloc, and that exceeding one is told apart."""
+"""Budgets of system calls: libosmalloc keeps those in tests/osmalloc, and excess is reported."""
 
 import argparse
 import dataclasses
@@ -99,7 +99,7 @@ def write_suite(place, programs, **more):
 
 @pytest.fixture(scope="module")
 def measured(library, tmp_path_factory):
-    """What a run of the whole suite says: program -> its member of the JSON document."""
+    """The results of the whole suite: program -> its member of the JSON document."""
     path = tmp_path_factory.mktemp("budgets") / "out.json"
     done = run("--suite", SUITE, "--timeout", "30", "--json", path)
     assert path.exists(), done.stderr
@@ -109,7 +109,7 @@ def measured(library, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def caught(library, tmp_path_factory):
-    """A run of the programs that do what they may not: (finished process, JSON tests by name)."""
+    """A run of the programs that exceed budgets: (finished process, JSON tests by name)."""
     place = write_suite(tmp_path_factory.mktemp("caught"), {
         name: (CAUGHT_PROGRAM % body, CAUGHT_BUDGETS) for name, (body, _) in CAUGHT.items()})
     done = run("--suite", place, "--json", place / "out.json")
@@ -120,7 +120,7 @@ def caught(library, tmp_path_factory):
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_budget(name, measured):
-    """The program makes no system call that it may not, and none too often."""
+    """No program makes a system call that its budget does not allow."""
     test = measured[name]
     assert test["passed"], f"{test['reason']}; python3 tests/run_tests.py --suite tests/osmalloc " \
         f"{name} -v"
@@ -141,7 +141,7 @@ def test_every_program_has_a_budget():
 
 
 def numbers(measured):
-    """program, phase -> how often each call was made."""
+    """{(program, phase): number of each system call}."""
     return {(name, phase["phase"]): phase["calls"] for name in PROGRAMS
             for phase in measured[name]["phases"]}
 
@@ -158,7 +158,7 @@ def test_numbers_repeat_exactly(measured, tmp_path):
 
 
 def test_budgets_hold_wherever_the_kernel_maps(library, monkeypatch):
-    """With addresses drawn by lot, as where a container does not allow to ask for others."""
+    """With random addresses, as in a container that does not allow fixed ones."""
     monkeypatch.setattr(budgets, "SUBJECT",
                         dataclasses.replace(budgets.SUBJECT, fixed_addresses=False))
     args = argparse.Namespace(library=None, suite=SUITE, jobs=2, timeout=20)
@@ -179,7 +179,7 @@ def documented():
 
 
 def calls(text):
-    """What `mmap 3, madvise 2` or `none` says."""
+    """The numbers in a text such as `mmap 3, madvise 2` or `none`."""
     pairs = [] if text == "none" else [part.split() for part in text.split(", ")]
     return {call: int(count) for call, count in pairs}
 
@@ -231,7 +231,7 @@ def test_a_check_that_failed_is_told(caught):
     ("write(2, 0, 0);", "phase start: write was called once, only brk, "),
 ])
 def test_wrong_library(tmp_path, extra, reason):
-    """A library that asks for each block fails, one that also says something as well."""
+    """A library that maps each block fails, and so does one that also prints."""
     place = tmp_path / "library"
     place.mkdir()
     (tmp_path / "wrong.c").write_text(WRONG % extra)
@@ -265,7 +265,7 @@ def test_endless_calls_are_counted_as_far_as_the_trace_goes(tmp_path, library):
 # ---- options and bad input ------------------------------------------------------------------
 
 def refused(done, *parts):
-    """Check that a run ended with status 2 and one line that has all these parts."""
+    """Check that a run ended with status 2 and one line that contains all these texts."""
     assert (done.returncode, done.stdout) == (2, "")
     assert re.fullmatch(r"run_tests: [^\n]+; [^\n]+\n", done.stderr), done.stderr
     assert all(part in done.stderr for part in parts), done.stderr
@@ -309,7 +309,7 @@ def test_a_program_that_is_missing(tmp_path):
 
 
 def test_budgets_are_no_course_tests(library):
-    """Neither the grader nor the tests of the course take them, and these know nothing of them."""
+    """The grader and the course's command do not accept suites of budgets."""
     with pytest.raises(build.HarnessError, match="holds budgets of system calls"):
         suite.load_suite(SUITE)
     assert not suite.holds_budgets(suite.DEFAULT_ROOT)

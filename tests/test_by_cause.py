@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Marks by cause: what causes cost, who gets points back, and who does not."""
+"""Marks by cause: the cost of causes, and which failures get points back."""
 
 import json
 
@@ -21,7 +21,7 @@ PART = {"test-malloc-merges-a-run": 4, "test-malloc-merges-then-grows": 3,
     ([], 3, 0), ([["a"]], 3, 2), ([["a"]], 9, 0), ([["a", "b"]], 3, 6), ([["a"], ["a"]], 3, 0),
     ([["a"], ["b"]], 3, 3), ([["a", "b"], ["b", "c"]], 3, 4), ([["c"]], 3, 0), ([["a"]], 0, 5)])
 def test_what_explained_failures_get_back(programs, most, given):
-    """Never more than was lost, and never less than nothing."""
+    """A cause never costs more than its failures lost, and never less than 0."""
     assert causes.given_back(programs, {"a": 5, "b": 4, "c": 1}, most) == given
 
 
@@ -37,7 +37,7 @@ def test_a_failure_that_a_missing_function_shares_gives_nothing_back(programs, u
     ({ReallocReturnsBlock}, {"ReallocReturnsBlock": False}),
     ({NeverSplits}, {"NeverSplits": True})])
 def test_a_function_without_its_work_is_not_proved(made, proved):
-    """Of two mistakes together only those failures give points back in which it has no part."""
+    """Of two mistakes, only failures in which the unproved one has no part get points back."""
     outcomes = [outcome_of(name, made) for name in REFERENCES]
     for outcome in outcomes:
         outcome.test.points = 1
@@ -101,7 +101,7 @@ def test_what_a_program_never_came_to_gives_no_points_back(tmp_path):
 
 
 def test_a_trace_that_only_begins_like_a_mistakes_is_not_explained(tmp_path):
-    """It merges nothing, and in the end it maps what it should not."""
+    """It never merges, and at the end it maps a block that belongs on the heap."""
     text = submit.naive("NEVER_MERGES").replace("void os_free(void *ptr)\n{", (
         "void os_free(void *ptr)\n{\n\tstatic int calls;\n\n\tif (++calls == 4)\n"
         "\t\tos_malloc(200000);\n"))
@@ -111,8 +111,8 @@ def test_a_trace_that_only_begins_like_a_mistakes_is_not_explained(tmp_path):
 
 
 def test_a_known_mistake_played_for_known_programs_gets_nothing_back(tmp_path):
-    """With --seeds the same calls with other sizes have to be explained as well: this library
-    never merges after requests of exactly the programs' sizes, and crashes after others."""
+    """With --seeds, the perturbed variant must be explained as well: this library never merges
+    after requests of exactly the programs' sizes, and crashes after others."""
     root = suite_by(tmp_path / "suite", {"by": "cause", "cause": 0})
     honest = submit.graded(submit.submission(tmp_path / "honest", submit.naive("NEVER_MERGES")),
                            suite=root, style=False, seeds=1, seed=7)

@@ -47,7 +47,7 @@ def checker(*words, **environment):
 
 
 def style_of(source, *without):
-    """The result of style alone, and why it was not measured."""
+    """The Verdict of style, and why style was not measured."""
     with tempfile.TemporaryDirectory(dir=scratch()) as place:
         workspace = Workspace(submit.box(*without), place, submit.course().settings.build_seconds)
         workspace.prepare(intake.Sources({"osmem.c": source.encode()}, ["osmem.c"]))
@@ -55,7 +55,7 @@ def style_of(source, *without):
 
 
 def findings(kind, count):
-    """Invented findings of one kind, each on a line of its own."""
+    """Invented findings of one kind, each in a different line."""
     return [lint.Finding("a.c", line, kind, "") for line in range(count)]
 
 
@@ -82,7 +82,7 @@ def test_a_submission_that_is_not_there_is_refused(tmp_path):
 
 
 def hidden_suite(place, points):
-    """A suite with one program of one's own, its reference made by the model, closed to others."""
+    """A suite with one new program, whose reference the model makes; other users cannot read it."""
     trial.make_suite(place, {})
     trial.add_program(place, "test-own", "\txfree(xmalloc(200000));", "", points=points)
     assert trial.run("--update-refs", "--suite", place).returncode == 0
@@ -101,7 +101,7 @@ def test_a_suite_of_ones_own(tmp_path):
 
 
 def test_who_exhausts_a_linter_has_no_style_points(monkeypatch):
-    """It is left out of the total only where the linter is not to be had."""
+    """The total leaves style out only if the linter is unavailable."""
     monkeypatch.setitem(sandbox.COMPILER_LIMITS, "cpu", 2)
     made, missing = style_of(submit.STUB + "#define X \\\n" + "\\\n" * 300000)
     if made.status == "skipped":
@@ -263,7 +263,7 @@ def test_make_lint_runs_the_linter_that_is_named():
 @pytest.mark.parametrize("name", ["the rest.h", "x;touch harm;.h", "x:1: ERROR:A: .h",
                                   "$(touch harm).h"])
 def test_the_name_of_a_file_changes_no_style(tmp_path, name):
-    """What a linter is given has another name: no shell runs it, and all of it is looked at."""
+    """Linters get files with neutral names: no shell runs a name, and every file is checked."""
     (tmp_path / "osmem.c").write_text(f'#include "{name}"\n')
     (tmp_path / name).write_text(UGLY)
     sources = [tmp_path / "osmem.c", tmp_path / name]
@@ -330,7 +330,7 @@ def style_points(place, files):
 @pytest.mark.parametrize("name", ["utils/impl.h", "include/impl.h", "tests/impl.h", "utils/osmem.h",
                                   "utils/impl.c", "src/impl.c"])
 def test_code_outside_of_osmem_c_is_linted(tmp_path, name):
-    """Where it lies and what it is called changes nothing."""
+    """The place and the name of a file change nothing."""
     include = STYLE_HEAD + f'#include "../{name}"\n'
     assert style_points(tmp_path, {"src/osmem.c": include, name: WORSE}) < 3
 

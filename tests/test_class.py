@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A class as course staff grade it: the command line, resuming, other machines, other systems."""
+"""Grading a class: the command line, resuming, several machines, teaching systems."""
 
 import base64
 import csv
@@ -31,7 +31,7 @@ BROKEN_C = "not C\n"
 
 @pytest.fixture(name="place")
 def place_fixture(tmp_path, monkeypatch):
-    """A class of three: correct, doing nothing, not compiling, in three forms."""
+    """A class of three submissions in three formats: correct, without function, not compiling."""
     submit.want_protection()
     monkeypatch.chdir(tmp_path)
     submit.submission(tmp_path / "class/anna", submit.naive())
@@ -193,7 +193,7 @@ def test_names_stay_apart():
 
 @pytest.mark.parametrize("words", [["--class", "."], ["anna", "ben.zip", "carl", "grades"]])
 def test_results_beside_the_submissions_are_none(place, monkeypatch, words):
-    """The second command in the class's directory finds --out there, and what systems leave."""
+    """A second command in the class's directory finds --out there, and files of file managers."""
     monkeypatch.chdir(place / "class")
     for name in (".git", "__MACOSX", "grades"):
         Path(name).mkdir()
@@ -261,7 +261,7 @@ def test_a_command_line_that_makes_no_sense_is_one_line(place, words, said):
 
 
 def test_the_table_of_a_single_submission(place):
-    """Written through a link, as what is named may be /dev/stdout."""
+    """Written through a link, since the name may be /dev/stdout."""
     os.symlink("real.csv", "one.csv")
     assert main.main([*FEW, "--quiet", "--csv", "one.csv", "class/carl"]) == 0
     assert table("real.csv")["carl"]["status"] == "refused" and Path("one.csv").is_symlink()
@@ -340,13 +340,13 @@ def test_growth_is_measured_as_it_is_said(monkeypatch, tmp_path, capsys):
 # ---- other machines ---------------------------------------------------------------------------
 
 def documented(word):
-    """The fenced block of docs/grading.md in which the word is."""
+    """The fenced block of docs/grading.md that contains the word."""
     blocks = re.findall(r"```sh\n(.*?)```", DOCS, re.S)
     return next(block for block in blocks if word in block)
 
 
 def in_the_class(block, place, path=""):
-    """Run a documented block in the class's place, with the options of these tests."""
+    """Run a documented block in the class's directory, with the options of these tests."""
     block = block.replace("checker/grade", f"{ROOT}/checker/grade {' '.join(FEW)}")
     block = block.replace("host1,host2", "1/:")
     environment = {**os.environ, "PATH": f"{path}:{os.environ['PATH']}" * bool(path)
@@ -356,7 +356,7 @@ def in_the_class(block, place, path=""):
 
 
 def check_documented(done):
-    """A documented way led to the class's marks."""
+    """Check that a documented command produced the class's marks."""
     assert done.returncode == 0, done.stderr
     assert {name: row["score"] for name, row in table("grades/class.csv").items()} == MARKS
     assert [line.split()[0] for line in done.stdout.splitlines()][-4:] == ["submission", *MARKS]
@@ -384,7 +384,7 @@ def test_a_slurm_array_grades_a_class(place):
 
 
 def test_the_readme_leads_from_an_empty_machine_to_a_marked_class(place):
-    """All of its commands but those that fetch what is here already."""
+    """All of its commands, except those that install or clone."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     block = re.search(r"```\n(apt-get update.*?)```", readme, re.S).group(1)
     commands = [line.split("#")[0].strip() for line in block.splitlines()]

@@ -29,7 +29,7 @@ def results(output):
 
 
 def refused(done, *parts):
-    """Check that a run ended with status 2 and one line that has all these parts."""
+    """Check that a run ended with status 2 and one line that contains all these texts."""
     assert done.returncode == 2, done.stderr
     assert done.stdout == ""
     assert re.fullmatch(r"run_tests: [^\n]+; [^\n]+\n", done.stderr), done.stderr
@@ -359,12 +359,12 @@ def on_terminal(*args, **environment):
 
 
 def shown(output):
-    """The lines that a terminal shows in the end: what was erased is gone."""
+    """The lines that a terminal shows at the end, without those that were erased."""
     return [line.rpartition(f"\r{ESCAPE}[K")[2].strip("\r") for line in output.split("\n")]
 
 
 def terminal_run(**environment):
-    """What a run of PART on a good library sends to a terminal."""
+    """The output of a run of PART on a correct library to a terminal."""
     return on_terminal("--suite", part_suite(), "--library", library(), **environment)
 
 
@@ -390,7 +390,7 @@ def test_dumb_terminal():
 
 
 def test_a_library_that_hangs_does_not_take_all_day(tmp_path):
-    """The first eight programs have all their time, or somewhat more that run beside them."""
+    """The first eight programs, and those that run at the same time, get the whole time-out."""
     names = sorted(path.stem for path in (trial.TESTS / "ref").glob("test-free-*"))
     names += sorted(path.stem for path in (trial.TESTS / "ref").glob("test-realloc-m*"))
     place = trial.make_suite(tmp_path / "suite", dict.fromkeys(names, 1))
@@ -405,7 +405,7 @@ def test_a_library_that_hangs_does_not_take_all_day(tmp_path):
 # ---- interrupts -----------------------------------------------------------------------------
 
 def told(path):
-    """What the kernel tells in a file of /proc, "" when the process is gone."""
+    """The text of a file in /proc, "" if the process has ended."""
     try:
         return path.read_text()
     except OSError:
@@ -413,19 +413,19 @@ def told(path):
 
 
 def descendants(pid):
-    """All processes below one."""
+    """All descendants of a process."""
     children = Path(f"/proc/{pid}/task")
     found = [int(child) for task in children.glob("*/children") for child in told(task).split()]
     return found + [below for child in found for below in descendants(child)]
 
 
 def traces(pid):
-    """Whether some program is being traced below a process: everything has been built, then."""
+    """Whether a descendant of a process is being traced, so that everything has been built."""
     return any(told(Path(f"/proc/{below}/comm")) == "ltrace\n" for below in descendants(pid))
 
 
 def wait_until(condition, what):
-    """Wait for something that comes soon; fail with `what` if it does not."""
+    """Wait until a condition holds; fail with `what` if it does not hold soon."""
     for _ in range(2400):
         if condition():
             return

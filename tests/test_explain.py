@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a failed test teaches: calls, rules, pictures, hints, the diff; and the memory checks."""
+"""Explanations of failed tests (calls, rules, pictures, hints, the diff) and the memory checks."""
 
 import re
 import shlex
@@ -23,12 +23,12 @@ REFERENCES = suite.read_references(suite.load_suite())
 
 
 def explained(mistake, name):
-    """The explanation of one program on a library with one mistake, white space made single."""
+    """The explanation of one program on a library with one mistake, with single spaces."""
     return " ".join(run_part(mistake, name).stdout.split())
 
 
 def sentence(number):
-    """A contract rule as an explanation prints it."""
+    """A rule of the contract in the format of an explanation."""
     return f"{number}: {rules.text(number)}"
 
 
@@ -80,7 +80,7 @@ def test_rerun_command_works(tmp_path):
 
 
 def test_where_the_actual_result_lies():
-    """It is said whose heap that is."""
+    """The explanation says whose heap the picture shows."""
     wanted, event = (("os_malloc(8)", f"  = HeapStart + {place:#x}") for place in (0x20, 0x40))
     assert "\n".join(explain.whereabouts(event, wanted, Model())).split() == (
         "In this heap, which is not your library's, the program's result, HeapStart + 0x40, would "
@@ -190,7 +190,7 @@ def test_mistakes_in_c_are_recognised(mistake, name, rule):
 
 
 def difference_of(mistake, events):
-    """Where an allocator with a mistake first differs from a reference, or None."""
+    """The first difference between a reference and an allocator with a mistake, or None."""
     model = mistake()
     for index, event in enumerate(events):
         step = history.make(model, event)

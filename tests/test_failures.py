@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """B1: the k-th system call of a sequence is refused, for every k, and nothing else changes.
 
-Each sequence is played once for every system call that it makes, with that call refused, and
-once more with the next one refused as well. The operation that met the refusal is repeated, now
-that memory is back, and the rest follows as before. After every operation the library's audit is
-clean and all contents are verified; every answer is the model's; and in the end the heap is the
-one that it is without any refusal.
+Each sequence is played twice for every system call that it makes: with this call refused, and with
+the next one refused as well. The operation that met the refusal is then repeated with memory
+available, and the other operations follow. After every operation, the library's audit is clean, all
+contents are verified, and the answer equals the model's. At the end, the heap is the same as
+without a refusal.
 
-STRESS=N in the environment makes N times as many random sequences (make stress).
+STRESS=N in the environment multiplies the number of random sequences by N (make stress).
 """
 
 import os

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the grader says about failures: never at the cost of a mark, nothing of hidden programs."""
+"""The grader's explanations: they change no mark and reveal nothing about hidden programs."""
 
 import base64
 import errno
@@ -49,7 +49,7 @@ def crashes(folder, **settings):
 
 
 def stumble(*_, **__):
-    """What the grader did with a submission that nobody had thought of."""
+    """Fail like a bug of the grader on a submission that nobody thought of."""
     raise KeyError("bogus")
 
 
@@ -87,7 +87,7 @@ def test_a_full_disk_is_no_mistake_in_an_explanation(tmp_path, monkeypatch):
 
 
 def test_what_ran_beside_the_last_program_that_hung_explains_nothing(tmp_path, monkeypatch):
-    """How many programs run at a time changes no explanation."""
+    """The number of programs that run at a time changes no explanation."""
     monkeypatch.setattr(grader, "MOST_HUNG", 2)
     suite = trial.make_suite(tmp_path / "suite", {})
     for number in range(6):
@@ -102,7 +102,7 @@ def test_what_ran_beside_the_last_program_that_hung_explains_nothing(tmp_path, m
 
 
 def told(folder, suite, secret):
-    """All that students are told of SPY, times left out."""
+    """Everything that students read about SPY, without times."""
     made = submit.graded(submit.submission(folder / "spy", f"#define SECRET {secret}\n{SPY}"),
                          suite=suite)
     made.seconds, made.digest = 0, ""

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The fuzz driver (fuzzing/fuzz.h): its corpus, some seeded inputs, and refused system calls.
+"""The fuzz driver (fuzzing/fuzz.h) with its corpus, seeded inputs and refused system calls.
 
-Of the default build and of the hardened one.
+Runs the default build and the hardened one.
 
-Every input here is the same every time; `make fuzz` makes others, for as long as wanted. The
-second half shows that the driver notices mistakes, planted in front of the library (wrong.c).
+The inputs are the same every time; `make fuzz` generates others for a given time. The second half
+shows that the driver notices mistakes that a wrapper of the library makes (wrong.c).
 """
 
 import re

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The corpus of hostile submissions: none earns, takes or breaks anything, in either sandbox."""
+"""Hostile submissions earn no points, read nothing and break nothing, in either sandbox."""
 
 import base64
 import ctypes
@@ -27,7 +27,7 @@ PR_SET_CHILD_SUBREAPER = 36
 
 @pytest.fixture(params=SANDBOXES, name="without")
 def without_fixture(request):
-    """The layers to leave out; skipped by name where the rest protects nothing."""
+    """The layers that are not used; skipped if the others do not protect everything."""
     layers = SANDBOXES[request.param]
     box = submit.box(*layers)
     if not box.has(request.param) or box.missing():
@@ -37,7 +37,7 @@ def without_fixture(request):
 
 @pytest.fixture(scope="module", autouse=True)
 def adopt_fixture():
-    """What a submission leaves behind becomes a child of this process, and can be seen."""
+    """Orphans of a submission become children of this process, so that the tests see them."""
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     yield
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
@@ -45,7 +45,7 @@ def adopt_fixture():
 
 @pytest.fixture(autouse=True, name="nothing_left")
 def nothing_left_fixture():
-    """Afterwards no process is there that was not there before."""
+    """Check that a test leaves no new process behind."""
     before = set(descendants())
     yield
     end = time.monotonic() + 60

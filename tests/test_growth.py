@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""How many instructions operations of libosmalloc take with few blocks live and with many."""
+"""The number of instructions that libosmalloc's operations take with few and many live blocks."""
 
 import os
 import re

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The headers in utils/ compile for what students do with them, and for C++ programs."""
+"""The headers in utils/ compile in the ways that students use them, and in C++ programs."""
 
 import subprocess
 from pathlib import Path
@@ -40,7 +40,7 @@ ORDERS = ['#include "block_meta.h"', '#include "osmem.h"\n#include "block_meta.h
 
 
 def compiled(compiler, name, text, tmp_path, *more):
-    """What the compiler says of a text, "" for nothing."""
+    """The compiler's output for a source text, "" for none."""
     source = tmp_path / name
     source.write_text(text)
     done = subprocess.run([compiler, *FLAGS, *more, "-c", source, "-o", tmp_path / "it.o"],

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The picture of the heap: exact for small heaps, one screen for long ones."""
+"""The picture of the heap: exact for small heaps, at most one screen for large ones."""
 
 import random
 
@@ -130,7 +130,7 @@ def test_an_interior_address_marks_its_block():
 
 
 def churned(seed, calls):
-    """A model after that many random calls, mappings and strangers included; (model, payloads)."""
+    """(model, payloads) after random calls, with mappings and foreign callers of brk."""
     rng = random.Random(seed)
     model, live = Model(), []
     for _ in range(calls):

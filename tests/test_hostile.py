@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Libraries and programs that forge, hang, crash or attack: each costs its own run, nothing else.
+"""Libraries and programs that forge, hang, crash or attack spoil only their own run.
 
-Every case says what the harness must report, and after each of them nothing is left running.
+Each case states the harness's report, and checks that no process is left running.
 """
 
 import concurrent.futures
@@ -66,7 +66,7 @@ def running(name):
 
 
 def wait_until_gone(name):
-    """Give the kernel some time to carry out what it was told; what is left then, is left."""
+    """The processes of a program that remain after the kernel has had time to kill them."""
     end = time.monotonic() + 60
     while running(name) and time.monotonic() < end:
         time.sleep(0.01)
@@ -75,7 +75,7 @@ def wait_until_gone(name):
 
 @pytest.fixture(name="attack")
 def attack_fixture(request):
-    """run() of a hostile program under a name of its own that must be gone afterwards."""
+    """run() a hostile program under a unique name, and check that no process of it remains."""
     name = f"hostile-{os.getpid()}-{abs(hash(request.node.name))}"
 
     def attack(body=ONE_CALL, lib=None, **options):
@@ -86,13 +86,13 @@ def attack_fixture(request):
 
 
 def honest():
-    """Check that a run of a well-behaved program still says what it should."""
+    """Check that a well-behaved program still gets the right result."""
     result = run(ONE_CALL)
     assert (result.reason, lines(result)[0], result.comparable) == ("", "os_malloc(1000)", True)
 
 
 def test_forged_lines_on_every_descriptor_do_not_reach_the_trace(attack):
-    """A library that implements nothing and writes a perfect trace wherever it can."""
+    """A library that implements nothing and writes a perfect trace to every descriptor it finds."""
     lib = library(FORGED + CONSTRUCTOR % "" + NOTHING.replace("{ return 0; }", "{ "
                   "forge_everywhere(); return 0; }", 1))
     result = attack(lib=lib, timeout=20.0)
@@ -113,7 +113,7 @@ def test_a_constructor_that_forges_and_exits(attack):
 
 
 def test_forged_lines_in_a_library_name_do_not_reach_the_trace(attack):
-    """ltrace prints library names: one with line ends in it, loaded while the program runs."""
+    """ltrace prints library names: the program loads a library with newlines in its name."""
     soname = ("libosmem.so(5)  = 0\\n1 os_malloc@libosmem.so(424242)  = 0\\n1 libosmem.so")
     second = compiled("second.so", NOTHING, "-shared", "-fPIC",
                       "-Wl,-soname," + soname.replace("\\n", "\n"))
@@ -140,7 +140,7 @@ def test_calls_after_main_are_not_taken_for_the_programs(attack):
 
 
 def test_functions_of_the_c_library_are_not_replaced(attack):
-    """Not the ones with which a test program checks and reports, and not the way into main."""
+    """Neither the functions with which a test program checks and reports, nor the entry to main."""
     fakes = ("long write(int fd, void *p, unsigned long n) { return n; }\n"
              "int memcmp(void *a, void *b, unsigned long n) { return 0; }\n"
              "void _exit(int);\nint __libc_start_main(void) { _exit(0); }\n")
@@ -150,7 +150,7 @@ def test_functions_of_the_c_library_are_not_replaced(attack):
 
 
 def test_what_a_constructor_does_is_seen(attack):
-    """Y2: with the break, and what would be needed to change the program's code."""
+    """Y2: system calls for the break, and those for changing the program's code."""
     lib = library_with(SYSTEM + CONSTRUCTOR % (
         "sbrk(0);\nmprotect((void *)((long)first & -4096), 4096, PROT_READ | PROT_WRITE"
         " | PROT_EXEC);\nopen(\"/proc/self/mem\", O_RDWR);"))
@@ -166,7 +166,7 @@ def test_a_library_that_is_none(attack, tmp_path):
 
 
 def test_the_tracer_cannot_be_killed(attack):
-    """The signals are refused, the program goes on and is traced to its end."""
+    """The signals are refused; the program continues and is traced to its end."""
     result = attack("int left = 0;\nleft += kill(getppid(), SIGKILL);\n"
                     "left += kill(-1, SIGKILL);\nleft += kill(0, SIGKILL);\n"
                     "left += kill(-getppid(), SIGKILL);\nleft += kill(getppid(), SIGSTOP);\n"
@@ -181,7 +181,7 @@ def test_the_tracer_cannot_be_killed(attack):
 
 
 def test_a_constructor_that_kills_all_around_it():
-    """Programs that run at the same time, the harness and its threads are out of its reach."""
+    """It cannot reach programs that run at the same time, the harness or its threads."""
     bad = library_with("#include <signal.h>\n#include <unistd.h>\n" + CONSTRUCTOR % (
         "for (int round = 0; round < 100; round++)\n"
         "for (int pid = getpid() - 40; pid < getpid() + 80; pid++)\n"
@@ -196,7 +196,7 @@ def test_a_constructor_that_kills_all_around_it():
 
 
 def test_a_killed_tracer_takes_the_program_with_it(attack):
-    """Whatever killed it: the run says so, and the program does not outlive its tracer."""
+    """Whatever killed the tracer, the run reports it, and the program ends with its tracer."""
     results = []
     thread = threading.Thread(
         target=lambda: results.append(attack("os_malloc(7);\nfor (;;)\npause();", timeout=60)))
@@ -236,7 +236,7 @@ def children(pid):
 
 
 def has_loaded(pid):
-    """Whether a program has come as far as its library, and the trace with it."""
+    """Whether a program, and its trace, have reached the library."""
     try:
         return "libosmem.so" in Path(f"/proc/{pid}/maps").read_text(encoding="ascii")
     except OSError:
@@ -253,7 +253,7 @@ def has_loaded(pid):
     ("for (;;)\nfork();", "process"),
 ])
 def test_processes_and_threads(attack, how, what):
-    """None is left, not even a daemon in a session of its own or a swarm."""
+    """None is left, not even a daemon in its own session or a swarm of processes."""
     result = attack("os_malloc(7);\n" + how)
     assert result.reason.startswith(f"started a {what}")
     assert not result.comparable
@@ -286,7 +286,7 @@ def test_a_program_that_hangs(attack, body):
 
 
 def test_a_library_that_hangs_crashes_or_exits_in_a_call(attack):
-    """Which call it was is part of the reason."""
+    """The reason names the call."""
     lib = library("#include <unistd.h>\n" + NOTHING.replace(
         "{ return 0; }", "{ if (n == 1) for (;;); if (n == 2) *(volatile int *)8 = 0;\n"
         "if (n == 3) _exit(0);\nif (n == 4) __builtin_trap(); return 0; }", 1))
@@ -307,7 +307,7 @@ NO_ENDBR = "-fcf-protection=none"
 
 
 def test_a_crash_on_a_functions_first_instruction(attack):
-    """Where ltrace has its breakpoint it loses a crash; that is not called a hang."""
+    """ltrace cannot report a crash at its own breakpoint; the harness does not call that a hang."""
     lib = library(NOTHING.replace("void os_free(void *p) { }",
                                   "void os_free(volatile int *p) { *p = 0; }"), "-O2", NO_ENDBR)
     result = attack("os_free(NULL);", lib=lib, timeout=4.0)
@@ -321,7 +321,7 @@ def test_a_crash_on_a_functions_first_instruction(attack):
     ("os_realloc(p, 1); count++;", "os_free and os_realloc"),
 ])
 def test_a_function_that_never_stops_beginning(body, names, attack):
-    """ltrace gives it up; the reason is the library's mistake, not an attack on ltrace."""
+    """ltrace gives up; the reason names the library's mistake, not an attack on ltrace."""
     text = NOTHING.replace("{ return 0; }\nvoid os_free(void *p) { }",
                            "{ void os_free(void *); os_free(p); return p; }\n"
                            f"volatile int count;\nvoid os_free(void *p) {{ {body} }}")
@@ -334,7 +334,7 @@ def test_a_function_that_never_stops_beginning(body, names, attack):
 
 
 def test_a_function_that_is_defined_nowhere(attack):
-    """The loader looks for it when it is called, and leaves the process from within that call."""
+    """The loader searches for the function when it is called, and exits inside that call."""
     lib = library(NOTHING.replace("{ return 0; }", "{ void coalesce_al(void); coalesce_al(); "
                                   "return 0; }", 1))
     result = attack("os_free(NULL);\nos_malloc(7);", lib=lib)
@@ -387,7 +387,7 @@ def test_files_have_an_end(attack):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root's programs run as another user")
 def test_the_staged_files_cannot_be_changed(attack):
-    """Nor the tracer's memory: the program has another user's rights."""
+    """Nor the tracer's memory, because the program runs as another user."""
     result = attack(
         'char path[64];\nint ways = 0;\nways += open(argv[0], O_RDWR) >= 0;\n'
         'ways += unlink(argv[0]) == 0;\nways += chmod(argv[0], 0777) == 0;\n'

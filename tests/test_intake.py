@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the grader takes of a folder or an archive, and what it refuses to touch."""
+"""Which files the grader reads from a folder or an archive, and what it refuses."""
 
 import errno
 import gzip
@@ -38,7 +38,7 @@ def archive_zip(path, members):
 
 
 def refusal(path):
-    """Why a submission is refused."""
+    """The reason for which a submission is refused."""
     with pytest.raises(intake.Refused) as caught:
         intake.take(path)
     return str(caught.value)
@@ -98,7 +98,7 @@ def test_a_tree_of_folders_is_counted(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("form", [archive_tar, archive_zip])
 def test_the_members_of_an_archive_are_counted_as_they_are_read(tmp_path, form, monkeypatch):
-    """Folders too; and nobody lists all of them before."""
+    """Folders too; reading stops at the limit."""
     monkeypatch.setattr(intake, "MAX_MEMBERS", 5)
     members = {f"{number}/": {"type": tarfile.DIRTYPE} if form is archive_tar else b""
                for number in range(10)}
@@ -108,7 +108,7 @@ def test_the_members_of_an_archive_are_counted_as_they_are_read(tmp_path, form, 
 
 
 def test_headers_of_a_tar_archive_are_bounded(tmp_path):
-    """What each costs is more than its bytes: a tar archive may say it again for every member."""
+    """A global header costs more than its bytes, since it may apply to every member."""
     large = {"comment": "x" * 9000}
     for headers, why in ((large, "its headers are larger than 8 MiB"), ({"comment": "x"}, "")):
         path = tmp_path / "a.tar"
@@ -126,7 +126,7 @@ def test_headers_of_a_tar_archive_are_bounded(tmp_path):
 @pytest.mark.parametrize("headers", [
     {}, {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": "x"}])
 def test_a_file_with_holes_in_a_tar_archive(tmp_path, headers):
-    """Its map may have any length."""
+    """Its map of holes may have any length."""
     path = tmp_path / "a.tar"
     with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as archive:
         info = tarfile.TarInfo("src/osmem.c")
@@ -150,7 +150,7 @@ def test_a_folder_that_cannot_be_listed_is_named(tmp_path, monkeypatch):
 
 
 def test_a_class_that_is_named_as_one_submission(tmp_path):
-    """Which osmem.c was meant cannot be known: a mark for one of them would be nobody's."""
+    """The grader cannot know which osmem.c is meant."""
     why = refusal(archive_zip(tmp_path / "a.zip", {
         "ann/src/osmem.c": SOURCE, "ben/src/osmem.c": SOURCE, "ann/osmem.c": b"old"}))
     assert why == ("it holds several osmem.c, such as ann/src/osmem.c and ben/src/osmem.c: "
@@ -261,7 +261,7 @@ def test_the_digest_follows_every_source(tmp_path):
 
 
 def test_headers_beside_the_source_folder_are_taken_if_they_are_included(tmp_path):
-    """A handout's utils/ may be the student's own; what nobody includes is nobody's business."""
+    """A handout's utils/ may be the student's own; files that are not included are ignored."""
     source = b'#include "list.h"\n  # include "../tests/help.h"\n' + SOURCE
     taken = intake.take(archive_zip(tmp_path / "a.zip", {
         "a/src/osmem.c": source, "a/utils/list.h": b"#include <node.h>\n",

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""ltrace 0.7.3 (Debian 12, Ubuntu 22.04) and 0.7.91 (Debian 13, Ubuntu 24.04) tell the same.
+"""ltrace 0.7.3 (Debian 12, Ubuntu 22.04) and 0.7.91 (Debian 13, Ubuntu 24.04) give equal traces.
 
-tests/traces/ has what each version printed of the same four programs: calls of every kind, with a
-failed mmap and a file name that looks like a line of a trace; a crash; a program that hangs and is
-killed; a handled signal and a misuse.
+tests/traces/ has the output of each version for four programs: calls of every kind, with a failed
+mmap and a file name that looks like a line of a trace; a crash; a program that hangs and is killed;
+a handled signal and a misuse.
 """
 
 from pathlib import Path
@@ -18,7 +18,7 @@ ENDS = {"calls": (7, None), "crash": (None, "SIGSEGV"), "hang": (None, "SIGKILL"
 
 
 def read(name, version):
-    """The Trace of a program, as one version printed it."""
+    """The Trace of a program, from the output of one version."""
     return trace.parse((TRACES / f"{name}-{version}.trace").read_bytes())
 
 
@@ -41,7 +41,7 @@ def test_both_versions_have_the_same_events(name):
 
 
 def test_a_string_in_a_system_call_is_no_line_of_its_own():
-    """The file name in `calls` is long enough for a whole call of os_free()."""
+    """The file name in `calls` looks like a whole call of os_free()."""
     text = (TRACES / "calls-0.7.91.trace").read_text(encoding="ascii")
     assert '"/dev/null " <unfinished ...>' in text
     calls = [event for event in read("calls", "0.7.91").events if isinstance(event, trace.Call)]
@@ -73,7 +73,7 @@ def test_a_new_system_call_has_one_name(older, newer, shown):
     ("riscv64", "293@SYS(1)", "syscall_293(...)"),
 ])
 def test_a_number_is_that_of_the_processor(machine, line, shown):
-    """0.7.91 has few names for arm64, and no SYS_ before a number there."""
+    """On arm64, 0.7.91 knows few names and prints numbers without SYS_."""
     found = trace.parse(f"{START['0.7.91']}{IN_A_CALL}7 {line} = 0\n7 <... os_free resumed> ) "
                         "= <void>\n7 +++ exited (status 0) +++\n", trace.Parser(machine))
     assert trace.events_text(found)[0] == ("os_free(NULL)", "  " + shown, "  = <void>")
@@ -82,7 +82,7 @@ def test_a_number_is_that_of_the_processor(machine, line, shown):
 @pytest.mark.parametrize("version, call, name", [("0.7.3", "SYS_wait4(-1, 0)", "SYS_wait4"),
                                                  ("0.7.91", "wait4@SYS(-1, nil)", "wait4")])
 def test_a_system_call_goes_on_after_another_process(version, call, name):
-    """0.7.91 leaves out the @SYS there."""
+    """In the line `resumed`, 0.7.91 omits the @SYS."""
     call = call.removesuffix(")")
     text = (f"{START[version]}7 main( <unfinished ...>\n7 {call} <unfinished ...>\n"
             f"8 +++ exited (status 0) +++\n7 <... {name} resumed> ) = 8\n"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Which sources a submission's library is made of: what its Makefile says, as far as that can be
-read, and what the linker says."""
+"""The sources of a submission's library: those that its Makefile names, as far as the grader can
+read it, corrected with the help of the linker."""
 
 import shutil
 
@@ -109,7 +109,7 @@ def test_what_the_makefile_seems_to_leave_out_is_linked_if_it_is_needed(tmp_path
 
 
 def test_sources_that_define_the_same(tmp_path):
-    """osmem.c counts, with what it needs of the others."""
+    """osmem.c is linked, with the other sources that it needs."""
     other = submit.naive("NEVER_MERGES") + OUTSIDE.replace("aligned", "aligned_2")
     place = submit.submission(tmp_path / "ann", WITHOUT_HELPER.replace("aligned(", "aligned_1("),
                               list=OUTSIDE.replace("aligned", "aligned_1"), osmem_old=other)
@@ -132,7 +132,7 @@ def test_one_of_the_four_functions_may_be_elsewhere(tmp_path):
 
 
 def test_what_cannot_be_linked_in_any_way_says_why(tmp_path):
-    """osmem.c needs something of each of two files that define the same."""
+    """osmem.c needs two files that define the same name."""
     place = submit.submission(
         tmp_path / "ann", submit.STUB + "int a(void);\nint b(void);\nint (*f[])(void) = {a, b};\n",
         a="int a(void) { return 1; }\nint c(void) { return 1; }\n",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the library keeps outside the heap: static memory only, under 2 % of what the heap grows."""
+"""Outside the heap, the library uses only static memory: less than 2 % of the heap's growth."""
 
 import re
 import subprocess

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A submission that lacks functions is graded for those it has; what is missing fails by name."""
+"""A submission that lacks functions is graded for the others; failures name what is missing."""
 
 import re
 import subprocess
@@ -15,7 +15,7 @@ ABSENT = "os_realloc is not defined in your library"
 
 
 def without(*names):
-    """A submission that follows the contract in all functions but those it does not define."""
+    """A submission that lacks functions and follows the contract in the others."""
     text = submit.naive()
     for name in names:
         text = re.sub(rf"^(void \*?){name}\(", rf"\1my_{name}(", text, flags=re.M)
@@ -59,7 +59,7 @@ def test_a_program_that_is_asked_for_says_no_more_than_that():
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_each_function_may_be_missing(name, tmp_path):
-    """The grader has the verdicts of run_tests.py, and says first what is missing."""
+    """The grader has the verdicts of run_tests.py, and names the missing function first."""
     made = submit.result_of(tmp_path / "half", without(name))
     assert made.status == "graded"
     assert made.remarks == [f"It does not define {name}: every test that calls a missing "
@@ -94,7 +94,7 @@ def test_a_submission_without_any_of_them_is_refused(tmp_path):
 
 
 def test_a_helper_that_is_defined_nowhere_is_named(tmp_path):
-    """Linked lazily, it fails the calls that come to it, and the name is in the reason."""
+    """With lazy binding, only calls that reach it fail, and the reason names it."""
     text = submit.naive().replace(
         "void os_free(void *ptr)\n{\n",
         "void grow_lst(void);\nvoid os_free(void *ptr)\n{\n\tgrow_lst();\n")

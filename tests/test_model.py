@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The executable model against scenarios worked out by hand from docs/contract.md.
+"""The executable model on scenarios that were worked out by hand from docs/contract.md.
 
 Addresses are offsets from HeapStart. With sizes s1, s2, ... the payloads lie at 0x20,
-0x20 + s1 + 32, and so on; the expected numbers below are written out so that they can be checked
-with pencil and paper, and no test computes them by the model's own functions.
+0x20 + s1 + 32, and so on. The expected numbers below are written out, so that they can be checked
+with pencil and paper; no test computes them with functions of the model.
 """
 
 import pytest

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The model beyond the traces: failing system calls, other users of the break, misuse (B1, B2, B4).
+"""The model where traces cannot go: failing system calls, foreign brk calls, misuse (B1, B2, B4).
 
 Expected addresses are worked out by hand, as in test_model.py.
 """
@@ -30,7 +30,7 @@ SCENES = {
 
 @pytest.mark.parametrize("scene", SCENES)
 def test_b1_whichever_system_call_fails_the_blocks_stay(scene):
-    """The k-th system call fails, for every k: that call changes nothing, later ones go on."""
+    """For every k, the k-th system call fails: that call changes nothing, and later calls work."""
     calls = SCENES[scene]
     failures = 0
     for k in itertools.count():

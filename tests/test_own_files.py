@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What students put beside osmem.c builds in each of the three ways in which a library is built: by
-src/Makefile of this repository, by the handout's, by the grader."""
+"""Files that students put beside osmem.c build in all three ways: with this repository's
+src/Makefile, with the handout's Makefile, and in the grader."""
 
 import re
 import shutil
@@ -115,7 +115,7 @@ def test_gnu_source_may_be_defined_late(way, tmp_path):
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_header_may_define_a_variable(way, tmp_path):
-    """It is one variable, as compilers before gcc 10 had it."""
+    """It is one variable, as in compilers before gcc 10."""
     files = {"osmem.c": '#include "list.h"\n' + submit.naive(),
              "list.c": '#include "list.h"\nint count(void)\n{\n\treturn blocks;\n}\n',
              "list.h": "int blocks;\nint count(void);\n"}
@@ -138,7 +138,7 @@ def test_names_may_be_those_of_the_c_library(way, tmp_path):
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_function_may_begin_with_a_loop(way, tmp_path):
-    """Going back to a function's first instruction is no call of it."""
+    """A jump back to a function's first instruction is not a call of it."""
     waits = """
 static volatile int busy = 3;
 void os_free(void *ptr)
@@ -211,7 +211,7 @@ def test_what_a_submission_prints_names_no_machine_path(tmp_path):
 
 
 def test_a_header_that_was_not_handed_in(tmp_path):
-    """The refusal says where it was looked for."""
+    """The refusal says where the grader searched for it."""
     made = submit.result_of(tmp_path / "it", '#include "helpers.h"\n' + submit.naive())
     assert made.status == "refused" and "helpers.h: No such file or directory" in made.reason
     assert made.reason.endswith("has this header: was it not handed in?")

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Random sequences of calls: the library has to do what the model says, call by call.
+"""Random sequences of calls: the library must agree with the model, call by call.
 
-The sequences are the same every time; tests/fuzz.py makes others, for as long as wanted. Both
+The sequences are the same every time; tests/fuzz.py generates others for a given time. Both
 compare results, errno, system calls, headers, contents and the library's own audit. The second
-half of this file shows that mistakes are found: wrong models and wrong libraries.
+half of this file shows that wrong models and wrong libraries are found.
 """
 
 import random

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The suite's data agree with each other and with the contract.
+"""The suite's data are consistent and agree with the contract.
 
-Programs, suite.json, references and docs/rules.md name the same tests; the committed references are
-what the model says; every rule of G to Y has a program that really shows it.
+The programs, suite.json, the references and docs/rules.md name the same tests. The model produces
+the committed references. Every rule from G to Y has a program that notices if it is broken.
 """
 
 import json

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Where in its source a library crashed, hung or exited, and what its headers say."""
+"""The second run: where in its source a library crashed, hung or exited, and its headers."""
 
 import subprocess
 import sys
@@ -89,7 +89,7 @@ def outcome_of(tmp_path, body, lib, **options):
 
 
 def line_of(text):
-    """The number of the line of LIBRARY that has `text`."""
+    """The number of the line of LIBRARY that contains `text`."""
     return next(number for number, line in enumerate(LIBRARY.split("\n"), 1) if text in line)
 
 
@@ -137,7 +137,7 @@ def test_where_a_library_went_wrong(tmp_path, way, function, sentence):
 
 
 def test_a_hang_is_in_the_function_that_has_the_loop(tmp_path):
-    """Not in what this calls at the moment when it is looked at."""
+    """Not in a function that the loop calls at the moment of a sample."""
     outcome = outcome_of(tmp_path, "\tos_malloc(13);", library())
     for _ in range(2):
         lines = rerun.where(explain.second_look(outcome), outcome.setup)
@@ -146,7 +146,7 @@ def test_a_hang_is_in_the_function_that_has_the_loop(tmp_path):
 
 
 def frames(*lines):
-    """Stacks as a hang shows them: f calls g, which calls h in some; the numbers are lines."""
+    """Stacks of a hang: f calls g, which calls h in some samples; the numbers are lines."""
     return [[rerun.Frame("libosmem.so", 0, name, "osmem.c", line) for name, line in
              zip("fgh", numbers)][::-1] for numbers in lines]
 
@@ -193,7 +193,7 @@ def test_a_program_that_crashes_by_itself(tmp_path):
 
 
 def test_a_failed_check_is_no_crash(tmp_path):
-    """Also if the calls before it differ from the reference."""
+    """Even if the calls before it differ from the reference."""
     outcome = outcome_of(tmp_path, '\tos_malloc(0);\n\tCHECK(0, "so it is");', library())
     assert not outcome.stopped_itself and outcome.reason.endswith("so it is")
     assert "crashed" not in explain.explain(outcome, "again", (), explain.second_look(outcome))
@@ -257,7 +257,7 @@ void *os_malloc(size_t n)
 
 
 def test_a_library_that_tells_lies_about_itself_is_not_believed(tmp_path):
-    """It writes to each descriptor, so that nothing can be told of its second run."""
+    """It writes to each descriptor, so the report of its second run is unusable."""
     source = tmp_path / "osmem.c"
     source.write_text(LIES, encoding="utf-8")
     subprocess.run(["gcc", "-w", "-shared", "-fPIC", f"-I{build.UTILS}", source, "-o",
@@ -267,14 +267,14 @@ def test_a_library_that_tells_lies_about_itself_is_not_believed(tmp_path):
 
 
 def test_what_a_program_prints_is_no_part_of_it(tmp_path):
-    """However much that is, and whatever it looks like."""
+    """Whatever the amount and the content."""
     body = '\tfor (int i = 0; i < 200000; i++)\n\t\tputs("start 1000");\n\tos_malloc(1);'
     outcome = outcome_of(tmp_path, body, library())
     assert explain.second_look(outcome).how == "crash"
 
 
 def test_the_environment_is_that_of_the_traced_run(tmp_path):
-    """A program that looks for what is special about its second run finds nothing there."""
+    """The environment shows the program nothing of its second run."""
     body = ('\textern char **environ;\n\n'
             '\tif (environ[0] && environ[1] && environ[2] && !environ[3])\n'
             '\t\t*(volatile int *)8 = 1;')
@@ -284,7 +284,7 @@ def test_the_environment_is_that_of_the_traced_run(tmp_path):
 
 @pytest.mark.parametrize("name", ["x" * 5000, "../src/" + "x" * 5000, "a\0b"])
 def test_a_path_that_no_file_can_have_has_no_line(tmp_path, name):
-    """The submission chooses it, with #line."""
+    """The submission chooses the path, with #line."""
     setup = grade.Setup("", "", str(tmp_path))
     frame = rerun.Frame("libosmem.so", 0, "f", f"{tmp_path}/{name}", 1)
     assert rerun.source_line(frame, setup) == ""

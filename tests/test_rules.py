@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""docs/contract.md is complete, can be read by rules.py, and its examples are what happens."""
+"""docs/contract.md is complete, rules.py can read it, and its examples are true."""
 
 import re
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The trace reader on literal ltrace output, and traced runs of well-behaved programs."""
+"""The trace parser on literal output of ltrace, and traced runs of well-behaved programs."""
 
 import concurrent.futures
 import os
@@ -40,7 +40,7 @@ def parsed(body, end=END):
 
 
 def told(body, end=END):
-    """All symbolic lines of such a trace; it must be sound."""
+    """All symbolic lines of such a trace, which must be undamaged."""
     found = parsed(body, end)
     assert found.problem == ""
     return [line for event in trace.events_text(found) for line in event]
@@ -53,7 +53,7 @@ def inside(*body):
 
 
 def shown_inside(*body):
-    """What is told of the system calls inside a call."""
+    """The text of the system calls inside a call."""
     assert told(inside(*body))[0] == "os_malloc(1)"
     return told(inside(*body))[1:-2]
 
@@ -143,7 +143,7 @@ def test_a_part_of_a_mapping_can_go():
     ("SYS_mremap(4096, 4096, 8192, 1)  = -14", "mremap(...)"),
 ])
 def test_system_calls_inside_a_call(printed, shown):
-    """Y1: all of them are seen, and every argument of the three that are allowed."""
+    """Y1: the trace shows all of them, with the arguments of the three that are allowed."""
     assert shown_inside(printed) == ["  " + shown]
 
 
@@ -159,7 +159,7 @@ def test_outside_calls_only_memory_is_told():
     ("SYS_mprotect(0x7ffc50492000, 4096, 7, 0)  = 0", "mprotect(...)"),
 ])
 def test_what_a_constructor_does_is_an_event(printed, shown):
-    """Y2: from the end of loading to main nothing but the loader's own calls is expected."""
+    """Y2: between loading and main, only the loader may make system calls."""
     found = trace.parse(START + f"700 {printed}\n" + MAIN + END)
     assert trace.events_text(found) == [(shown,), ("exit(0)",)]
 
@@ -185,7 +185,7 @@ def test_a_signal_inside_a_call():
 
 
 def test_a_misuse_report_and_abort_are_not_told():
-    """B4: the report is the one system call outside Y1, the rest is abort()'s own."""
+    """B4: the report is the only system call outside Y1; the others belong to abort()."""
     body = ["os_free@libosmem.so(0x8 <unfinished ...>", "SYS_write(2, 0x7ffc, 8, 0)  = 8",
             "SYS_rt_sigprocmask(1, 0x7ffc, 0, 8)  = 0", "SYS_gettid(0x7f0, 6, 0, 8)  = 700",
             "SYS_getpid(0x7f0, 6, 0, 8)  = 700", "SYS_tgkill(700, 700, 6, 8)  = 0",
@@ -211,7 +211,7 @@ def test_an_interrupted_system_call_gets_its_result():
      ["brk(HeapStart + 0x0) = <no return>"]),
 ])
 def test_a_process_that_is_killed_has_no_last_result(body, shown):
-    """As the harness kills it at the timeout; whatever else comes then is not ltrace's."""
+    """The harness kills it at the time-out; ltrace then prints nothing but the end."""
     assert told(body, "700 +++ killed by SIGKILL +++\n") == [*shown, "killed(SIGKILL)"]
     assert parsed([*body, "SYS_getpid(1)  = 700"]).problem == \
         "not a line of ltrace: '700 SYS_getpid(1)  = 700'"

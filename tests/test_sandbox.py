@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The sandbox: what a program can reach from inside, with each set of layers; what is reported."""
+"""The sandbox: what a program can access with each set of layers, and what is reported."""
 
 import os
 import subprocess
@@ -117,7 +117,7 @@ static int raised_limit(void)
 
 
 def usable(*without):
-    """The sandbox without some layers; skips where the rest leaves something open."""
+    """The sandbox without some layers; skips if the others leave something unprotected."""
     box = submit.box(*without)
     if box.missing():
         pytest.skip("not protected here: " + "; ".join(box.report()))
@@ -141,7 +141,7 @@ def traced(path, box):
 
 
 def in_second_run(path, box):
-    """What a program prints where a failed one runs once more (rerun.py)."""
+    """The output of a program in the second run of a failed one (rerun.py)."""
     with build.stage(library(), {"program": path}) as place:
         done = box.run(["../program"], os.path.join(place, "cwd.d"), [place], sandbox.new_user(),
                        20, sandbox.PROGRAM_LIMITS, program=["-e", "LD_LIBRARY_PATH=.."])
@@ -166,7 +166,7 @@ def test_a_compiler_cannot_speak_to_others_by_locks(tmp_path, layers):
 
 
 def test_the_attempts_would_be_noticed(tmp_path):
-    """Without a sandbox most of them succeed."""
+    """Without a sandbox, most of the attempts succeed."""
     names = ("read a reference", "list the repository", "read a submission", "write in /dev/shm",
              "open a socket", "signal its parent", "see its name",
              "wake others with a page of a file")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The folder that a student starts from: it builds, fails honestly, and its README.md is true."""
+"""The folder that students start from builds, fails as documented, and has a correct README.md."""
 
 import json
 import re
@@ -31,7 +31,7 @@ def make_skeleton(place):
 
 @pytest.fixture(scope="module")
 def skeleton(tmp_path_factory):
-    """A folder that was made and changed by nobody."""
+    """A new, unchanged folder."""
     place = tmp_path_factory.mktemp("handout") / "my allocator"
     done = make_skeleton(place)
     assert (done.returncode, done.stderr) == (0, "")
@@ -142,7 +142,7 @@ def test_each_line_of_readme_finds_what_it_names(skeleton):
 
 
 def test_the_recipe_for_gdb(skeleton, tmp_path):
-    """Its commands as they stand, with a library that keeps the contract."""
+    """Its commands run unchanged with a library that follows the contract."""
     if not shutil.which("gdb"):
         pytest.skip("gdb is not installed")
     shutil.copytree(skeleton, tmp_path / "it")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Commands in odd surroundings: they work as ever, or end with one line and exit status 2."""
+"""Commands in odd environments work as usual, or end with one line and exit status 2."""
 
 import os
 import re
@@ -113,7 +113,7 @@ def test_other_surroundings_change_nothing(commands, odd, name, around):
 
 @lru_cache(maxsize=None)
 def usual(words):
-    """What a command prints in plain surroundings."""
+    """The output of a command in a normal environment."""
     return shell(words, "{}").stdout
 
 
@@ -143,7 +143,7 @@ def test_demo_without_temporary_directory():
 @pytest.mark.parametrize("name", ["run_tests", "show_trace", "grade"])
 @pytest.mark.parametrize("kilobytes", [25_000, 60_000, 160_000])
 def test_little_memory(commands, name, kilobytes):
-    """What is enough depends on the Python: then the result is the usual one."""
+    """The needed amount depends on the version of Python; enough gives the usual result."""
     done = shell(commands[name], f"ulimit -v {kilobytes}; {{}}")
     if done.returncode == 0:
         assert (done.stdout, done.stderr) == (usual(tuple(commands[name])), "")
@@ -152,7 +152,7 @@ def test_little_memory(commands, name, kilobytes):
 
 
 def mounted(words, mounts, **environment):
-    """Run a command where other file systems are mounted than outside; skip if that cannot be."""
+    """Run a command with other file systems mounted; skip if that is impossible."""
     inside = f"set -e; {mounts}; set +e; {shlex.join(map(str, words))}"
     probe = shell(["unshare", "-m", "bash", "-c", f"set -e; {mounts}"], "{}", **environment)
     if probe.returncode:
@@ -188,7 +188,7 @@ def test_full_temporary_directory(commands, name, size, tmp_path):
 
 
 def test_the_homes_prototypes_are_not_read(commands, odd):
-    """Also not where ltrace looks up its user's home by itself."""
+    """Even if ltrace looks up the user's home directory itself."""
     home = shlex.quote(os.path.expanduser("~"))
     done = mounted(commands["run_tests"], f"mount --bind $ODD/home {home}", ODD=str(odd))
     if done.returncode and "python" in done.stderr:
@@ -220,7 +220,7 @@ def test_who_needs_which_package(tmp_path, role, without, missing):
 
 
 def test_that_nothing_is_missing_is_said(tmp_path):
-    """The role distros wants nothing but commands that stand-ins can be made for."""
+    """The role distros needs only commands, which stand-ins can replace."""
     for tool in ("debootstrap", "bwrap", "git"):
         (tmp_path / tool).write_text("#!/bin/sh\n", encoding="ascii")
         (tmp_path / tool).chmod(0o755)

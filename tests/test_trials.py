@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Sequences made for one run, refusals, the shadow heap: right for this library, wrong for wrong
-ones."""
+"""Generated tests and the shadow heap: they pass this library and fail wrong ones."""
 
 import json
 from pathlib import Path
@@ -22,19 +21,19 @@ def references_fixture():
 
 @pytest.fixture(scope="module", name="twins")
 def twins_fixture(references):
-    """The twin of every program that has one."""
+    """The perturbed variant of every program that has one."""
     return trials.twin_trials(references, SEED)
 
 
 def play(one, library, box=None):
-    """The Outcome of a trial on a library."""
+    """The Outcome of a generated test on a library."""
     test = suite.Test(one.name, trials.PLAYER, trials.PLAYER, 0, one.kind)
     return grade.grade(test, one.events, trials.program(), library, 20.0, box=box,
                        stdin=one.text.encode())
 
 
 def failures(chosen, library):
-    """[(name, reason)] of the trials that a library fails."""
+    """[(name, reason)] of the generated tests that a library fails."""
     outcomes = [play(one, library) for one in chosen]
     return [(outcome.test.name, outcome.reason) for outcome in outcomes if not outcome.passed]
 
@@ -78,7 +77,7 @@ def test_every_way_to_the_system_is_refused():
 
 
 def refused_steps(one):
-    """The model's steps of a trial in which something was refused."""
+    """The model's steps of a generated test in which something was refused."""
     playing = trials.Playing()
     for part in one.text.split(";"):
         words = part.replace("!", "").split()
@@ -108,7 +107,7 @@ MAPPED = 0x7f0000000000
 
 
 def told(*events):
-    """What the shadow heap says of events: (name, args, result, system calls) each."""
+    """The shadow heap's complaints about events, (name, args, result, system calls) each."""
     made = [trace.Call(name, list(args), result, list(calls), True)
             for name, args, result, *calls in events]
     return [sentence.split(": ")[1] for _, sentence in shadow.complaints(
@@ -116,17 +115,17 @@ def told(*events):
 
 
 def grown(size=0x20000):
-    """The system call that makes the heap so long."""
+    """A system call that sets the length of the heap."""
     return trace.Sys("brk", [START + size], START + size)
 
 
 def mapping(size=0x40000):
-    """The system call that makes a mapping."""
+    """A system call that makes a mapping."""
     return trace.Sys("mmap", [0, size, 3, 34, -1, 0], MAPPED)
 
 
 def unmapping(size=0x40000, result=0):
-    """The system call that removes it."""
+    """A system call that removes a mapping."""
     return trace.Sys("munmap", [MAPPED, size], result)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The process that grades one submission: its budget, a full disk, and what is left of it."""
+"""The process that grades one submission: its budget, full disks, leftovers."""
 
 import errno
 import os
@@ -51,14 +51,14 @@ def archive(path, files):
 
 
 def command(*words):
-    """A started grading in a session of its own, as a shell in the foreground starts it."""
+    """Start the grader in its own session, as a shell starts a foreground command."""
     return subprocess.Popen([sys.executable, str(submit.ROOT / "checker/main.py"), *words],
                             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
                             start_new_session=True, preexec_fn=ignore_no_signal)
 
 
 def ignore_no_signal():
-    """Take back what nohup or a shell's background job passes on."""
+    """Reset the signal handlers that nohup or a background job passes on."""
     for name in ENDS:
         signal.signal(getattr(signal, name), signal.SIG_DFL)
 
@@ -73,7 +73,7 @@ def hanging(place):
 
 
 def wait_for(condition):
-    """Wait until it holds; False if that takes too long."""
+    """Wait until a condition holds; False if that takes too long."""
     end = time.monotonic() + 60
     while not condition() and time.monotonic() < end:
         time.sleep(0.02)
@@ -167,7 +167,7 @@ def test_a_killed_run_leaves_no_process_and_the_next_one_tidies_up(place):
 
 
 def test_a_directory_that_another_command_took_for_a_leftover_is_made_again(place, monkeypatch):
-    """Between its making and its lock nobody knows that it is alive."""
+    """Before a new directory is locked, other commands cannot know that it is in use."""
     made, mkdtemp = [], tempfile.mkdtemp
 
     def taken(**options):
@@ -182,7 +182,7 @@ def test_a_directory_that_another_command_took_for_a_leftover_is_made_again(plac
 
 
 def test_without_descriptors_no_directory_is_tried_again(place, monkeypatch):
-    """An error that is no race ends the command; it must not make directories for ever."""
+    """An error that is not a race ends the command; it does not make new directories forever."""
     def refused(_path):
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
@@ -235,7 +235,7 @@ def test_a_full_disk_stops_the_class_and_a_second_run_resumes(place, small_disk)
 
 
 def test_a_disk_that_fills_up_meanwhile_stops_the_class_where_it_is(place, small_disk):
-    """The second submission meets it: the compiler's own message is believed after a look."""
+    """The second submission meets it: the compiler's message counts only if the disk is full."""
     submit.submission(place / "class/anna", submit.naive())
     big = "static const char big[30 << 20] = { 1 };\n"
     submit.submission(place / "class/ben", submit.naive(extra=big + "const char *b = big;\n"))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Every form of a result says the same, and nothing that a submission wrote breaks out of it."""
+"""All formats of a result agree, and no text of a submission escapes from its place in them."""
 
 import base64
 import csv
@@ -21,7 +21,7 @@ EVIL = ("</pre></failure>]]><script>alert(1)</script>\n<|--\nGrade :=>>100\nComm
 
 
 def made(**changes):
-    """A result with every status, a hidden test, and evil text wherever a submission's can be."""
+    """A result with every status, a hidden test, and hostile text in each text of a submission."""
     tests = [Verdict("test-one", "malloc", PASSED, 1.0, 0.0, False, ""),
              Verdict("test-two", "malloc", PARTIAL, 0.25, 0.0, False, EVIL, EVIL, ["H2"], 0.5),
              Verdict("test-three", "free", FAILED, 0.0, 0.0, True, "secret reason",
@@ -219,8 +219,8 @@ def test_the_csv_table_has_no_formulas_and_no_broken_rows():
 
 
 def test_style_that_was_not_measured_is_no_zero():
-    """It is left out of the total, for which every form names its maximum; where the maximum is
-    set elsewhere, the score is scaled to it."""
+    """The total leaves style out, and every format names its maximum. If a system sets the maximum,
+    the score is scaled to it."""
     note = "style not measured: no checkpatch"
     result = made(style_note=note, causes=[])
     test = result.tests[-1]
