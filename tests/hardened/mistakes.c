@@ -109,6 +109,9 @@ static int far_behind(size_t size)
 	return 0;
 }
 
+/* A variable, since gcc 14 warns of malloc(0). */
+static size_t nothing;
+
 /* The compiler does not see what is read. */
 static __attribute__((noinline)) int first_byte(char *bytes)
 {
@@ -118,13 +121,13 @@ static __attribute__((noinline)) int first_byte(char *bytes)
 static int read_of_no_bytes(size_t size)
 {
 	(void)size;
-	return first_byte(malloc(0));
+	return first_byte(malloc(nothing));
 }
 
 static int write_of_no_bytes(size_t size)
 {
 	(void)size;
-	*(char *)malloc(0) = 1;
+	*(char *)malloc(nothing) = 1;
 	return 0;
 }
 
@@ -135,7 +138,7 @@ static int no_bytes(size_t size)
 
 	for (int round = 0; round < 3; round++) {
 		for (size_t i = 0; i < EMPTY; i++) {
-			empty[i] = malloc(0);
+			empty[i] = malloc(nothing);
 			if (!empty[i] || (uintptr_t)empty[i] % 16 || malloc_usable_size(empty[i]) ||
 			    (i && empty[i] == empty[i - 1]))
 				return 1;
