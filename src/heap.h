@@ -4,7 +4,9 @@
  * Heaps: a thread's slabs with free slots, by class. A heap has one thread, and
  * outlives it: the next thread that begins takes it over as it is, so a slab
  * never changes its owner. A thread whose end nobody would tell us of borrows one of those
- * without a thread for each call: one that is ending, or for which there is no thread key.
+ * without a thread for each call: one that is ending, or for which there is no thread key. A
+ * thread may end unnoticed nevertheless, when its first block is of the last round of destructors:
+ * the kernel notes that in a robust mutex (life), which others look at now and then.
  *
  * Other threads free into a slab (slab.h). When that slab was full, and so in no
  * list, they put it into the heap's mailbox, which the heap empties when it runs
@@ -33,6 +35,8 @@
 
 #ifndef HEAP_H
 #define HEAP_H
+
+#include <pthread.h>
 
 #include "slab.h"
 
@@ -64,6 +68,7 @@ struct heap {
 	size_t left;		/* units of slabs in it that have no live slot */
 	struct heap *next;	/* among those without a thread */
 	struct heap *other;	/* the next one of heap_all */
+	pthread_mutex_t life;	/* its thread's, until that ends; with the lock */
 };
 
 /* Its thread, or the one that tidies it; or a thread that trims it and holds the lock. */

@@ -22,14 +22,80 @@ struct heap *heap_all;
 /* Units of slabs without a live slot that may stay in the mailbox of a heap. */
 #define LEFT_MOST	(1024UL * 1024 / UNIT)
 
+/*
+ * Before another heap is made, so many are looked at for one whose thread has ended unnoticed. Looks
+ * that are left over when one is found are for later searches. So the heaps that wait to be found
+ * do not add up: they are a third of those in use, and a few more.
+ */
+#define LOOKS	4
+
 static size_t idle_mail;
 static unsigned int idle_count;
 static struct heap *idle;	/* heaps whose threads have ended; under the lock */
 static pthread_key_t key;	/* its destructor ends a thread's use of its heap */
 static bool has_key;		/* under the lock */
+static struct heap *next_look;	/* the next heap to look at so; NULL: the first; under the lock */
+static size_t heap_count;	/* in heap_all; under the lock */
+static size_t looks;		/* that are left over; under the lock */
 
 /* Whether the calling thread borrows a heap for each call, as its end would not be noticed. */
 static __thread bool borrows __attribute__((tls_model("initial-exec")));
+
+/* The life of a heap's thread. All want the lock. */
+
+/* The kernel marks the mutexes of a thread that ends, and no call is needed to take a free one. */
+static void life_prepare(struct heap *heap)
+{
+	pthread_mutexattr_t robust;
+
+	pthread_mutexattr_init(&robust);
+	pthread_mutexattr_setrobust(&robust, PTHREAD_MUTEX_ROBUST);
+	pthread_mutex_init(&heap->life, &robust);
+	pthread_mutexattr_destroy(&robust);
+}
+
+static void life_begin(struct heap *heap)
+{
+	pthread_mutex_trylock(&heap->life);
+}
+
+static void life_end(struct heap *heap)
+{
+	pthread_mutex_unlock(&heap->life);
+}
+
+/* Whether the thread that had the heap has ended unnoticed; then the calling one has it. */
+static bool life_is_over(struct heap *heap)
+{
+	int error = pthread_mutex_trylock(&heap->life);
+
+	if (!error)
+		life_end(heap);
+	return error == EOWNERDEAD && !pthread_mutex_consistent(&heap->life);
+}
+
+/* The next heap, if its thread has ended unnoticed and left nothing half done; NULL. */
+static struct heap *abandoned_look(void)
+{
+	struct heap *heap = next_look ? next_look : heap_all;
+
+	next_look = heap->other;
+	return __atomic_load_n(&heap->busy, __ATOMIC_RELAXED) == BUSY_NOBODY &&
+	       life_is_over(heap) ? heap : NULL;
+}
+
+/* A heap whose thread has ended unnoticed, for the calling thread; NULL: none was found. */
+static struct heap *abandoned_take(void)
+{
+	struct heap *heap = NULL;
+
+	looks = looks + LOOKS < heap_count ? looks + LOOKS : heap_count;
+	while (!heap && looks) {
+		looks--;
+		heap = abandoned_look();
+	}
+	return heap;
+}
 
 /* Heaps without a thread */
 
@@ -138,6 +204,7 @@ static void heap_list(struct heap *heap)
 {
 	heap->other = heap_all;
 	__atomic_store_n(&heap_all, heap, __ATOMIC_RELEASE);
+	heap_count++;
 }
 
 /* In the child. What was half done stays so, unused; blocks are freed into it as if remote. */
@@ -153,8 +220,14 @@ static void after_fork(void)
 	}
 	/* Those of other threads may be half changed. */
 	heap_all = NULL;
-	if (heap_mine != &heap_none)
+	heap_count = 0;
+	looks = 0;
+	next_look = NULL;
+	if (heap_mine != &heap_none) {
 		heap_list(heap_mine);
+		life_prepare(heap_mine);
+		life_begin(heap_mine);
+	}
 	for (struct heap *heap = idle; heap; heap = heap->next)
 		heap_list(heap);
 }
@@ -202,11 +275,12 @@ static struct heap *heap_make(void)
 		return NULL;
 	for (size_t i = 0; i < sizeof(heap->direct) / sizeof(heap->direct[0]); i++)
 		heap->direct[i] = &slab_none;
+	life_prepare(heap);
 	heap_list(heap);
 	return heap;
 }
 
-/* A heap without a thread, or a new one; NULL and ENOMEM. *noticed: there is a key. */
+/* A heap for the calling thread, new if need be; NULL and ENOMEM. *noticed: there is a key. */
 static struct heap *heap_take(bool *noticed)
 {
 	struct heap *heap;
@@ -216,7 +290,11 @@ static struct heap *heap_take(bool *noticed)
 	*noticed = has_key;
 	heap = idle_remove();
 	if (!heap)
+		heap = abandoned_take();
+	if (!heap)
 		heap = heap_make();
+	if (heap)
+		life_begin(heap);
 	central_give();
 	return heap;
 }
@@ -224,6 +302,7 @@ static struct heap *heap_take(bool *noticed)
 static void heap_give(struct heap *heap)
 {
 	central_take();
+	life_end(heap);
 	idle_add(heap);
 	central_give();
 }
@@ -342,10 +421,27 @@ void *heap_alloc_slow(struct heap *heap, unsigned int class)
 	return slot;
 }
 
+/* Heaps whose threads have ended unnoticed become ones without a thread. */
+static void abandoned_collect(void)
+{
+	struct heap *heap;
+
+	central_take();
+	for (size_t n = 0; n < heap_count; n++) {
+		heap = abandoned_look();
+		if (heap) {
+			life_end(heap);
+			idle_add(heap);
+		}
+	}
+	central_give();
+}
+
 void heap_tidy(void)
 {
 	/* Threads without a heap share heap_none, which nobody may write. */
 	if (heap_mine != &heap_none)
 		tidy(heap_mine, false);
+	abandoned_collect();
 	tidy_idle(true);
 }

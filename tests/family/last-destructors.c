@@ -2,20 +2,26 @@
 
 /*
  * Destructors of thread keys that set their key anew, until the C library calls them no more:
- * the last round allocates too. What such threads leave behind does not add up.
+ * the last round allocates too, and may be the first that does. Other threads end without any
+ * destructor. What such threads leave behind does not add up, beside threads that go on.
  */
 
 #include "family.h"
 
+#include <limits.h>
 #include <pthread.h>
+#include <sys/syscall.h>
 
 #define THREADS	1000
+#define SLEEPERS	20
 #define BLOCKS	8
 
-static pthread_key_t key;
+static pthread_key_t key, late_key;
 static int rounds;
+static size_t late_rounds;
+static pthread_barrier_t asleep;
 
-static void again(void *value)
+static void allocate(void)
 {
 	void *blocks[BLOCKS];
 
@@ -28,8 +34,25 @@ static void again(void *value)
 		CHECK_FOR(holds(blocks[i], (size_t)64 << i, i), i);
 		free(blocks[i]);
 	}
+}
+
+static void again(void *value)
+{
+	allocate();
 	rounds++;
 	CHECK(pthread_setspecific(key, value) == 0);
+}
+
+/* Allocates in the last round only. A thread counts its own rounds in the key. */
+static void at_last(void *value)
+{
+	size_t round = (size_t)value;
+
+	if (round == PTHREAD_DESTRUCTOR_ITERATIONS) {
+		allocate();
+		late_rounds++;
+	}
+	CHECK(pthread_setspecific(late_key, (void *)(round + 1)) == 0);
 }
 
 static void *run(void *arg)
@@ -39,27 +62,64 @@ static void *run(void *arg)
 	return arg;
 }
 
-static void threads(int count)
+static void *run_late(void *arg)
+{
+	CHECK(pthread_setspecific(late_key, (void *)1) == 0);
+	return arg;
+}
+
+/* The C library learns of it from the kernel, and calls nobody. */
+static void *run_to_a_sudden_end(void *arg)
+{
+	allocate();
+	syscall(SYS_exit, 0);
+	return arg;
+}
+
+static void *sleep_on(void *arg)
+{
+	allocate();
+	pthread_barrier_wait(&asleep);
+	pause();
+	return arg;
+}
+
+static void threads(int count, void *(*start)(void *))
 {
 	pthread_t thread;
 
 	for (int i = 0; i < count; i++) {
-		CHECK_FOR(pthread_create(&thread, NULL, run, NULL) == 0, i);
+		CHECK_FOR(pthread_create(&thread, NULL, start, NULL) == 0, i);
 		CHECK_FOR(pthread_join(thread, NULL) == 0, i);
 	}
 }
 
-int main(void)
+static void leave_nothing(void *(*start)(void *))
 {
 	size_t before;
 
+	threads(50, start);
+	before = process_has(VM_RESIDENT);
+	threads(THREADS, start);
+	CHECK_FOR(process_has(VM_RESIDENT) < before + 4 * MIB, process_has(VM_RESIDENT) - before);
+}
+
+int main(void)
+{
+	pthread_t sleeper;
+
 	watchdog();
 	free(hide(malloc(10)));
+	CHECK(pthread_barrier_init(&asleep, NULL, SLEEPERS + 1) == 0);
+	for (int i = 0; i < SLEEPERS; i++)
+		CHECK(pthread_create(&sleeper, NULL, sleep_on, NULL) == 0);
+	pthread_barrier_wait(&asleep);
 	CHECK(pthread_key_create(&key, again) == 0);
-	threads(50);
-	before = process_has(VM_RESIDENT);
-	threads(THREADS);
+	CHECK(pthread_key_create(&late_key, at_last) == 0);
+	leave_nothing(run);
 	CHECK_FOR(rounds >= 2 * THREADS, rounds);
-	CHECK_FOR(process_has(VM_RESIDENT) < before + 4 * MIB, process_has(VM_RESIDENT) - before);
+	leave_nothing(run_late);
+	CHECK_FOR(late_rounds >= THREADS, late_rounds);
+	leave_nothing(run_to_a_sudden_end);
 	return 0;
 }
