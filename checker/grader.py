@@ -189,7 +189,7 @@ def control(course, box, jobs):
     with tempfile.TemporaryDirectory(prefix="osmem-work-") as place:
         fault = control_fault(course, Workspace(box, place, course.settings.build_seconds), jobs)
     if fault:
-        raise CannotGrade(f"nobody is graded on this machine: this repository's own library "
+        raise CannotGrade(f"cannot grade on this machine: this repository's own library "
                           f"{fault}; python3 tests/run_tests.py --doctor says what is wrong")
     with contextlib.suppress(OSError):
         done.touch()

@@ -318,7 +318,7 @@ def test_signs_after_other_calls():
     ([("a", "  = 1")], [("a", "  = 2")], 0, "event 1, a: the result differs"),
     ([("a", "  s", "  = 1")], [("a", "  t", "  = 1")], 0, "the system calls differ"),
     ([("a",), ("b",)], [("a",)], 1, "ended before event 2, b"),
-    ([("a",)], [("a",), ("b",)], 1, "goes on after event 1"),
+    ([("a",)], [("a",), ("b",)], 1, "continues after event 1"),
     ([("a",)], [("b",)], 0, "in place of event 1, a: b"),
     ([("a", "  = 1")], [("a",)], 0, "event 1, a: did not return"),
 ])

@@ -46,7 +46,7 @@ class Difference:
     def sentence(self):
         """The difference in one sentence."""
         if not self.expected:
-            return f"goes on after event {self.index}, where it should have ended"
+            return f"continues after event {self.index}, where it should have ended"
         where = f"event {self.event}, {self.call}"
         if not self.actual:
             return f"ended before {where}"

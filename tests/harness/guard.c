@@ -97,7 +97,7 @@ static void set_program_environment(void)
  * If run by root, becomes the user GUARD_USER, or one chosen by process id, so that programs that
  * run at the same time cannot affect each other.
  */
-static void become_nobody_else(void)
+static void become_user(void)
 {
 	uid_t own = FIRST_USER + (uid_t)getpid() % USERS;
 
@@ -116,7 +116,7 @@ static void guard_program(void)
 		personality(ADDR_NO_RANDOMIZE);
 	if (limits)
 		confine_limits(limits);
-	become_nobody_else();
+	become_user();
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != tracer)
 		confine_give_up("the tracer is gone");
 	if (readable)
