@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Make the folder that a student starts from: what is here, and of the repository the headers,
-the tests and the contract; no library.
+"""Make the folder that a student starts from: the files in this folder, and the repository's
+headers, tests and contract. It holds nothing of the library.
 
 Usage: copy.py DIR
 
-DIR must not exist. Exit status: 0 made, 2 not made, with one line that says why.
+DIR must not exist. Exit status: 0 made; 2 not made, and one line says why.
 """
 
 import shutil
@@ -21,7 +21,7 @@ LEFT_OUT = shutil.ignore_patterns("copy.py", "__pycache__", "*.o", "*.so", "buil
 
 
 def make(place):
-    """Make the folder `place`. OSError if that is not possible."""
+    """Make the folder `place`. Raises OSError if that fails."""
     shutil.copytree(HERE, place, ignore=LEFT_OUT)
     for name in TAKEN:
         source, target = ROOT / name, place / name
@@ -33,22 +33,22 @@ def make(place):
 
 
 def main(words):
-    """Run the command line; the exit status."""
+    """Run the command line `words`; returns the exit status."""
     if len(words) != 1 or not words[0]:
         return refuse("name the folder to make: make skeleton DIR=path")
     place = Path(words[0])
     if place.exists() or place.is_symlink():
-        return refuse(f"{place} exists and is left as it is; name a folder that does not")
+        return refuse(f"{place} already exists; name a folder that does not")
     try:
         make(place)
     except OSError as error:
         return refuse(f"cannot make {place}: {error.strerror or error}; name another folder")
-    print(f"{place} is ready: README.md in it says how to begin")
+    print(f"{place} is ready; its README.md says how to start")
     return 0
 
 
 def refuse(reason):
-    """Say in one line why nothing was made."""
+    """Print one line that says why nothing was made; returns the exit status."""
     print(f"skeleton: {reason}", file=sys.stderr)
     return 2
 

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * memory_allocator: blocks on a heap at the program break that are split and
- * coalesced, and mappings for large ones. The program's malloc() stays what it is.
- * Link libmemory_allocator; docs/wrappers.md says what keeps each promise.
+ * memory_allocator: splits and coalesces blocks on a heap at the program break, and
+ * maps large blocks. It does not replace the program's malloc(). Link with
+ * libmemory_allocator; docs/wrappers.md says what keeps each promise.
  *
- * Sizes are bytes, addresses multiples of 16. Any thread may call at any time;
- * nothing here may be called from a signal handler.
+ * Sizes are in bytes; addresses are multiples of 16. Any thread may call these functions at
+ * any time, but a signal handler must not.
  *
- * Errors: NULL with errno = ENOMEM when memory is refused, EINVAL for a pointer that
- * cannot be meant; errno is left alone otherwise. memfree() of a pointer that is not
- * a live block, and any call that meets an overwritten header, writes one line to
- * stderr, where functions have the names of utils/osmem.h, and aborts.
+ * Errors: NULL with errno = ENOMEM when memory runs out, NULL with errno = EINVAL for an
+ * invalid pointer; otherwise errno does not change. memfree() of a pointer that is not a
+ * live block, and any call that encounters an overwritten header, writes one line to stderr
+ * and aborts. That line names the functions as in utils/osmem.h.
  */
 
 #ifndef MEMORY_ALLOCATOR_H
@@ -21,8 +21,9 @@
 #include <sys/cdefs.h>
 
 /*
- * A block that needs so many bytes with its 32 of bookkeeping, and any larger one, has a private
- * anonymous mapping, readable and writable, which memfree() unmaps. It is built in.
+ * A block whose size, plus 32 bytes of bookkeeping, is at least this gets its own private
+ * anonymous mapping, readable and writable, which memfree() unmaps. The value is built into the
+ * library.
  */
 #ifndef MMAP_THRESHOLD
 #define MMAP_THRESHOLD	(128UL * 1024)
@@ -32,28 +33,29 @@
 
 __BEGIN_DECLS
 
-/* At least size bytes, not initialised; a block of its own for size 0 as well. */
+/* Allocates at least size bytes, uninitialised; a unique block for size 0 too. */
 void *memalloc(size_t size);
 
-/* n * elem_size bytes, all zero; NULL and ENOMEM when the product overflows. */
+/* Allocates n * elem_size bytes, all zero; NULL and ENOMEM if the product overflows. */
 void *defalloc(size_t n, size_t elem_size);
 
-/* Gives a block back; NULL is ignored. */
+/* Frees a block; ignores NULL. */
 void memfree(void *ptr);
 
 /*
- * Makes ptr's block at least new_size bytes long and keeps its contents up to the
- * smaller of both sizes. It stays where it is when it shrinks, unless it is a mapping of which
- * less than half would be used, and when it grows on the heap and what is behind it is
- * free or the break. ptr NULL: memalloc(). new_size 0: memfree(), returns NULL.
- * On failure NULL, and the old block is as it was; EINVAL if there is no such block.
+ * Resizes ptr's block to at least new_size bytes and keeps its contents up to the smaller of
+ * the two sizes. A block that shrinks stays in place, unless it is a mapping and less than half
+ * of it would be used. A block that grows on the heap stays in place if it ends at the break or
+ * enough free memory follows it. ptr NULL: as memalloc(). new_size 0: as memfree(), returns NULL.
+ * On failure, returns NULL and leaves the old block unchanged; errno is EINVAL if ptr is not a
+ * live block.
  */
 void *memresize(void *ptr, size_t new_size);
 
-/* A new block with a copy of size bytes; NULL and EINVAL when src is NULL and size is not 0. */
+/* Copies size bytes to a new block; NULL and EINVAL if src is NULL and size is not 0. */
 void *memdup(const void *src, size_t size);
 
-/* memset(); NULL and EINVAL when ptr is NULL and size is not 0. */
+/* As memset(); NULL and EINVAL if ptr is NULL and size is not 0. */
 void *memoryset(void *ptr, int c, size_t size);
 
 __END_DECLS

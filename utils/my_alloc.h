@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * my_alloc: four of the C malloc family under names of their own. The program's
- * malloc() stays what it is. Link libmy_alloc, or compile the file that `make -C
- * examples my_alloc` makes; docs/wrappers.md says what keeps each promise.
+ * my_alloc: malloc(), free(), calloc() and realloc() under other names. It does not
+ * replace the program's malloc(). Link with libmy_alloc, or compile the file that
+ * `make -C examples my_alloc` writes; docs/wrappers.md says what keeps each promise.
  *
- * Sizes are bytes; a block of n has n rounded up to a multiple of 8 and may
- * be written to its end. Any thread may call at any time and give back what another has
- * taken; nothing here may be called from a signal handler.
+ * Sizes are in bytes. A block of size n has n rounded up to a multiple of 8 bytes, all
+ * usable. Any thread may call these functions at any time and free any other thread's
+ * blocks; a signal handler must not call them.
  *
- * Errors: NULL with errno = ENOMEM; errno is left alone otherwise. A pointer that is
- * not a live block of these functions writes one line to stderr, where freee() and
- * reall_oc() are called free() and realloc(), and aborts.
+ * Errors: NULL with errno = ENOMEM; otherwise errno does not change. If freee() or
+ * reall_oc() gets a pointer that is not a live block of these functions, it writes one
+ * line to stderr and aborts. That line calls them free() and realloc().
  */
 
 #ifndef MY_ALLOC_H
@@ -20,19 +20,19 @@
 #include <stddef.h>
 #include <sys/cdefs.h>
 
-/* Settings, here or with -D. Each is what the program wants at least. */
+/* Settings, here or with -D. Each states the minimum that the program needs. */
 
-/* Addresses are multiples of it, and the compiler is told so: 8 or 16. */
+/* 8 or 16. All addresses are multiples of it, and the compiler may rely on that. */
 #ifndef ALIGNMENT
 #define ALIGNMENT 16
 #endif
 
-/* Size classes with lists of their own: 1 to 64, which is what there always are. */
+/* Number of size classes with their own free lists, 1 to 64. There are always at least 64. */
 #ifndef NUM_CLASSES
 #define NUM_CLASSES 10
 #endif
 
-/* 1: any number of threads. 0: one is enough; no lock is taken while there is one anyway. */
+/* 1: any number of threads. 0: one. Both are thread-safe, and a single thread takes no lock. */
 #ifndef THREAD_SAFE
 #define THREAD_SAFE 1
 #endif
@@ -40,14 +40,14 @@
 #if ALIGNMENT + 0 != 8 && ALIGNMENT + 0 != 16
 #error "my_alloc: ALIGNMENT must be 8 or 16"
 #undef ALIGNMENT
-#define ALIGNMENT 16	/* no errors that follow from the first */
+#define ALIGNMENT 16	/* prevents further errors */
 #endif
 
 #if NUM_CLASSES + 0 < 1 || NUM_CLASSES + 0 > 64
 #error "my_alloc: NUM_CLASSES must be a number from 1 to 64"
 #endif
 
-/* A word such as yes is 0 to #if, so what seems to be 0 or 1 is made a part of a name. */
+/* #if reads a word such as yes as 0, so the value is pasted into a name to tell them apart. */
 #define MY_ALLOC_IS_0 1
 #define MY_ALLOC_IS_1 1
 #define MY_ALLOC_JOIN(a, b) a ## b
@@ -62,19 +62,19 @@
 
 __BEGIN_DECLS
 
-/* At least size bytes, not initialised; a block of its own for size 0 as well. */
+/* Allocates at least size bytes, uninitialised; a unique block for size 0 too. */
 MY_ALLOC_ALIGNED void *my_alloc(size_t size);
 
-/* Gives a block back; NULL is ignored. */
+/* Frees a block; ignores NULL. */
 void freee(void *ptr);
 
-/* nelem * elsize bytes, all zero; NULL and ENOMEM when the product overflows. */
+/* Allocates nelem * elsize bytes, all zero; NULL and ENOMEM if the product overflows. */
 MY_ALLOC_ALIGNED void *call_oc(size_t nelem, size_t elsize);
 
 /*
- * Makes ptr's block at least size bytes long, in place when it can be, and keeps its
- * contents up to the smaller of both sizes. ptr NULL: my_alloc(). size 0: freee(),
- * returns NULL. On failure NULL, and the old block is as it was.
+ * Resizes ptr's block to at least size bytes, in place if possible, and keeps its contents up
+ * to the smaller of the two sizes. ptr NULL: as my_alloc(). size 0: as freee(), returns NULL.
+ * On failure, returns NULL and leaves the old block unchanged.
  */
 MY_ALLOC_ALIGNED void *reall_oc(void *ptr, size_t size);
 

@@ -3,25 +3,24 @@
 /*
  * The public interface of libosmem, the contract allocator.
  *
- * Sizes are bytes. Payloads are 8-aligned and preceded by a struct block_meta.
- * The exact behaviour, down to each system call, is docs/contract.md; numbers
- * such as W4 name its rules. Any thread may call at any time (B3); nothing
- * here may be called from a signal handler.
+ * Sizes are in bytes. A payload is 8-aligned and follows a struct block_meta.
+ * docs/contract.md defines the behaviour, down to each system call; names such as
+ * W4 are its rules. Any thread may call these functions at any time (B3), but a
+ * signal handler must not.
  *
- * Errors: NULL with errno = ENOMEM when memory is refused (W5, B1), NULL with
- * errno = EINVAL for os_realloc() of a pointer that is not a block's payload.
- * os_free() of such a pointer, and any call that meets an overwritten header,
- * writes one line to stderr and aborts (B4). errno is left alone on success.
+ * Errors: NULL with errno = ENOMEM when memory runs out (W5, B1), NULL with errno =
+ * EINVAL for os_realloc() of a pointer that is not a block's payload. os_free() of
+ * such a pointer, and any call that encounters an overwritten header, writes one
+ * line to stderr and aborts (B4). errno does not change on success.
  *
- * The prototypes carry no malloc or alloc_size attribute on purpose: programs
- * may read the header before a payload, which those would tell the compiler
- * never happens.
+ * The prototypes deliberately have no malloc or alloc_size attribute: those would let
+ * the compiler assume that a program never reads the header before a payload.
  */
 
 #ifndef OSMEM_H
 #define OSMEM_H
 
-/* Debugging output from inside an allocator must not touch a heap: printf() is printf.h's in C. */
+/* In C, printf() becomes that of printf.h: printing inside an allocator must not allocate. */
 #ifndef __cplusplus
 #include "printf.h"
 #endif
@@ -35,50 +34,49 @@ extern "C" {
 #define OSMEM_API __attribute__((visibility("default")))
 
 /*
- * At least size usable bytes, not initialised: from the heap on the program
- * break when they and the header stay below 128 KiB, else a mapping (W1).
- * NULL for size 0, without touching errno (W4).
+ * Allocates at least size usable bytes, uninitialised: on the heap at the program
+ * break if payload and header are smaller than 128 KiB, else in a mapping (W1).
+ * Returns NULL for size 0 and leaves errno alone (W4).
  */
 OSMEM_API void *os_malloc(size_t size);
 
 /*
- * nmemb * size bytes, all zero; from the heap when they and the header stay
- * below a page, else a mapping (W2). NULL when a factor is 0 (W4); NULL and
- * ENOMEM when the product overflows (W5).
+ * Allocates nmemb * size bytes, all zero: on the heap if payload and header
+ * are smaller than a page, else in a mapping (W2). Returns NULL if a factor is 0 (W4),
+ * NULL with ENOMEM if the product overflows (W5).
  */
 OSMEM_API void *os_calloc(size_t nmemb, size_t size);
 
 /*
- * Makes ptr's block at least size bytes long, in place when it can be, and
- * keeps its contents up to the smaller of both sizes. ptr NULL: os_malloc().
- * size 0: os_free(), returns NULL. A freed block's payload: NULL, nothing
- * changes (X2). On failure NULL, and the old block is as it was (B1).
+ * Resizes ptr's block to at least size bytes, in place where the contract allows,
+ * and keeps its contents up to the smaller of the two sizes. ptr NULL: as
+ * os_malloc(). size 0: as os_free(), returns NULL. Payload of a free block: returns
+ * NULL and changes nothing (X2). On failure, returns NULL and leaves the old block
+ * unchanged (B1).
  */
 OSMEM_API void *os_realloc(void *ptr, size_t size);
 
 /*
- * Gives a block back: a heap block becomes free, a mapping is unmapped. NULL
- * is ignored. Should the kernel refuse to unmap, the block stays live and
- * errno is ENOMEM.
+ * Frees a block: a heap block becomes free, a mapping is unmapped. Ignores NULL.
+ * If the kernel refuses to unmap, the block stays live and errno is ENOMEM.
  */
 OSMEM_API void os_free(void *ptr);
 
 /*
- * Audits the heap, the index of free blocks and the mappings. Returns NULL
- * when every invariant holds, else the name of the first broken one. Walks
- * everything: meant for tests and debugging.
+ * Audits the heap, the index of free blocks and the mappings. Returns NULL if every
+ * invariant holds, else the name of the first broken one. Takes time proportional to
+ * the number of blocks: for tests and debugging.
  */
 OSMEM_API const char *osmem_check(void);
 
 struct block_meta;
 
-/* Returns 0 to go on, anything else to stop the walk. Must not call os_*(). */
+/* Returns 0 to continue, anything else to stop the walk. Must not call os_*(). */
 typedef int osmem_visit_fn(const struct block_meta *block, void *arg);
 
 /*
- * Shows every block to visit(): the heap in address order, then the mappings
- * in no particular order. Returns what the last visit() returned, 0 if there
- * was none.
+ * Calls visit() for every block: the heap in address order, then the mappings in no
+ * particular order. Returns the last result of visit(), 0 if there are no blocks.
  */
 OSMEM_API int osmem_walk(osmem_visit_fn *visit, void *arg);
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * Formatted output without a heap; printf.h says what it promises.
+ * Formatted output without a heap; printf.h documents it.
  *
- * A call makes one struct out, on its stack, and renders the format into it from
- * left to right: plain text is copied, each conversion specification is parsed
- * into a struct spec and converted. The bytes land in out's buffer: the caller's
- * for snprintf_, which drops what does not fit, or a local one for a descriptor,
- * which is written out whenever it is full and more is to come.
+ * A call creates one struct out on its stack and renders the format into it from left
+ * to right: it copies plain text, and parses each conversion specification into a
+ * struct spec and converts it. For snprintf_(), the buffer of struct out is the
+ * caller's, and text that does not fit is dropped. For a descriptor it is a local
+ * buffer, which is written when it is full and more text follows.
  */
 #include <assert.h>
 #include <errno.h>
@@ -19,7 +19,7 @@
 #define OSMEM_PRINTF_NO_MACROS
 #include "printf.h"
 
-/* A library that has functions of its own with these names is linked with those. */
+/* Weak: a library may define its own functions with these names. */
 #pragma weak printf_
 #pragma weak vprintf_
 #pragma weak dprintf_
@@ -31,9 +31,9 @@
 #define DIGITS_MAX ((sizeof(uintmax_t) * CHAR_BIT + 2) / 3)
 #define PRECISION_NONE SIZE_MAX
 
-static_assert(PRINTF_ATOMIC <= PIPE_BUF, "a pipe keeps an atomic call's text together");
+static_assert(PRINTF_ATOMIC <= PIPE_BUF, "a pipe keeps the text of an atomic call together");
 
-/* The flag characters; the one at position i is the bit 1 << i. */
+/* The flag characters; the bit of the one at position i is 1 << i. */
 #define FLAGS "-+ #0"
 
 enum flag {
@@ -58,11 +58,11 @@ enum length {
 /* Where the text goes. */
 struct out {
 	char *buffer;
-	size_t size;	/* bytes in buffer, without the place of a final '\0' */
+	size_t size;	/* bytes in buffer, except the one for a final '\0' */
 	size_t used;	/* bytes of text in buffer */
-	size_t total;	/* bytes of text so far, dropped ones included; at most INT_MAX */
+	size_t total;	/* bytes of text so far, including dropped ones; at most INT_MAX */
 	int fd;		/* valid if to_fd */
-	bool to_fd;	/* write a full buffer to fd, rather than drop what follows */
+	bool to_fd;	/* write a full buffer to fd instead of dropping further text */
 	int error;	/* 0, or the errno that ended the call */
 };
 
@@ -75,14 +75,14 @@ struct spec {
 	char conversion;
 };
 
-/* A va_list that functions can hand on and share: it may be an array type itself. */
+/* A va_list that functions can share; va_list itself may be an array type. */
 struct args {
 	va_list ap;
 };
 
-/* Output: the two ways to add text, and the way out to a descriptor. */
+/* Output: adding text to the buffer, and writing it to a descriptor. */
 
-/* Write all of the buffer, however many calls it takes. */
+/* Write the whole buffer, in as many calls as necessary. */
 static void out_flush(struct out *out)
 {
 	int saved_errno = errno;
@@ -113,7 +113,7 @@ static bool out_count(struct out *out, size_t n)
 	return true;
 }
 
-/* Room in the buffer for some of n > 0 bytes; 0 if they are to be dropped. */
+/* How many of n > 0 bytes fit in the buffer now; 0 if they must be dropped. */
 static size_t out_room(struct out *out, size_t n)
 {
 	size_t room;
@@ -164,7 +164,7 @@ static int out_result(const struct out *out)
 	return -1;
 }
 
-/* Parsing: each function moves *at past what it has read. */
+/* Parsing: each function moves *at past the characters that it reads. */
 
 static unsigned int parse_flags(const char **at)
 {
@@ -178,7 +178,7 @@ static unsigned int parse_flags(const char **at)
 	return flags;
 }
 
-/* A decimal number, 0 if there is none; INT_MAX + 1 stands for all larger ones. */
+/* Parse a decimal number; 0 if there is none, INT_MAX + 1 for any larger than INT_MAX. */
 static size_t parse_number(const char **at)
 {
 	const size_t too_large = (size_t)INT_MAX + 1;
@@ -250,7 +250,7 @@ static enum length parse_length(const char **at)
 	return LENGTH_INT;
 }
 
-/* Parse what follows a %; conversion is '\0' if the format ends early. */
+/* Parse the specification after a %; conversion is '\0' if the format ends early. */
 static void parse_spec(const char **at, struct spec *spec, struct args *args)
 {
 	spec->flags = parse_flags(at);
@@ -340,7 +340,7 @@ static bool arg_skip(const struct spec *spec, struct args *args)
 
 /* Conversion. */
 
-/* Text, padded with spaces to the width. */
+/* Add text, padded with spaces to the width. */
 static void put_text(struct out *out, const struct spec *spec, const char *text, size_t n)
 {
 	size_t padding = spec->width > n ? spec->width - n : 0;
@@ -352,7 +352,7 @@ static void put_text(struct out *out, const struct spec *spec, const char *text,
 		out_fill(out, ' ', padding);
 }
 
-/* The digits of value, written to end just before end; their number. None for 0. */
+/* Write the digits of value so that they end just before end; returns their number, 0 for 0. */
 static size_t digits_before(char *end, uintmax_t value, const struct spec *spec)
 {
 	const char *digits = spec->conversion == 'X' ? "0123456789ABCDEF" : "0123456789abcdef";
@@ -368,7 +368,7 @@ static size_t digits_before(char *end, uintmax_t value, const struct spec *spec)
 	return (size_t)(end - first);
 }
 
-/* Zeros before n digits, after a prefix: as precision, # and 0 demand. */
+/* Number of zeros between a prefix and n digits that precision, # and 0 require. */
 static size_t leading_zeros(const struct spec *spec, size_t prefix, size_t n)
 {
 	size_t wanted = spec->precision;
@@ -384,7 +384,7 @@ static size_t leading_zeros(const struct spec *spec, size_t prefix, size_t n)
 	return spec->conversion == 'o' && (spec->flags & FLAG_ALTERNATE);
 }
 
-/* A number: padding, prefix (a sign or 0x), zeros, digits, padding. */
+/* Add a number: padding, prefix (a sign or 0x), zeros, digits, padding. */
 static void put_number(struct out *out, const struct spec *spec, const char *prefix,
 		       uintmax_t value)
 {
@@ -442,7 +442,7 @@ static void put_string(struct out *out, const struct spec *spec, const char *tex
 	put_text(out, spec, text, strnlen(text, spec->precision));
 }
 
-/* glibc gives a pointer the sign that + and space ask for; so does this. */
+/* + and space add a sign to a pointer, as in glibc. */
 static void put_pointer(struct out *out, const struct spec *spec, const void *pointer)
 {
 	if (!pointer)
@@ -490,7 +490,7 @@ static void convert(struct out *out, const struct spec *spec, struct args *args)
 	}
 }
 
-/* Render the specification that the % at text begins; returns what follows it. */
+/* Render the specification that begins with the % at text; returns the text after it. */
 static const char *render_spec(struct out *out, const char *text, struct args *args)
 {
 	const char *at = text + 1;

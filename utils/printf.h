@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Formatted output that never touches a heap: no malloc, no stdio, no locale.
- * The only system call is write(2). An allocator may print from its own inside
- * with it, and a traced program shows no brk or mmap that it did not ask for.
+ * Formatted output that never uses a heap: no malloc, no stdio, no locale. The only
+ * system call is write(2). An allocator can use it to print from inside its own
+ * functions, and it adds no brk or mmap to a program's trace.
  *
- * The functions end in an underscore, so that the library never defines a name
- * of libc's. Calls to the usual names in a program that includes this header
- * become calls to them; define OSMEM_PRINTF_NO_MACROS first to prevent that.
+ * The function names end in an underscore, so the library defines no libc name. In a
+ * program that includes this header, macros turn calls of printf() and the like into
+ * calls of these functions. Define OSMEM_PRINTF_NO_MACROS first to prevent that.
  *
  * Conversions	d i u x X o c s p %
  * Flags	- + space # 0
@@ -14,34 +14,34 @@
  * Precision	.number, . (zero) or .*; a negative .* means none
  * Lengths	hh h l ll z t j
  *
- * They mean what C11 says. Where C11 leaves the choice, it is glibc's: a NULL
- * string is "(null)", or nothing if the precision is below 6; %p is 0x... or
- * (nil); L is ll.
+ * Their meaning is that of C11. Where C11 leaves a choice, they follow glibc: a NULL
+ * string is "(null)", or nothing if the precision is below 6; %p is 0x... or (nil);
+ * L is ll.
  *
- * Not supported, and printed as it stands in the format:
- * - floating point (a e f g, A E F G), wide characters (lc ls C S), and %n,
- *   which writes nothing for safety's sake. Their argument is skipped, and what
- *   follows is formatted as usual. So is what follows %m, which has no argument.
- * - anything else, such as %y, %1$d or a % at the end. What argument it would
- *   take is unknown, so the rest of the format is printed as it stands, too.
+ * Unsupported specifications are printed unchanged:
+ * - Floating point (a e f g, A E F G), wide characters (lc ls C S), %n and %m. Their
+ *   argument, if any, is skipped, and the rest of the format is converted as usual.
+ *   %n writes nothing, for safety.
+ * - Anything else, such as %y, %1$d or a % at the end. Its argument type is unknown, so
+ *   the rest of the format is printed unchanged too.
  *
- * Return value: the number of bytes that the whole text has (for snprintf_: would
- * have, were the buffer large enough), without the final '\0'. Or -1 with errno:
- * - EOVERFLOW: that number, a width or a precision is above INT_MAX;
- * - write's errno (EIO if it returns 0), when it fails other than by EINTR.
- * Some of the text may be out already then. A success leaves errno alone.
+ * Returns the number of bytes of the whole text, without the final '\0', even if the
+ * buffer of snprintf_() is too small for it. On error returns -1 with errno:
+ * - EOVERFLOW: that number, a width or a precision exceeds INT_MAX;
+ * - the errno of a failed write(2), other than EINTR; EIO if write(2) returns 0.
+ * Part of the text may already have been written. errno does not change on success.
  *
- * Thread-safe and async-signal-safe: there is no state between calls. write(2)
- * remains a cancellation point. Text that stdio still buffers comes out later
- * than text printed from here.
+ * Thread-safe and async-signal-safe: there is no state between calls. write(2) remains
+ * a cancellation point. Text printed here may appear before earlier text that stdio
+ * still buffers.
  */
 #ifndef OSMEM_PRINTF_H
 #define OSMEM_PRINTF_H
 
 /*
- * The system headers decide once, when the first of them is included, what they declare. So that a
- * file which defines _GNU_SOURCE below this line gets what it asks for (MREMAP_MAYMOVE, say), that
- * is decided here.
+ * The first system header that is included decides what all of them declare. Including it here
+ * with _GNU_SOURCE defined means that a file may still define _GNU_SOURCE after this header and
+ * get its declarations (MREMAP_MAYMOVE, for example).
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -54,34 +54,34 @@
 #include <sys/cdefs.h>
 
 /*
- * A call that prints at most this many bytes to a descriptor makes one write(2)
- * of them (none for no bytes), so the text is never mixed with that of others
- * wherever the kernel keeps a write together: in pipes up to PIPE_BUF (4096),
- * and in files opened with O_APPEND. Longer text goes out in order, in pieces of
- * this size. After a short write or EINTR, the rest follows in further writes.
+ * A call that prints at most this many bytes to a descriptor makes a single write(2),
+ * or none for an empty text. The text is then never interleaved with other output
+ * where the kernel keeps a write together: in pipes up to PIPE_BUF (4096), and in
+ * files opened with O_APPEND. Longer text is written in order, in pieces of this size.
+ * After a short write or EINTR, further writes follow with the rest.
  */
 #define PRINTF_ATOMIC 1024
 
-/* No call needs more bytes of stack than this on x86-64, beside what libc's write needs. */
+/* Most bytes of stack that a call uses on x86-64, in addition to libc's write(). */
 #define PRINTF_STACK 2560
 
-/* Exported from the library, and calls are checked against their format. */
+/* Exports the function; the compiler checks its arguments against the format. */
 #define OSMEM_PRINTF(format, first) \
 	__attribute__((visibility("default"), __format__(__printf__, format, first)))
 
 __BEGIN_DECLS
 
-/* To standard output. */
+/* Print to standard output. */
 int printf_(const char *format, ...) OSMEM_PRINTF(1, 2);
 int vprintf_(const char *format, va_list ap) OSMEM_PRINTF(1, 0);
 
-/* To the descriptor fd. */
+/* Print to the file descriptor fd. */
 int dprintf_(int fd, const char *format, ...) OSMEM_PRINTF(2, 3);
 int vdprintf_(int fd, const char *format, va_list ap) OSMEM_PRINTF(2, 0);
 
 /*
- * To buffer: at most size bytes, the last of them a '\0'. With size 0, nothing is
- * written and buffer may be NULL.
+ * Print to buffer: at most size bytes, including a final '\0'. If size is 0, nothing
+ * is written and buffer may be NULL.
  */
 int snprintf_(char *buffer, size_t size, const char *format, ...) OSMEM_PRINTF(3, 4);
 int vsnprintf_(char *buffer, size_t size, const char *format, va_list ap) OSMEM_PRINTF(3, 0);
@@ -90,10 +90,10 @@ __END_DECLS
 
 #ifndef OSMEM_PRINTF_NO_MACROS
 /*
- * stdio.h comes first: included after the macros, it would declare, and with
- * _FORTIFY_SOURCE even define, our names instead of its own. Nothing of it is used.
- * The macros take arguments, so that a name alone is not replaced: programs that
- * declare functions with the format attribute write "printf" in it.
+ * stdio.h must come before the macros: after them it would declare our names instead
+ * of its own, and with _FORTIFY_SOURCE even define them. Nothing of it is used. The macros
+ * take arguments, so a bare name is not replaced: programs write "printf" in the
+ * format attribute of their functions.
  */
 #ifdef __cplusplus
 #include <cstdio>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * Your allocator. README.md says in which order to write it, docs/contract.md what each call has
- * to do; W1 and the like are numbers of rules there. More files may lie beside this one.
+ * Your allocator. README.md has the steps to write it in; docs/contract.md defines what each call
+ * does, in rules with names such as W1. You may add more files to this folder.
  */
 
 #include "osmem.h"
@@ -11,7 +11,7 @@
 
 void *os_malloc(size_t size)
 {
-	/* TODO: step 1 of README.md, blocks with a mapping of their own */
+	/* TODO: step 1 of README.md, blocks with their own mapping */
 	(void)size;
 	return NULL;
 }
