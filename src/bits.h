@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* Bitmaps: runs of bits in arrays of 64-bit words. Pure functions; bits are counted from 0. */
+/* Bitmaps in arrays of 64-bit words, and runs of bits in them. Bits are numbered from 0. */
 
 #ifndef BITS_H
 #define BITS_H
@@ -15,7 +15,7 @@ static inline bool bit_get(const uint64_t *bits, unsigned int n)
 	return bits[n / WORD_BITS] >> n % WORD_BITS & 1;
 }
 
-/* The bits [from, from + count) of one word that belong to it. */
+/* The mask, in one word of a bitmap, of the bits [from, from + count). */
 static inline uint64_t bits_mask(unsigned int word, unsigned int from, unsigned int count)
 {
 	unsigned int low = from > word * WORD_BITS ? from - word * WORD_BITS : 0;
@@ -25,7 +25,7 @@ static inline uint64_t bits_mask(unsigned int word, unsigned int from, unsigned 
 	return low >= WORD_BITS ? 0 : below & ~0UL << low;
 }
 
-/* Sets or clears bits [from, from + count); returns how many of them were set. */
+/* Sets or clears bits [from, from + count); returns how many of them were set before. */
 static inline unsigned int bits_assign(uint64_t *bits, unsigned int from, unsigned int count,
 				       bool on)
 {
@@ -40,7 +40,7 @@ static inline unsigned int bits_assign(uint64_t *bits, unsigned int from, unsign
 	return were;
 }
 
-/* The first bit in [n, end) that is on (or off), end when there is none. */
+/* The first bit in [n, end) that is on (or off); end if there is none. */
 static inline unsigned int bits_next(const uint64_t *bits, unsigned int n, unsigned int end,
 				     bool on)
 {
@@ -57,7 +57,7 @@ static inline unsigned int bits_next(const uint64_t *bits, unsigned int n, unsig
 	return end;
 }
 
-/* Where the run of bits that are on (or off) begins that ends in front of bit n; n: no run does. */
+/* The start of the run of on (or off) bits that ends at bit n - 1; n if there is no such run. */
 static inline unsigned int bits_begin(const uint64_t *bits, unsigned int n, bool on)
 {
 	while (n) {
@@ -72,17 +72,17 @@ static inline unsigned int bits_begin(const uint64_t *bits, unsigned int n, bool
 	return 0;
 }
 
-/* Bits that bits_fit() can look at, and runs that it looks at one by one. */
+/* The most bits that bits_fit() can search, and the runs that it tries one by one. */
 #define BITS_MOST	2048U
 #define RUNS_TRIED	32U
 
-/* Clears each bit n, unless bit n + count is set as well. Zeroes have to follow the words. */
+/* Clears each bit n unless bit n + count is set too. Zero words must follow the array. */
 static inline void bits_erode(uint64_t *bits, unsigned int words, unsigned int count)
 {
 	const uint64_t *behind = bits + count / WORD_BITS;
 	unsigned int shift = count % WORD_BITS;
 
-	/* Shifted by 1 first, as no word can be shifted by 64. */
+	/* Shift by 1 first: a shift by 64 is undefined. */
 	for (unsigned int n = 0; n < words; n++)
 		bits[n] &= behind[n] >> shift | behind[n + 1] << 1 << (WORD_BITS - 1 - shift);
 }
@@ -96,7 +96,7 @@ static inline bool bits_any(const uint64_t *bits, unsigned int words)
 	return all;
 }
 
-/* bits_fit() for many runs: shortens all of them at a time. */
+/* bits_fit() for many runs: shortens all of them at once. */
 static inline unsigned int bits_fit_all(const uint64_t *bits, unsigned int end, unsigned int count,
 					bool on, unsigned int *most)
 {
@@ -116,9 +116,9 @@ static inline unsigned int bits_fit_all(const uint64_t *bits, unsigned int end, 
 }
 
 /*
- * Where the first run of at least count bits begins that are on (or off), end when there is none:
- * then *most is an upper bound of the longest run, and less than twice its length. The time that
- * this takes does not depend on how many runs there are.
+ * The start of the first run of at least count on (or off) bits; end if there is none. In that case
+ * *most is an upper bound of the longest run's length, and less than twice that length. The time
+ * does not depend on the number of runs.
  */
 static inline unsigned int bits_fit(const uint64_t *bits, unsigned int end, unsigned int count,
 				    bool on, unsigned int *most)

@@ -15,7 +15,7 @@ struct region *block_region_before(uintptr_t address)
 	struct region *low = regions;
 	struct region *high = heap.tail;
 
-	/* The last one that starts at or below address, if any does. */
+	/* Find the last region that starts at or below address, if there is one. */
 	while (low < high) {
 		struct region *middle = low + (high - low + 1) / 2;
 
@@ -34,15 +34,15 @@ bool block_at_break(const struct header *b)
 	return b == heap.last && heap.tail->end == os_break();
 }
 
-/* Whether the heap may reach up to end: links can express it (see config.h). */
+/* Whether the heap may grow up to end: links must be able to reach it (config.h). */
 static bool heap_may_reach(uintptr_t end)
 {
 	return !heap.tail || end - heap.base <= HEAP_REACH;
 }
 
 /*
- * Opens a region of one block of size usable bytes at the break, rounded up to
- * 8 when somebody else left it odd (B2). G4: at the very break otherwise.
+ * Creates a region of one block of size usable bytes. It begins exactly at the break (G4), or at
+ * the next multiple of 8 if other code has left the break unaligned (B2).
  */
 static struct header *region_open(size_t size)
 {
@@ -97,22 +97,22 @@ struct header *block_first(void)
 	heap.base = (uintptr_t)b;
 	b->size = PREALLOC - HEADER;
 	b->status = STATUS_FREE;
-	b->seal = 0;
+	b->checksum = 0;
 	payload_hide(block_payload(b), b->size);
 	return b;
 }
 
 /*
- * Seals a live block whose right neighbour may have changed. size and status
- * are left alone: its owner may be reading them in another thread.
+ * Sets the next and the checksum of a live block whose right neighbour may have changed. Does not
+ * write size and status: its owner may be reading them in another thread.
  */
-static void seal_live(struct header *b)
+static void finish_live(struct header *b)
 {
 	b->next = block_right(b);
-	block_seal(b);
+	block_set_checksum(b);
 }
 
-/* A block right behind the last one, which ends at the break. */
+/* Appends a block to the last one, which ends at the break. */
 static struct header *append_here(size_t size)
 {
 	struct header *left = heap.last;
@@ -129,7 +129,7 @@ static struct header *append_here(size_t size)
 	heap.last = b;
 	b->prev = left;
 	if (!block_is_free(left))
-		seal_live(left);
+		finish_live(left);
 	return b;
 }
 
@@ -142,7 +142,7 @@ struct header *block_append(size_t size)
 		return NULL;
 	b->size = size;
 	b->status = STATUS_ALLOC;
-	b->seal = 0;
+	b->checksum = 0;
 	block_make_live(b);
 	return b;
 }
@@ -152,8 +152,8 @@ struct header *block_append(size_t size)
 void block_make_live(struct header *b)
 {
 	b->status = STATUS_ALLOC;
-	b->seal = 0;
-	seal_live(b);
+	b->checksum = 0;
+	finish_live(b);
 }
 
 struct header *block_split(struct header *b, size_t size)
@@ -163,25 +163,25 @@ struct header *block_split(struct header *b, size_t size)
 	header_show(rest);
 	rest->size = b->size - size - HEADER;
 	rest->status = STATUS_FREE;
-	rest->seal = 0;
+	rest->checksum = 0;
 	rest->prev = b;
 	b->size = size;
-	block_tie(rest);
+	block_update_right(rest);
 	payload_hide(block_payload(rest), rest->size);
 	return rest;
 }
 
-void block_swallow(struct header *b, struct header *right)
+void block_absorb(struct header *b, struct header *right)
 {
 	slow_step();
 	block_verify(right);
 	b->size += HEADER + right->size;
-	/* What no longer is a header must not pass for one. */
-	right->seal ^= ~SEAL_FLAGS;
+	/* This is no longer a header: invalidate its checksum. */
+	right->checksum ^= ~FLAG_MASK;
 	header_hide(right);
 }
 
-void block_tie(struct header *b)
+void block_update_right(struct header *b)
 {
 	struct header *right = block_right(b);
 
@@ -192,18 +192,18 @@ void block_tie(struct header *b)
 	}
 	block_verify(right);
 	right->prev = b;
-	block_seal(right);
+	block_set_checksum(right);
 }
 
 /* From any pointer to a block */
 
-/* Whether b is a header: a seal alone would fit once in 2^30 tries, and there are many. */
+/* Whether b is a header. Checks more than the checksum: of many tries, one in 2^30 passes. */
 static bool begins_block(const struct header *b, const struct region *r)
 {
 	size_t room = r->end - (uintptr_t)b - HEADER;
 
 	return b->size - 1 < room && b->size % ALIGNMENT == 0 &&
-	       (b->status == STATUS_FREE || b->status == STATUS_ALLOC) && block_is_sealed(b);
+	       (b->status == STATUS_FREE || b->status == STATUS_ALLOC) && block_is_intact(b);
 }
 
 const struct header *block_near(uintptr_t address)
@@ -245,19 +245,19 @@ int block_walk(int (*visit)(const struct header *b, void *arg), void *arg)
 	return stop;
 }
 
-/* What is wrong with b, whose left neighbour in region r is left. */
+/* The name of the invariant that b breaks, NULL for none; left is its left neighbour in r. */
 static const char *block_fault(const struct header *b, const struct header *left,
 			       const struct region *r)
 {
 	uintptr_t end = r->end;
 
-	if (!block_is_sealed(b))
-		return "block 5: header not sealed";
+	if (!block_is_intact(b))
+		return "block 5: checksum";
 	if (b->size % ALIGNMENT || b->size > end - (uintptr_t)block_payload(b))
 		return "block 1: blocks do not tile their region";
 	if (b->status != STATUS_FREE && b->status != STATUS_ALLOC)
 		return "block 2: status";
-	if (!(b->seal & SEAL_INNER) && b->prev != left)
+	if (!(b->checksum & FLAG_INNER) && b->prev != left)
 		return "block 3: prev is not the left neighbour";
 	if (!block_is_free(b) && b->next != block_right(b))
 		return "block 4: next is not the right neighbour";

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * Numbered items in a tree whose nodes hold an upper bound of what each branch below them has. So
- * the first item that has enough is found in the same time however many items there are. A bound
- * is raised when an item gains, and lowered by a search that finds less than the bound says. An
- * item has several quantities, each with bounds of its own. Items and nodes are never removed.
+ * Numbered items in a tree. Each node holds, for each branch, an upper bound of the quantity that
+ * an item below has. The first item that has enough is found in a time that does not depend on the
+ * number of items. A bound is raised when an item's quantity grows, and lowered when a search finds
+ * less than the bound. Each item has several quantities, with separate bounds. Items and nodes are
+ * never removed.
  */
 
 #ifndef BOUNDS_H
@@ -24,16 +25,16 @@
 
 struct bounds {
 	uint16_t most[BOUNDS_FAN][BOUNDS];
-	void *below[BOUNDS_FAN];	/* nodes, at level 0 items; NULL only behind the last one */
+	void *below[BOUNDS_FAN];	/* nodes, or items at level 0; NULL only after the last */
 };
 
-/* Which branch of a node at that level leads to the item. */
+/* The branch of a node at this level that leads to the item. */
 static inline unsigned int bounds_branch(unsigned int level, unsigned int number)
 {
 	return number >> level * BOUNDS_LOG & (BOUNDS_FAN - 1);
 }
 
-/* The item with that number; NULL: there is none. */
+/* The item with this number; NULL if there is none. */
 static inline void *bounds_item(struct bounds *root, unsigned int number)
 {
 	void *found = root;
@@ -43,7 +44,7 @@ static inline void *bounds_item(struct bounds *root, unsigned int number)
 	return found;
 }
 
-/* Enters an item with the lowest number that is not in use; false and ENOMEM. */
+/* Adds an item under number, the lowest unused one; false and ENOMEM on failure. */
 static inline bool bounds_enter(struct bounds *root, unsigned int number, void *item)
 {
 	struct bounds *node = root;
@@ -65,7 +66,7 @@ static inline bool bounds_enter(struct bounds *root, unsigned int number, void *
 	return true;
 }
 
-/* The item has this much. In a fork's child, the tree may be a new one by now (central.h). */
+/* Raises the bounds to what the item has. In a fork's child, the tree may be new (central.h). */
 static inline void bounds_raise(struct bounds *root, unsigned int number, unsigned int quantity,
 				uint16_t has)
 {
@@ -80,7 +81,7 @@ static inline void bounds_raise(struct bounds *root, unsigned int number, unsign
 	}
 }
 
-/* The least bound on the way from the root to the item. */
+/* The least bound on the path from the root to the item. */
 static inline uint16_t bounds_least(const struct bounds *root, unsigned int number,
 				    unsigned int quantity)
 {
@@ -97,11 +98,11 @@ static inline uint16_t bounds_least(const struct bounds *root, unsigned int numb
 	return least;
 }
 
-/* What is looked for: an item that has at least this much of a quantity. */
+/* A search for an item that has at least this much of a quantity. */
 struct bounds_search {
 	unsigned int quantity;
 	unsigned int least;
-	/* Returns an upper bound of what the item has; at least .least if the item will do. */
+	/* Returns an upper bound of what the item has: .least or more if the item is suitable. */
 	uint16_t (*look)(void *item, void *arg);
 	void *arg;
 };
@@ -116,7 +117,7 @@ static inline uint16_t bounds_most(const struct bounds *node, unsigned int quant
 	return most;
 }
 
-/* The item with the lowest number below the node, which is at that level; NULL. */
+/* The suitable item with the lowest number below the node at this level; NULL if none. */
 static inline void *bounds_find(struct bounds *node, unsigned int level,
 				const struct bounds_search *search)
 {

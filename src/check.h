@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * What happens when a program broke the rules: one line on stderr and abort
- * (B4). Always on. Makes no system call but that write and abort's own.
+ * Reports a misuse of the library: writes one line to stderr and aborts (B4). Always enabled. The
+ * only system calls are that write and those of abort().
  */
 
 #ifndef CHECK_H
 #define CHECK_H
 
-/* The API function that is running, for the report; set under the library's lock. */
+/* The name of the running API function, for the report. Protected by the library's lock. */
 extern const char *check_api;
 
 /* Writes "osmem: <api>(): <what> <address>" and aborts. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * Every constant and switch of the allocator, in bytes unless said otherwise.
- * Rule numbers are those of docs/contract.md.
+ * All constants and switches of the allocators, in bytes unless stated otherwise. Rule numbers
+ * are those of docs/contract.md.
  */
 
 #ifndef CONFIG_H
@@ -11,40 +11,40 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#ifndef ALIGNMENT		/* memory_allocator has 16, see Makefile */
+#ifndef ALIGNMENT		/* 16 in memory_allocator, see Makefile */
 #define ALIGNMENT	8UL			/* of headers, payloads and sizes (G2) */
 #endif
-#define HEADER		32UL			/* in front of every payload (G1) */
-#define MMAP_THRESHOLD	(128UL * 1024)		/* spans from here on are mapped (W1) */
+#define HEADER		32UL			/* before every payload (G1) */
+#define MMAP_THRESHOLD	(128UL * 1024)		/* spans of this size or more are mapped (W1) */
 #define PREALLOC	(128UL * 1024)		/* first growth of the break (F1) */
-#define SPLIT_MIN	(HEADER + ALIGNMENT)	/* least surplus worth a block (S1) */
-#define LIVE_MOST	(MMAP_THRESHOLD + SPLIT_MIN)	/* no live heap block spans more (W1, S2) */
+#define SPLIT_MIN	(HEADER + ALIGNMENT)	/* least remainder that becomes a block (S1) */
+#define LIVE_MOST	(MMAP_THRESHOLD + SPLIT_MIN)	/* span of a live heap block (W1, S2) */
 #define SIZE_LIMIT	((PTRDIFF_MAX - HEADER) & ~(ALIGNMENT - 1))	/* largest request (W5) */
 
 /*
- * Links between free blocks are 32-bit numbers of 8-byte units, which bounds
- * the distance from the first to the last byte of the heap.
+ * The largest distance from the first to the last byte of the heap. Links between free blocks
+ * are 32-bit numbers in units of ALIGNMENT.
  */
 #define HEAP_REACH	(ALIGNMENT * (UINT32_MAX - 1UL))
 
 /*
- * Each time somebody else has moved the break, the heap goes on in a new
- * region (B2). 16 bytes each; untouched entries cost no memory.
+ * Largest number of regions. Each time other code has moved the break, the heap continues in a
+ * new one (B2). An entry takes 16 bytes; unused entries take no memory.
  */
 #define REGIONS_MAX	65536
 
-#define EXACT_BINS	512	/* bins of one size each, in units of 8: up to 4 KiB */
+#define EXACT_BINS	512	/* bins of one size each, in units of ALIGNMENT: up to 4 KiB */
 #define RANGE_STEPS	8	/* bins per doubling of size above that */
 
 /*
- * A cell of an exact bin: this many bytes of heap, until there are CELL_STEPS
- * of them; then as many cells for each doubling. 4 * EXACT_BINS bytes of static
- * memory each, touched when the heap gets there: less than a hundredth of it.
+ * Bytes of heap for each cell of an exact bin: the first CELL_STEPS cells have this length, then
+ * CELL_STEPS cells share each doubling of the heap. A cell takes 4 * EXACT_BINS bytes of static
+ * memory, touched when the heap reaches it: less than a hundredth of the heap.
  */
 #define CELL_SPAN	(256UL * 1024)
 #define CELL_STEPS	256U
 
-_Static_assert(sizeof(void *) == 8, "the header's layout wants 64-bit pointers (G1)");
+_Static_assert(sizeof(void *) == 8, "the header's layout requires 64-bit pointers (G1)");
 _Static_assert(HEADER % ALIGNMENT == 0, "payloads are aligned because headers are (G2)");
 _Static_assert((EXACT_BINS & (EXACT_BINS - 1)) == 0, "range bins start at a power of two");
 
@@ -55,7 +55,7 @@ _Static_assert((EXACT_BINS & (EXACT_BINS - 1)) == 0, "range bins start at a powe
 #define HARDENED false
 #endif
 
-/* Bytes that guard both ends of a mapping: whole pages, of which the largest have 64 KiB. */
+/* Guard bytes at both ends of a mapping: whole pages of the largest page size, 64 KiB. */
 #define FENCE	(HARDENED ? 64UL * 1024 : 0)
 
 /* A debug build (make debug) audits everything after each slow step, see block.h. */
@@ -77,9 +77,9 @@ _Static_assert((EXACT_BINS & (EXACT_BINS - 1)) == 0, "range bins start at a powe
 #define unlikely(x)	__builtin_expect(!!(x), 0)
 
 /*
- * valgrind sees payloads come and go when its headers were there at build
- * time; without them, or outside valgrind, these do nothing. payload_* speak
- * of the program's bytes, header_* of the library's. heap.watched is block.h's.
+ * These macros tell valgrind when payloads are allocated and freed, if its headers exist at build
+ * time. Without them, or outside valgrind, they do nothing. payload_* are about the program's
+ * bytes, header_* about the library's. heap.watched is declared in block.h.
  */
 #if __has_include(<valgrind/memcheck.h>)
 #include <valgrind/memcheck.h>

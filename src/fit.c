@@ -4,11 +4,11 @@
 
 #include "index.h"
 
-static uint32_t unmerged;	/* the first run in the list of those to be merged */
+static uint32_t unmerged;	/* the first run in the list of runs to be merged */
 
 /* The list of runs to be merged */
 
-/* Where the run at link has its place in the list: its second member. from has the link. */
+/* The list links of the run at link, which its second member holds; from contains the link. */
 static struct member *list_member(uint32_t link, const struct header *from)
 {
 	struct header *first = link_block(link);
@@ -50,30 +50,30 @@ static void list_remove(struct header *first)
 
 /* Runs */
 
-void fit_take(struct header *first)
+void fit_remove(struct header *first)
 {
 	block_verify(first);
-	if (unlikely(!block_is_free(first) || first->seal & SEAL_INNER))
+	if (unlikely(!block_is_free(first) || first->checksum & FLAG_INNER))
 		check_fail("overwritten header", block_payload(first));
 	index_remove(first);
 	if (run_has_members(first))
 		list_remove(first);
 }
 
-/* Seals b, which is free, with these flags. */
-static void seal_free(struct header *b, unsigned int flags)
+/* Sets the flags and the checksum of the free block b. */
+static void finish_free(struct header *b, unsigned int flags)
 {
-	b->seal = flags;
-	block_seal(b);
+	b->checksum = flags;
+	block_set_checksum(b);
 }
 
-/* Indexes the run whose ends these are and seals first. All others are SEAL_INNER already. */
+/* Indexes the run from first to last and sets first's checksum; the others have FLAG_INNER. */
 static void run_put(struct header *first, struct header *last)
 {
 	if (likely(first == last)) {
-		seal_free(first, 0);
+		finish_free(first, 0);
 	} else {
-		seal_free(first, SEAL_RUN);
+		finish_free(first, FLAG_RUN);
 		member_of(run_second(first))->last = link_to(last);
 		member_of(last)->first = link_to(first);
 		list_add(first);
@@ -96,22 +96,21 @@ void fit_add(struct header *b)
 	__builtin_prefetch(left);
 	b->status = STATUS_FREE;
 	if (is_free(right)) {
-		fit_take(right);
+		fit_remove(right);
 		last = run_last(right);
-		seal_free(right, SEAL_INNER);
+		finish_free(right, FLAG_INNER);
 	}
 	if (is_free(left)) {
 		first = run_first(left);
-		fit_take(first);
-		seal_free(b, SEAL_INNER);
+		fit_remove(first);
+		finish_free(b, FLAG_INNER);
 	}
 	run_put(first, last);
 }
 
 /*
- * Makes one block of the run, whose place in the index is right already. Its
- * other members are not touched: with the next count of merges their seals,
- * which have the old one in them, fit no more.
+ * Merges the run into one block; its place in the index is already right. Does not write to its
+ * other members: their checksums include heap.merges and become invalid when that increases.
  */
 static void run_merge(struct header *first)
 {
@@ -119,12 +118,12 @@ static void run_merge(struct header *first)
 
 	list_remove(first);
 	first->size = size;
-	seal_free(first, 0);
-	block_tie(first);
+	finish_free(first, 0);
+	block_update_right(first);
 	payload_hide(block_payload(first), size);
 }
 
-void fit_settle(void)
+void fit_merge_all(void)
 {
 	if (!unmerged)
 		return;
@@ -158,14 +157,14 @@ void fit_absorb(struct header *b, size_t size)
 
 	if (!is_free(right))
 		return;
-	fit_take(right);
+	fit_remove(right);
 	last = run_last(right);
 	while (b->size < size && right <= last) {
-		block_swallow(b, right);
+		block_absorb(b, right);
 		right = (struct header *)block_end(b);
 	}
 	if (right > last) {
-		block_tie(b);
+		block_update_right(b);
 		return;
 	}
 	block_verify(right);
@@ -175,12 +174,12 @@ void fit_absorb(struct header *b, size_t size)
 
 /* Audit */
 
-/* What a walk over the heap has found so far. */
+/* Findings of a walk over the heap so far. */
 struct census {
 	const struct header *left;	/* the block before this one */
 	const struct header *first;	/* of the last run */
 	size_t runs;
-	size_t unmerged;		/* of them, those of several members */
+	size_t unmerged;		/* runs of several members */
 	const char *fault;
 };
 
@@ -190,8 +189,8 @@ static const char *run_fault(const struct header *b, const struct census *census
 	bool inner = left && block_is_free(left) && block_end(left) == (uintptr_t)b;
 	bool goes_on = is_free(block_right(b));
 
-	if (inner != !!(b->seal & SEAL_INNER) || (!inner && goes_on != run_has_members(b)))
-		return "fit 2: SEAL_INNER or SEAL_RUN";
+	if (inner != !!(b->checksum & FLAG_INNER) || (!inner && goes_on != run_has_members(b)))
+		return "fit 2: FLAG_INNER or FLAG_RUN";
 	if (inner && !goes_on && run_first((struct header *)b) != census->first)
 		return "fit 3: ends of a run";
 	return NULL;
@@ -203,7 +202,7 @@ static int count_run(const struct header *b, void *arg)
 
 	if (block_is_free(b)) {
 		census->fault = run_fault(b, census);
-		if (!(b->seal & SEAL_INNER)) {
+		if (!(b->checksum & FLAG_INNER)) {
 			census->first = b;
 			census->runs++;
 			census->unmerged += run_has_members(b);
@@ -226,8 +225,8 @@ const char *fit_check(void)
 		fault = "fit 1: a run that is not in the index";
 	for (uint32_t link = unmerged; link && !fault; link = list_member(link, heap.last)->behind)
 		if (census.unmerged-- == 0)
-			fault = "fit 4: list of what is to be merged";
+			fault = "fit 4: list of runs to be merged";
 	if (!fault && census.unmerged)
-		fault = "fit 4: list of what is to be merged";
+		fault = "fit 4: list of runs to be merged";
 	return fault;
 }

@@ -12,13 +12,13 @@
 #define BINS		(EXACT_BINS + RANGE_BINS)
 #define BIN_WORDS	((BINS + WORD_BITS - 1) / WORD_BITS)
 
-/* Cells of an exact bin: CELL_STEPS of CELL_SPAN, then as many for each doubling of the heap. */
+/* Cells of an exact bin: CELL_STEPS of CELL_SPAN bytes, then CELL_STEPS for each doubling. */
 #define SPAN_LOG	(31 - __builtin_clz(CELL_SPAN / ALIGNMENT))
 #define CELL_LOG	(31 - __builtin_clz(CELL_STEPS))
 #define CELLS		((LINK_BITS - SPAN_LOG - CELL_LOG + 1) * CELL_STEPS)
 #define CELL_WORDS	((CELLS + WORD_BITS - 1) / WORD_BITS)
 
-/* Cells of a range bin: as many as a word has bits. */
+/* Cells of a range bin: WORD_BITS. */
 #define PART_LOG	6
 
 static uint32_t exact_roots[CELLS][EXACT_BINS];	/* links; 0: an empty cell */
@@ -31,7 +31,7 @@ static uint64_t range_cells[RANGE_BINS];
 static uint64_t filled[BIN_WORDS];	/* bit b: bin b is not empty */
 static uint64_t filled_words;		/* bit w: filled[w] is not 0 */
 
-_Static_assert(CELL_WORDS <= WORD_BITS, "a bit for each word of cells");
+_Static_assert(CELL_WORDS <= WORD_BITS, "exact_words has a bit for each word of cells");
 
 static unsigned int log_of(uint64_t n)
 {
@@ -48,9 +48,9 @@ static uint64_t bit(unsigned int n)
 	return 1UL << n % WORD_BITS;
 }
 
-/* Keys and their places */
+/* Keys and their positions */
 
-/* What the index orders runs by: size in units, then address. */
+/* The key that orders runs: size in units of ALIGNMENT, then address. */
 static uint64_t key_for(const struct header *first, size_t size)
 {
 	return size / ALIGNMENT << LINK_BITS | link_to(first);
@@ -61,12 +61,12 @@ static uint64_t key_of(struct header *first)
 	return key_for(first, run_size(first));
 }
 
-/* Where in the index a key belongs. */
+/* The position of a key in the index. */
 struct place {
 	uint32_t *root;
 	unsigned int bin;
 	unsigned int cell;
-	int top;	/* the key's bit that decides at the root, then the next lower */
+	int top;	/* the key bit of the root's level; each level uses the next lower one */
 };
 
 static struct place place_exact(unsigned int bin, uint32_t link)
@@ -123,7 +123,7 @@ static void bin_unmark(unsigned int bin)
 		filled_words &= ~bit(bin / WORD_BITS);
 }
 
-/* The cell at place is no longer empty. */
+/* Marks the cell at place as not empty. */
 static void place_mark(const struct place *place)
 {
 	unsigned int word = place->cell / WORD_BITS;
@@ -137,7 +137,7 @@ static void place_mark(const struct place *place)
 	bin_mark(place->bin);
 }
 
-/* The cell at place is empty again. */
+/* Marks the cell at place as empty. */
 static void place_unmark(const struct place *place)
 {
 	unsigned int word = place->cell / WORD_BITS;
@@ -158,7 +158,7 @@ static void place_unmark(const struct place *place)
 		bin_unmark(place->bin);
 }
 
-/* The first bin from start on that is not empty, BINS when there is none. */
+/* The first non-empty bin from start on; BINS if there is none. */
 static unsigned int bin_filled(unsigned int start)
 {
 	unsigned int word = start / WORD_BITS;
@@ -177,7 +177,7 @@ static unsigned int bin_filled(unsigned int start)
 	return word * WORD_BITS + lowest(bits);
 }
 
-/* The root of a bin's first cell that is not empty. */
+/* The root of the bin's first non-empty cell. */
 static uint32_t bin_first(unsigned int bin)
 {
 	unsigned int word;
@@ -190,7 +190,7 @@ static uint32_t bin_first(unsigned int bin)
 
 /* The tree of one cell */
 
-/* The links of a node that a link leads to, to be changed: nobody else's memory is written to. */
+/* The links of the node at link, for writing; verifies that the node is a free block. */
 static struct links *node_links(uint32_t link)
 {
 	struct header *b = link_block(link);
@@ -201,7 +201,7 @@ static struct links *node_links(uint32_t link)
 	return links_of(b);
 }
 
-/* The bit that decides below one that decides on bit: no path goes on below all bits. */
+/* The key bit of the next level, where link leads; aborts if no bit is left. */
 static int next_bit(int bit, uint32_t link)
 {
 	if (unlikely(bit < 0))
@@ -209,14 +209,14 @@ static int next_bit(int bit, uint32_t link)
 	return bit - 1;
 }
 
-/* Which child the key takes below a node that decides on this bit. */
+/* The child for the key below a node whose level uses this bit. */
 static unsigned int branch(uint64_t key, int bit)
 {
 	return key >> (bit & (WORD_BITS - 1)) & 1;
 }
 
-/* Takes some leaf out of the tree at *slot, which decides on bit, and returns it. */
-static uint32_t tree_pluck(uint32_t *slot, int bit)
+/* Removes any leaf from the tree at *slot, whose root uses bit, and returns it. */
+static uint32_t tree_remove_leaf(uint32_t *slot, int bit)
 {
 	struct links *node = links_of(link_block(*slot));
 	uint32_t leaf;
@@ -249,14 +249,14 @@ static void tree_remove(uint32_t *slot, int bit, uint64_t key)
 		slot = &node_links(*slot)->to[branch(key, bit)];
 		bit = next_bit(*slot ? bit : -1, (uint32_t)key);
 	}
-	leaf = tree_pluck(slot, bit);
+	leaf = tree_remove_leaf(slot, bit);
 	if (leaf == (uint32_t)key)
 		return;
 	*links_of(link_block(leaf)) = *links_of(link_block((uint32_t)key));
 	*slot = leaf;
 }
 
-/* The run with the least key in the tree at link, which is not empty. */
+/* The run with the least key in the non-empty tree at link. */
 static struct header *tree_least(uint32_t link)
 {
 	struct header *best = link_block(link);
@@ -268,7 +268,7 @@ static struct header *tree_least(uint32_t link)
 		return best;
 	least = key_of(best);
 	bit = place_of(least).top;
-	/* What is below to[0] is less than what is below to[1], but not than the node. */
+	/* Keys below to[0] are less than those below to[1]; the node's own key may be any. */
 	while (node->to[0] | node->to[1]) {
 		struct header *b = link_block(node->to[!node->to[0]]);
 		uint64_t key = key_of(b);
@@ -283,12 +283,12 @@ static struct header *tree_least(uint32_t link)
 	return best;
 }
 
-/* The run with the least key from bound on in the tree at link, NULL when there is none. */
+/* The run with the least key >= bound in the tree at link; NULL if there is none. */
 static struct header *tree_at_least(uint32_t link, int bit, uint64_t bound)
 {
 	struct header *best = NULL;
 	uint64_t least = UINT64_MAX;
-	uint32_t larger = 0;	/* the deepest subtree off the path, all keys above bound */
+	uint32_t larger = 0;	/* the deepest subtree off the path whose keys all exceed bound */
 
 	while (link) {
 		struct header *b = link_block(link);
@@ -335,7 +335,7 @@ void index_remove(struct header *first)
 		place_unmark(&place);
 }
 
-/* The best of a range bin's runs for bound, which belongs into it at place; NULL: none. */
+/* The best fit for bound in the range bin at place, the position of bound; NULL if none. */
 static struct header *range_best(const struct place *place, uint64_t bound)
 {
 	uint64_t there = range_cells[place->bin - EXACT_BINS] >> place->cell;
@@ -346,7 +346,7 @@ static struct header *range_best(const struct place *place, uint64_t bound)
 		if (b)
 			return b;
 	}
-	/* Whatever lies in a later cell is large enough: the least will do. */
+	/* Every run in a later cell is large enough: take the least. */
 	there &= ~1UL;
 	return there ? tree_least(place->root[lowest(there)]) : NULL;
 }
@@ -398,7 +398,7 @@ struct header *index_large_around(uintptr_t address)
 
 /* Audit */
 
-/* Counts the runs below link; the key of each must agree with path above bit. */
+/* Counts the runs below link; false if one is invalid or its key differs from path above bit. */
 static bool tree_agrees(uint32_t link, int bit, uint64_t path, size_t *runs)
 {
 	struct links *children;
@@ -409,25 +409,25 @@ static bool tree_agrees(uint32_t link, int bit, uint64_t path, size_t *runs)
 	b = link_block(link);
 	children = links_of(b);
 	++*runs;
-	if (bit < -1 || !block_is_sealed(b) || !block_is_free(b) || b->seal & SEAL_INNER ||
+	if (bit < -1 || !block_is_intact(b) || !block_is_free(b) || b->checksum & FLAG_INNER ||
 	    (key_of(b) ^ path) >> (bit + 1))
 		return false;
 	return tree_agrees(children->to[0], bit - 1, path, runs) &&
 	       tree_agrees(children->to[1], bit - 1, path | (bit < 0 ? 0 : 1UL << bit), runs);
 }
 
-/* Whether the tree at root belongs where it is, in this bin and cell. */
+/* Whether all runs of the tree at root belong in this bin and cell. */
 static bool cell_agrees(const uint32_t *root, size_t *runs)
 {
 	uint64_t key = key_of(link_block(*root));
 	struct place place = place_of(key);
 
-	/* All keys of a cell agree above its topmost deciding bit. */
+	/* All keys of a cell have the same bits above place.top. */
 	return place.root == root &&
 	       tree_agrees(*root, place.top, key & ~0UL << (place.top + 1), runs);
 }
 
-/* Looks at the cells that have a bit, on every stride-th root: what has none is not counted. */
+/* Checks the cells whose bit is set; their roots are stride apart. Does not count any other. */
 static const char *cells_fault(uint64_t bits, const uint32_t *roots, size_t stride, size_t *runs)
 {
 	for (; bits; bits &= bits - 1) {

@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * The index: runs of free blocks by size, then address.
+ * The index: runs of free blocks, ordered by size, then address.
  *
- * A bin holds one size up to 4 KiB, an eighth of a doubling above. Bins are
- * divided into cells: an exact bin by address, a range bin by size. Cells of an
- * exact bin are CELL_SPAN bytes of heap each, and grow with the distance from
- * its base as floating-point numbers do, so that a fixed number of them
- * suffices. Bitmaps name the bins and cells that are not empty.
+ * Up to 4 KiB, a bin holds one size (an exact bin); above, it holds a range of sizes, an eighth of
+ * a doubling (a range bin). Bins are divided into cells: exact bins by address, range bins by size.
+ * A cell of an exact bin covers CELL_SPAN bytes of heap; farther from the heap's base, cells double
+ * in length as the distance doubles, so their number is fixed. Bitmaps mark the bins and cells that
+ * are not empty.
  *
- * The few runs of a cell form a binary digital search tree (Knuth, TAOCP vol. 3,
- * 6.3; the tree bins of Lea's dlmalloc are one): a node is a run, and below it
- * the next bit of the key decides, so that two links do, and no rotation. A
- * path is never longer than the key has bits below the cell.
+ * The runs of a cell, usually few, form a binary digital search tree (Knuth, TAOCP vol. 3, 6.3; the
+ * tree bins of Lea's dlmalloc are such trees). Each node is a run, and at each level the next bit
+ * of the key chooses the child. A node needs two links; there are no rotations. A path is at most
+ * as long as the number of key bits that the cell leaves open.
  *
  * Invariants, which index_check() names:
  *
  *  1. Each run is in the bin and cell of its key, on the key's path.
  *  2. A bit of a bitmap is set exactly when its bin or cell is not empty.
  *
- * All functions want the library's lock. Sizes are usable bytes, multiples of 8.
+ * The library's lock must be held for all functions. Sizes are usable bytes, multiples of 8.
  */
 
 #ifndef INDEX_H
@@ -27,25 +27,25 @@
 
 #include "run.h"
 
-/* Adds the run that begins with first and will have size bytes as one block. */
+/* Adds the run that begins with first and will have size bytes once merged. */
 void index_insert(struct header *first, size_t size);
 
-/* Removes it, before anything of it changes. */
+/* Removes the run that begins with first. Call it before any change to the run. */
 void index_remove(struct header *first);
 
 /*
- * The best fit for size once everything is merged (H2), by its first member;
- * NULL when there is none. Changes nothing.
+ * The best fit for size as if all runs were merged (H2): the first member of a run, NULL if there
+ * is none. Changes nothing.
  */
 struct header *index_best(size_t size);
 
 /*
- * The run that has the byte at address and is larger than any live block; NULL
- * when none has. Looks at all that large.
+ * The run that contains address, among those larger than any live block; NULL if there is none.
+ * Looks at every run of that size.
  */
 struct header *index_large_around(uintptr_t address);
 
-/* NULL or the name of the broken invariant; adds the number of runs to *runs. */
+/* Returns NULL or the name of the broken invariant; adds the number of runs to *runs. */
 const char *index_check(size_t *runs);
 
 #endif

@@ -8,10 +8,10 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 
 bool lock_held;
 
-/* Whether this thread is in fork() and holds the lock until that is over. */
+/* Whether this thread is in fork() and holds the lock until fork() returns. */
 static __thread bool forking __attribute__((tls_model("initial-exec")));
 
-/* While this thread forks, another library's fork handlers may allocate between ours. */
+/* A forking thread holds the lock: other libraries' fork handlers may allocate between ours. */
 void lock_take_shared(void)
 {
 	if (forking)
@@ -40,7 +40,7 @@ static void lock_after_fork(void)
 	lock_give();
 }
 
-/* In the child the mutex is held by a thread that is no more: make a new one. */
+/* In the child, the mutex belongs to a thread that no longer exists: initialise it again. */
 static void lock_renew(void)
 {
 	forking = false;
@@ -48,7 +48,7 @@ static void lock_renew(void)
 	pthread_mutex_init(&mutex, NULL);
 }
 
-/* glibc keeps the first handlers in static memory: this allocates nothing (Y2). */
+/* glibc keeps the first fork handlers in static memory, so this allocates nothing (Y2). */
 __attribute__((constructor)) void lock_survive_fork(void)
 {
 	static bool done;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * The one lock of the library (B3). Not taken while the process has a single
- * thread. A fork() waits for it, so the child finds a consistent heap and a
- * free lock. Not recursive; not for signal handlers.
+ * The library's only lock (B3). A process with a single thread does not take it. fork() waits for
+ * it, so the child finds a consistent heap and a free lock. It is not recursive; signal handlers
+ * must not use it.
  */
 
 #ifndef LOCK_H
@@ -15,14 +15,14 @@
 #include "os.h"
 
 /*
- * Whether lock_take() locked. Only its holder looks: a second thread cannot
- * start while the first is between lock_take() and lock_give().
+ * Whether lock_take() took the mutex. Only the thread between lock_take() and lock_give() reads it:
+ * a single thread cannot start a second one there.
  */
 extern bool lock_held;
 
 /*
- * Has fork() wait for the lock. Called by a constructor, or by an earlier one of the caller's.
- * May allocate by malloc(), so never called by it.
+ * Makes fork() wait for the lock. A constructor calls it, unless an earlier constructor of the
+ * caller has. It may call malloc(), so malloc() must not call it.
  */
 void lock_survive_fork(void);
 

@@ -4,26 +4,26 @@
 
 #include "os.h"
 
-#define PAGE_SHIFT	12	/* the least page size there is; a larger one only adds levels */
+#define PAGE_SHIFT	12	/* of the smallest pages; larger ones only add levels */
 
 static struct header *root;
 
-/* Which way the path to b goes below a node depth levels under the root. */
-static bool turn(const struct header *b, unsigned int depth)
+/* Whether the path to b goes right at a node depth levels below the root. */
+static bool goes_right(const struct header *b, unsigned int depth)
 {
 	return (uintptr_t)b >> ((PAGE_SHIFT + depth) % 64) & 1;
 }
 
-/* The child of node on that way. */
+/* The right or the left child field of node. */
 static struct header **child(struct header *node, bool right)
 {
 	return right ? &node->next : &node->prev;
 }
 
-/* The way down to the block at b, or to the empty place where it would be. */
+/* The end of a path from the root: a block, or the empty field where it would be inserted. */
 struct path {
-	struct header **slot;	/* what points at it */
-	struct header *parent;	/* whose field slot is; NULL: it is the root */
+	struct header **slot;	/* the field that points at the block */
+	struct header *parent;	/* the block that contains slot; NULL if slot is the root */
 };
 
 static struct path path_to(const struct header *b)
@@ -33,7 +33,7 @@ static struct path path_to(const struct header *b)
 	for (unsigned int depth = 0; *path.slot && *path.slot != b; depth++) {
 		path.parent = *path.slot;
 		block_verify(path.parent);
-		path.slot = child(path.parent, turn(b, depth));
+		path.slot = child(path.parent, goes_right(b, depth));
 	}
 	return path;
 }
@@ -42,18 +42,18 @@ static void path_set(struct path path, struct header *b)
 {
 	*path.slot = b;
 	if (path.parent)
-		block_seal(path.parent);
+		block_set_checksum(path.parent);
 }
 
 static void registry_add(struct header *b)
 {
 	b->prev = NULL;
 	b->next = NULL;
-	block_seal(b);
+	block_set_checksum(b);
 	path_set(path_to(b), b);
 }
 
-/* Some leaf below path's block; path itself when that has no children. */
+/* The path to any leaf below path's block; path itself if that block is a leaf. */
 static struct path path_to_leaf(struct path path)
 {
 	for (;;) {
@@ -78,7 +78,7 @@ static void registry_remove(struct header *b)
 		return;
 	leaf->prev = b->prev;
 	leaf->next = b->next;
-	block_seal(leaf);
+	block_set_checksum(leaf);
 	path_set(path, leaf);
 }
 
@@ -92,7 +92,7 @@ struct header *map_create(size_t size)
 		return NULL;
 	b->size = size;
 	b->status = STATUS_MAPPED;
-	b->seal = 0;
+	b->checksum = 0;
 	registry_add(b);
 	return b;
 }
@@ -154,8 +154,8 @@ static const char *check_below(const struct header *b, unsigned int depth, uintp
 
 	if (!b)
 		return NULL;
-	if (!block_is_sealed(b))
-		return "map 1: header not sealed";
+	if (!block_is_intact(b))
+		return "map 1: checksum";
 	if (b->status != STATUS_MAPPED || b->size % ALIGNMENT)
 		return "map 2: status or size";
 	if ((here ^ path) & ((1UL << depth) - 1))

@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * Blocks that own a mapping (M1, R2), and the registry that knows them.
+ * Blocks with their own mapping (M1, R2), and the registry of these blocks.
  *
- * The registry answers whether a pointer is the payload of a live mapping
- * without touching memory that may not be ours (B4): a binary digital search
- * tree over the page number, lowest bit first since those vary most. Its links
- * are the headers' prev and next, so it needs no memory of its own, and a path
- * is at most as long as a page number has bits.
+ * The registry tells whether a pointer is the payload of a live mapping, without touching memory
+ * that the library may not own (B4). It is a binary digital search tree over page numbers, lowest
+ * bit first, because the low bits vary most. Its links are the headers' prev and next, so it needs
+ * no further memory. A path is at most as long as the number of bits in a page number.
  *
- * The seal of block.h covers both links: every change reseals, every visit
- * verifies.
+ * The checksum of block.h covers both links: every change sets it, every visit verifies it.
  *
- * All functions want the library's lock. Sizes are usable bytes.
+ * The library's lock must be held for all functions. Sizes are usable bytes.
  */
 
 #ifndef MAP_H
@@ -22,22 +20,22 @@
 
 #include "block.h"
 
-/* A new mapping of header and size bytes, registered; NULL and ENOMEM. */
+/* Maps and registers a block of size bytes; NULL and ENOMEM on failure. */
 struct header *map_create(size_t size);
 
-/* Unmaps b; false and ENOMEM when the kernel refuses, b is then as it was. */
+/* Unmaps b. If the kernel refuses, returns false with ENOMEM and leaves b unchanged. */
 bool map_destroy(struct header *b);
 
-/* The mapped block whose payload this is, verified; NULL when there is none. */
+/* The mapped block with this payload, verified; NULL if there is none. */
 struct header *map_find(const void *payload);
 
-/* Whether the byte at address belongs to a mapped block. Looks at all of them. */
+/* Whether address is in the span of a mapped block. Looks at all of them. */
 bool map_holds(const void *address);
 
-/* Calls visit for every mapped block until it returns non-zero. */
+/* Calls visit for every mapped block until it returns non-zero; returns that, or 0. */
 int map_walk(int (*visit)(const struct header *b, void *arg), void *arg);
 
-/* NULL or the name of the broken invariant. */
+/* Checks the registry; returns NULL or the name of the broken invariant. */
 const char *map_check(void);
 
 #endif

@@ -16,13 +16,13 @@
 #include "map.h"
 #include "osmem.h"
 
-/* The contract has no block for 0 bytes (W4). */
+/* The contract returns NULL for size 0 (W4). */
 OSMEM_API void *memalloc(size_t size)
 {
 	return os_malloc(size ? size : 1);
 }
 
-/* Not os_calloc(), which maps from a page up (W2). */
+/* Does not use os_calloc(), which maps blocks from a page up (W2). */
 OSMEM_API void *defalloc(size_t n, size_t elem_size)
 {
 	size_t size;
@@ -31,7 +31,7 @@ OSMEM_API void *defalloc(size_t n, size_t elem_size)
 	if (__builtin_mul_overflow(n, elem_size, &size))
 		size = SIZE_MAX;
 	ptr = memalloc(size);
-	/* Mappings are zero already. */
+	/* Mappings are already zero. */
 	if (ptr && size < MMAP_THRESHOLD)
 		memset(ptr, 0, size);
 	return ptr;
@@ -42,7 +42,7 @@ OSMEM_API void memfree(void *ptr)
 	os_free(ptr);
 }
 
-/* Whether ptr's mapping, which the contract would replace (X3), may as well stay. */
+/* Whether ptr is a mapping that can stay in place; the contract would replace it (X3). */
 static bool mapping_stays(const void *ptr, size_t size)
 {
 	const struct header *b;
@@ -69,7 +69,7 @@ OSMEM_API void *memresize(void *ptr, size_t new_size)
 	}
 	if (mapping_stays(ptr, new_size))
 		return ptr;
-	/* It remains when the block is free already, of which the contract says nothing (X2). */
+	/* For a block that is already free, os_realloc() leaves errno alone (X2). */
 	errno = EINVAL;
 	resized = os_realloc(ptr, new_size);
 	if (resized)

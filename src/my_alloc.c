@@ -10,8 +10,8 @@
 #include "osmalloc.h"
 #include "sizeclass.h"
 
-_Static_assert(GRAIN % ALIGNMENT == 0, "every slot is aligned as the header says");
-_Static_assert(CLASSES >= 64, "my_alloc.h lets a program want so many");
+_Static_assert(GRAIN % ALIGNMENT == 0, "slots have the alignment that my_alloc.h promises");
+_Static_assert(CLASSES >= 64, "my_alloc.h lets a program require 64 classes");
 
 OSMALLOC_API void *my_alloc(size_t size)
 {

@@ -12,7 +12,7 @@
 
 #include "config.h"
 
-/* Linux 6.13; older C libraries do not name them. */
+/* Linux 6.13; older C libraries do not define them. */
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL	102
 #define MADV_GUARD_REMOVE	103
@@ -23,12 +23,12 @@
 #define MADV_DONTNEED_LOCKED	24
 #endif
 
-/* Whether there ever was a guard that the kernel installed like that, and one that it did not. */
+/* Whether any guard was made with MADV_GUARD_INSTALL, and any with mprotect(). */
 static bool has_installed, has_protected;
 
 size_t os_page_size(void)
 {
-	static size_t known;	/* 0 until the first call; all threads store the same value */
+	static size_t known;	/* 0 before the first call; all threads store the same value */
 	size_t size = __atomic_load_n(&known, __ATOMIC_RELAXED);
 
 	if (unlikely(!size)) {
@@ -44,9 +44,8 @@ void os_secret(uint64_t secret[2])
 	uint64_t words[2] = { 0, 0 };
 
 	/*
-	 * The C library makes its stack canary and pointer guard of these 16
-	 * bytes, and our check values can be read by the program: give a
-	 * digest away, not the bytes.
+	 * The C library derives its stack canary and pointer guard from these 16 bytes. The
+	 * program can read our checksums, so use a digest of the bytes, not the bytes themselves.
 	 */
 	if (random)
 		memcpy(words, random, sizeof(words));
@@ -94,7 +93,7 @@ void *os_map_aligned(size_t before, size_t length, size_t alignment)
 	char *start, *end;
 	size_t skew;
 
-	/* Mappings of like alignment lie side by side: the next one often fits at once. */
+	/* The kernel places equally aligned mappings side by side, so this often succeeds. */
 	start = os_map(needed);
 	if (!start || (uintptr_t)(start + before) % alignment == 0)
 		return start ? start + before : NULL;
@@ -160,13 +159,13 @@ static bool advise(void *start, size_t length, int advice)
 	return done;
 }
 
-/* Where the program has locked its memory, the first is refused. */
+/* The kernel refuses the first advice for memory that the program has locked. */
 bool os_purge(void *start, size_t length)
 {
 	return advise(start, length, MADV_DONTNEED) || advise(start, length, MADV_DONTNEED_LOCKED);
 }
 
-/* What mprotect() guards is a mapping of its own; what madvise() does is none. */
+/* mprotect() turns a guard into a separate mapping; madvise() does not. */
 bool os_guard(void *start, size_t length)
 {
 	int error = errno;
@@ -190,7 +189,7 @@ bool os_unguard(void *start, size_t length)
 	return false;
 }
 
-/* A kernel without huge pages refuses, and nothing is lost. */
+/* A kernel without huge pages refuses, which does no harm. */
 void os_prefer_huge(void *start, size_t length)
 {
 	advise(start, length, MADV_HUGEPAGE);

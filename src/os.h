@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * What the allocator asks of the operating system: the only callers of brk,
- * mmap and munmap, and the seam at which a test makes them fail. Addresses
- * are uintptr_t, lengths bytes. The kernel rounds lengths up to whole pages: what has a neighbour
- * passes whole pages, from the start of one. Callers hold the library's lock.
+ * The interface to the operating system. Only these functions call brk, mmap and munmap, and tests
+ * replace them to make system calls fail. Lengths are in bytes. The kernel rounds lengths up to
+ * whole pages, so a range next to other data must consist of whole pages. Callers must hold the
+ * library's lock.
  *
- * The break moves through the C library's brk() and sbrk() rather than the
- * raw system call, because the C library keeps a copy of the break: its own
- * malloc and the program's sbrk() then see our growth, and we see theirs
- * without a system call (B2, F3). glibc does not synchronise that copy between
- * threads, so the program must not call sbrk() in parallel with us.
+ * The break is moved with the C library's brk() and sbrk(), not with the raw system call. The C
+ * library keeps a copy of the break, so its malloc() and the program's sbrk() see the library's
+ * growth, and the library sees theirs without a system call (B2, F3). glibc does not synchronise
+ * that copy between threads: the program must not call sbrk() while another thread is in the
+ * library.
  */
 
 #ifndef OS_H
@@ -21,74 +21,75 @@
 #include <stdint.h>
 #include <sys/single_threaded.h>
 
-/* Bytes in a page: 4, 16 or 64 KiB. From the auxiliary vector, without a system call. */
+/* The page size in bytes: 4, 16 or 64 KiB. From the auxiliary vector, without a system call. */
 size_t os_page_size(void);
 
-/* 128 bits that differ between processes, from the auxiliary vector; the first 64 are not 0. */
+/* 128 bits that differ between processes, from the auxiliary vector; secret[0] is not 0. */
 void os_secret(uint64_t secret[2]);
 
-/* Whether no second thread has ever been started. */
+/* Whether the process has never started a second thread. */
 static inline bool os_single_threaded(void)
 {
 	return __libc_single_threaded;
 }
 
-/* Asks the kernel for the break: brk(0), the one of F1. False: it has none. */
+/* Queries the break from the kernel: the brk(0) of F1. False if the kernel returns none. */
 bool os_break_query(void);
 
-/* The break as the C library knows it; no system call after os_break_query(). */
+/* The C library's copy of the break; makes no system call after os_break_query(). */
 uintptr_t os_break(void);
 
 /*
- * Grows the break from where os_break() says it is. Returns false with
- * errno = ENOMEM when the kernel refuses, or when somebody else moved the
- * break in between (the bytes are then lost, nobody else's are touched).
+ * Moves the break up by bytes from os_break(). Returns false with errno = ENOMEM if the kernel
+ * refuses, or if other code moves the break at the same time (the bytes are then lost, but other
+ * code's memory is not touched).
  */
 bool os_break_grow(size_t bytes);
 
-/* A private, zeroed mapping (M1); NULL with errno = ENOMEM. */
+/* Creates a private, zeroed mapping (M1); NULL with errno = ENOMEM on failure. */
 void *os_map(size_t length);
 
 /*
- * The same, with so many bytes in front of what is returned, which is a multiple of alignment, a
- * power of two. before is a multiple of the page size.
+ * Creates such a mapping of before + length bytes and returns its address plus before, which is a
+ * multiple of alignment, a power of two. before must be a multiple of the page size.
  */
 void *os_map_aligned(size_t before, size_t length, size_t alignment);
 
 /*
- * The same with guards in front and behind, which cannot be touched. Where the kernel refuses one,
- * the mapping has none, but is one.
+ * As os_map_aligned(), with inaccessible guards: the before bytes in front and after bytes at the
+ * end. If the kernel refuses a guard, those bytes stay accessible and the call still succeeds.
  */
 void *os_map_guarded(size_t before, size_t length, size_t after, size_t alignment);
 
-/* Makes a mapping longer or shorter where it is; false with errno = ENOMEM. */
+/* Resizes a mapping in place; false with errno = ENOMEM on failure. */
 bool os_resize(void *start, size_t length, size_t new_length);
 
-/* Moves a mapping with its contents onto another one, which it replaces; false: ENOMEM. */
+/* Moves a mapping and its contents to onto, replacing the mapping there; false with ENOMEM. */
 bool os_move(void *start, size_t length, void *onto, size_t new_length);
 
 /*
- * The same, to where the kernel chooses, which is a multiple of a page: needs no address for both
- * at the same time (RLIMIT_AS). NULL with errno = ENOMEM, and it is as it was.
+ * Moves a mapping and its contents to an address that the kernel chooses, a multiple of the page
+ * size. Unlike os_move(), it never needs address space for both mappings at once (RLIMIT_AS). On
+ * failure, returns NULL with errno = ENOMEM and leaves the mapping unchanged.
  */
 void *os_move_anywhere(void *start, size_t length, size_t new_length);
 
-/* Gives the pages of a range back, which stays mapped and reads as zeroes; false: not now. */
+/* Returns the pages of a range to the kernel. It stays mapped, as zeroes. False on failure. */
 bool os_purge(void *start, size_t length);
 
-/* Makes a part of a mapping inaccessible; false: it is as before. */
+/* Makes a range of a mapping inaccessible; false if it stays accessible. */
 bool os_guard(void *start, size_t length);
 
-/* Takes that back; false with errno = ENOMEM, and some of it is still inaccessible. */
+/* Undoes os_guard(); false with errno = ENOMEM if some of the range stays inaccessible. */
 bool os_unguard(void *start, size_t length);
 
-/* Asks for huge pages, where there are any, in a range without pages. */
+/* Requests huge pages for a range that has no pages yet, if the kernel supports them. */
 void os_prefer_huge(void *start, size_t length);
 
-/* Asks for no huge pages in a range, neither now nor by and by (khugepaged). */
+/* Prevents huge pages in a range, now and later (khugepaged). */
 void os_avoid_huge(void *start, size_t length);
 
-/* Gives a whole mapping back; false with errno = ENOMEM, and it is still there. */
+/* Unmaps a mapping; false with errno = ENOMEM if it stays mapped. */
 bool os_unmap(void *start, size_t length);
 
 #endif

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * os_malloc(), os_calloc(), os_realloc(), os_free(): the policy of
- * docs/contract.md, rule by rule. Nothing changes before the system calls
- * that an operation needs have succeeded, so that a failure leaves every block
- * as it was (B1).
+ * os_malloc(), os_calloc(), os_realloc(), os_free(): the policy of docs/contract.md, rule by
+ * rule. An operation changes blocks only after its system calls have succeeded, so a failure
+ * leaves every block unchanged (B1).
  */
 
 #include "osmem.h"
@@ -19,7 +18,7 @@
 #include "map.h"
 #include "os.h"
 
-/* Begins an API call: locks, and names it for a report of misuse. */
+/* Begins an API call: takes the lock and records the name for misuse reports. */
 static void enter(const char *api)
 {
 	lock_take();
@@ -39,7 +38,7 @@ static const char *audit(void)
 	return fault ? fault : map_check();
 }
 
-/* Ends what enter() began. */
+/* Ends an API call. A debug build first audits everything if the call made a slow step. */
 static void leave(void)
 {
 	const char *fault;
@@ -53,13 +52,13 @@ static void leave(void)
 	lock_give();
 }
 
-/* A(n), the usable bytes of a request (G2). Wants size <= SIZE_LIMIT. */
+/* A(n), the usable bytes of a request (G2). size must not exceed SIZE_LIMIT. */
 static size_t usable_for(size_t size)
 {
 	return (size + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
 }
 
-/* W1, W2: whether usable bytes belong on the heap, below this limit. */
+/* W1, W2: whether a block of usable bytes belongs on the heap, given the limit. */
 static bool belongs_on_heap(size_t usable, size_t limit)
 {
 	return usable + HEADER < limit;
@@ -72,13 +71,13 @@ static size_t least(size_t a, size_t b)
 
 /* The heap */
 
-/* S1, S2: whether b is so much longer than usable that the rest makes a block. */
+/* S1, S2: whether the part of b after usable bytes is large enough for a block. */
 static bool splits(const struct header *b, size_t usable)
 {
 	return b->size - usable >= SPLIT_MIN;
 }
 
-/* Shortens the live block b to usable bytes if it splits (S1); the rest is free (S3). */
+/* Shortens the live block b to usable bytes if S1 allows; the rest becomes free (S3). */
 static void shorten(struct header *b, size_t usable)
 {
 	struct header *rest;
@@ -91,7 +90,7 @@ static void shorten(struct header *b, size_t usable)
 	fit_add(rest);
 }
 
-/* Makes the free block b, which is in no run any more, a live one of at least usable bytes. */
+/* Makes the free block b, already removed from its run, live with at least usable bytes. */
 static void occupy(struct header *b, size_t usable)
 {
 	struct header *rest = splits(b, usable) ? block_split(b, usable) : NULL;
@@ -101,7 +100,7 @@ static void occupy(struct header *b, size_t usable)
 		fit_add(rest);
 }
 
-/* F1: one free block at the break. */
+/* F1: creates one free block at the break; false and ENOMEM on failure. */
 static bool first_use(void)
 {
 	struct header *b = block_first();
@@ -111,25 +110,25 @@ static bool first_use(void)
 	return b;
 }
 
-/* H3: the heap's last block, free and of last bytes once merged, grows to usable. */
+/* H3: grows the last block, which is free and has last bytes once merged, to usable bytes. */
 static struct header *place_in_last(size_t usable, size_t last)
 {
 	struct header *b;
 
 	if (!block_grow_last(usable - last))
 		return NULL;
-	fit_settle();
+	fit_merge_all();
 	b = heap.last;
-	fit_take(b);
+	fit_remove(b);
 	block_extend_last(usable - last);
 	block_make_live(b);
 	return b;
 }
 
 /*
- * A live heap block of usable bytes (H1 to H5, after F1); NULL and ENOMEM.
- * last_taken: the free blocks at the heap's end belong to a block that is
- * being resized (X8), so the last block counts as live.
+ * Allocates a heap block of usable bytes (F1, H1 to H5); NULL and ENOMEM on failure.
+ * last_taken: the free blocks at the heap's end belong to a block that is being resized (X8),
+ * so the last block counts as live.
  */
 static struct header *place(size_t usable, bool last_taken)
 {
@@ -140,10 +139,10 @@ static struct header *place(size_t usable, bool last_taken)
 		return NULL;
 	b = index_best(usable);
 	if (likely(b)) {
-		fit_settle();
+		fit_merge_all();
 		if (unlikely(b->size < usable))
 			check_fail("overwritten header", block_payload(b));
-		fit_take(b);
+		fit_remove(b);
 		occupy(b, usable);
 		return b;
 	}
@@ -152,13 +151,13 @@ static struct header *place(size_t usable, bool last_taken)
 		return place_in_last(usable, last);
 	b = block_append(usable);
 	if (b)
-		fit_settle();
+		fit_merge_all();
 	return b;
 }
 
-/* Both places */
+/* Heap and mappings */
 
-/* A new block for size bytes: on the heap below limit, else mapped; NULL and ENOMEM. */
+/* Allocates size bytes, on the heap below limit, else mapped; NULL and ENOMEM on failure. */
 static struct header *create(size_t size, size_t limit)
 {
 	struct header *b;
@@ -175,7 +174,7 @@ static struct header *create(size_t size, size_t limit)
 	return b;
 }
 
-/* R1, R2: gives a live block back; false and ENOMEM when it cannot be unmapped. */
+/* R1, R2: frees a live block; false and ENOMEM if it cannot be unmapped. */
 static bool release(struct header *b)
 {
 	if (b->status != STATUS_MAPPED)
@@ -186,27 +185,27 @@ static bool release(struct header *b)
 	return true;
 }
 
-static int look(const struct header *b, void *arg)
+static int ignore(const struct header *b, void *arg)
 {
 	(void)b;
 	(void)arg;
 	return 0;
 }
 
-/* The heap block around ptr, which is on the heap; aborts when its header was overwritten. */
+/* The block that contains ptr, a heap address; aborts if its header was overwritten. */
 static const struct header *block_around(const void *ptr)
 {
 	const struct header *b = block_near((uintptr_t)ptr);
 
 	if (!b)
 		b = index_large_around((uintptr_t)ptr);
-	/* Else some header on the way is broken: the walk finds it and aborts. */
+	/* Still none: some header was overwritten. The walk finds it and aborts. */
 	if (!b)
-		block_walk(look, NULL);
+		block_walk(ignore, NULL);
 	return b;
 }
 
-/* B4: the block whose payload ptr is, live or free; NULL when there is none. */
+/* B4: the block, live or free, with the payload ptr; NULL if there is none. */
 static struct header *find(const void *ptr)
 {
 	struct header *b = block_find(ptr);
@@ -219,7 +218,7 @@ static struct header *find(const void *ptr)
 	return NULL;
 }
 
-/* B4: what ptr is, which find() does not know. */
+/* B4: the name of the misuse of ptr, for which find() returned NULL. */
 static const char *misuse_of(const void *ptr)
 {
 	const struct header *b;
@@ -230,17 +229,17 @@ static const char *misuse_of(const void *ptr)
 	return b && block_is_free(b) ? "double free" : "interior pointer";
 }
 
-/* X9 */
+/* Copies the payload (X9). */
 static void copy_payload(struct header *to, const struct header *from, size_t usable)
 {
 	memcpy(block_payload(to), block_payload(from), least(from->size, usable));
 }
 
-/* Resizing; each returns the block that now holds the payload, or NULL and ENOMEM */
+/* Resizing: each function returns the block that now holds the payload, or NULL and ENOMEM */
 
 /*
- * X3, X5: to a new block by W3. Should the old mapping refuse to go, the new
- * block goes instead.
+ * X3, X5: moves b's payload to a new block, placed by W3. If the old mapping cannot be unmapped,
+ * the new block is freed instead.
  */
 static struct header *move(struct header *b, size_t size)
 {
@@ -256,7 +255,7 @@ static struct header *move(struct header *b, size_t size)
 	return NULL;
 }
 
-/* X6: b is the last block and ends at the break. */
+/* X6: grows b, the last block, which ends at the break. */
 static struct header *grow_at_break(struct header *b, size_t usable)
 {
 	size_t more = usable - b->size;
@@ -269,7 +268,7 @@ static struct header *grow_at_break(struct header *b, size_t usable)
 	return b;
 }
 
-/* X7: one free neighbour at a time, until b has usable bytes or there is none left. */
+/* X7: absorbs free right neighbours one by one until b has usable bytes or none is left. */
 static void absorb(struct header *b, size_t usable)
 {
 	size_t before = b->size;
@@ -281,7 +280,7 @@ static void absorb(struct header *b, size_t usable)
 	payload_resize(block_payload(b), before, b->size);
 }
 
-/* X8: what was absorbed stays absorbed, but only once there is a place to go. */
+/* X8: b absorbs its free neighbours, but only after the new block has been allocated. */
 static struct header *move_on_heap(struct header *b, size_t usable, bool takes_last)
 {
 	struct header *to = place(usable, takes_last);
@@ -295,7 +294,7 @@ static struct header *move_on_heap(struct header *b, size_t usable, bool takes_l
 	return to;
 }
 
-/* X4 to X8 for a live heap block. */
+/* Resizes a live heap block (X4 to X8). */
 static struct header *resize(struct header *b, size_t size)
 {
 	size_t usable = usable_for(size);
@@ -316,7 +315,7 @@ static struct header *resize(struct header *b, size_t size)
 	return b;
 }
 
-/* X1 to X8 for a block that ptr was found to be; NULL also where X1, X2 say so. */
+/* Resizes a block found by find() (X1 to X8); returns NULL also where X1 and X2 do. */
 static struct header *reallocate(struct header *b, size_t size)
 {
 	if (block_is_free(b))
@@ -358,10 +357,10 @@ void *os_calloc(size_t nmemb, size_t size)
 		total = SIZE_MAX;
 	enter("os_calloc");
 	b = create(total, os_page_size());
-	/* Read under the lock: afterwards another thread may write to this header (reseal it). */
+	/* Read status under the lock: later, another thread may write to this header. */
 	zero = b && b->status == STATUS_ALLOC;
 	leave();
-	/* H6; a mapping is zero already. */
+	/* H6: clear a heap block; a mapping is already zero. */
 	if (zero)
 		memset(block_payload(b), 0, total);
 	return b ? block_payload(b) : NULL;
@@ -411,7 +410,7 @@ const char *osmem_check(void)
 	return fault;
 }
 
-/* A visit of osmem_walk(), which sees the public half of a header. */
+/* The callback of osmem_walk(), which gets blocks as struct block_meta. */
 struct visit {
 	osmem_visit_fn *function;
 	void *arg;

@@ -20,7 +20,7 @@ struct header *run_first(struct header *last)
 {
 	struct header *first;
 
-	if (!(last->seal & SEAL_INNER))
+	if (!(last->checksum & FLAG_INNER))
 		return last;
 	block_verify(last);
 	first = link_block(member_of(last)->first);

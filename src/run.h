@@ -1,26 +1,25 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * Runs, and what a free block's header says of them.
+ * Runs, and how the headers of free blocks represent them.
  *
- * A run is a longest sequence of adjacent free blocks. The next search (H1)
- * makes one block of it; until then its members stay apart, because X7 can
- * see it (docs/design.md), yet the index has the run as what it will be. So
- * only the first member is indexed, by the size of the whole run.
+ * A run is a maximal sequence of adjacent free blocks. The next search (H1) merges it into one
+ * block. Until then its members stay separate, because X7 depends on them (docs/design.md), but the
+ * index already treats the run as one block: it has only the first member, with the size of the
+ * whole run.
  *
- * The payload of a free block is never written (G6); all that is known of a run
- * lies in its headers. Links are 32-bit numbers of 8-byte units from the heap's
- * base, 0 for none.
+ * The payload of a free block is never written (G6), so headers hold everything about a run. A
+ * link is the 32-bit offset of a header from the heap's base in units of ALIGNMENT, plus 1; 0 means
+ * none.
  *
- *   first member    prev: the left neighbour; next: two children in the index.
- *                   SEAL_RUN is set when there is a second member.
- *   other members   SEAL_INNER is set; prev and next together: four links. The
- *                   second member tells the last one, the last one tells the
- *                   first: both ends of a run are a step away from each other.
+ *   first member    prev: the left neighbour; next: two children in the index. FLAG_RUN is set if
+ *                   there is a second member.
+ *   other members   FLAG_INNER is set; prev and next hold four links (struct member). The second
+ *                   member links to the last one, the last one to the first, so each end of a run
+ *                   leads to the other in constant time.
  *
- * No seal covers a link. One that was overwritten is noticed when it is followed:
- * it leads out of the heap, or what it leads to is no free block's header, or
- * has no link back.
+ * Checksums do not cover links. An overwritten link is detected when it is followed: it leads out
+ * of the heap, its target is not a free block's header, or the target has no link back.
  */
 
 #ifndef RUN_H
@@ -35,10 +34,10 @@ struct __attribute__((may_alias)) links {
 
 /* The prev and next fields of any other member. */
 struct __attribute__((may_alias)) member {
-	uint32_t first;		/* of the run; true in the last member */
-	uint32_t last;		/* of the run; true in the second member, as are: */
-	uint32_t before;	/* the neighbours of the run in the list of those to be merged, */
-	uint32_t behind;	/* by their first members */
+	uint32_t first;		/* the run's first member; valid in the last member only */
+	uint32_t last;		/* the run's last member; valid in the second member only */
+	uint32_t before;	/* previous run in the list of runs to be merged; as last */
+	uint32_t behind;	/* next run in that list; as last */
 };
 
 _Static_assert(sizeof(struct links) == sizeof(void *), "two links fit in next");
@@ -59,7 +58,7 @@ static inline uint32_t link_to(const struct header *b)
 	return (uint32_t)(((uintptr_t)b - heap.base) / ALIGNMENT) + 1;
 }
 
-/* Where a link leads. A link out of the heap can only come from an overwritten header. */
+/* The target of a link. A link out of the heap means that a header was overwritten. */
 static inline struct header *link_block(uint32_t link)
 {
 	uintptr_t at = heap.base + (link - 1UL) * ALIGNMENT;
@@ -71,22 +70,22 @@ static inline struct header *link_block(uint32_t link)
 
 static inline bool run_has_members(const struct header *first)
 {
-	return first->seal & SEAL_RUN;
+	return first->checksum & FLAG_RUN;
 }
 
-/* The second member of a run that has one. */
+/* The second member of a run of several. */
 static inline struct header *run_second(const struct header *first)
 {
 	return (struct header *)block_end(first);
 }
 
-/* The last member of the run that begins with first; verifies both headers if they are two. */
+/* The last member of the run that begins with first; verifies both in a run of several. */
 struct header *run_last(struct header *first);
 
-/* The first member of the run that ends with last; verifies last if it is another one. */
+/* The first member of the run that ends with last; verifies both in a run of several. */
 struct header *run_first(struct header *last);
 
-/* The usable bytes that the run will have as one block. */
+/* The usable bytes that the run will have once merged. */
 static inline size_t run_size(struct header *first)
 {
 	if (likely(!run_has_members(first)))

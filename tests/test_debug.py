@@ -8,8 +8,8 @@ import pytest
 
 from conftest import ROOT
 
-# A free block's link, which no seal covers, is made to lead to a live block. The calls after it
-# come by a system call, a merge or an absorption; or by none of them.
+# The program makes a free block's link, which no checksum covers, lead to a live block. The call
+# after that makes a system call, merges or absorbs; or it does none of these.
 PROGRAM = """
 #include <stdint.h>
 #include "osmem.h"

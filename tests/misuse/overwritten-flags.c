@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * A free block's size and seal overwritten so that a run of free blocks seems
+ * A free block's size and checksum overwritten so that a run of free blocks seems
  * to go on at an address which is nobody's.
  * expect: os_realloc(): overwritten header
  */

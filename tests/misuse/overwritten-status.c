@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * A live block's status and seal changed in bits that might make up for each
+ * A live block's status and checksum changed in bits that might make up for each
  * other.
  * expect: os_free(): overwritten header
  */
