@@ -175,6 +175,13 @@ void heap_free_slow(struct heap *heap, struct slab *slab)
 	heap_finish(heap);
 }
 
+void heap_take_back(struct heap *heap, struct slab *slab)
+{
+	slab_take_back(slab);
+	slab->countdown -= slab_count_free(slab);
+	list_add(heap, slab);
+}
+
 /* Mail */
 
 void heap_mail(struct heap *heap, struct slab *slab)

@@ -27,8 +27,9 @@
  * And while threads are at work, which tests/model/remote.pml checks:
  *
  *  5. One thread at a time uses a heap: its own, or one that took it out of the list of those
- *     without a thread to tidy it. While another one trims the heap (trim.h), its own only takes
- *     slots of first slabs and gives slots back. One thread at a time has the lock.
+ *     without a thread to tidy it, or found that its thread is no more and had not left it busy.
+ *     While another one trims the heap (trim.h), its own only takes slots of first slabs and gives
+ *     slots back. One thread at a time has the lock.
  *  6. In a heap that was tidied for long and is without a thread since, a slab without a live
  *     slot is in the mailbox, but see docs/osmalloc.md, "What is missing".
  */
@@ -69,6 +70,8 @@ struct heap {
 	struct heap *next;	/* among those without a thread */
 	struct heap *other;	/* the next one of heap_all */
 	pthread_mutex_t life;	/* its thread's, until that ends; with the lock */
+	unsigned int process;	/* since whose beginning it is taken, as thread.c counts; 0: idle */
+	unsigned int inherited;	/* so often its thread was gone in the child of a fork */
 };
 
 /* Its thread, or the one that tidies it; or a thread that trims it and holds the lock. */
@@ -100,6 +103,12 @@ void heap_free_slow(struct heap *heap, struct slab *slab);
 
 /* Puts a slab into the heap's mailbox. For the thread that slab_push_remote() tells to. */
 void heap_mail(struct heap *heap, struct slab *slab);
+
+/*
+ * The full slab has a free slot after all: its thread gave that back, and was gone, after a fork,
+ * before it could say so. The calling thread has the heap for itself.
+ */
+void heap_take_back(struct heap *heap, struct slab *slab);
 
 /* Looks after slabs into which others have freed since they were put aside. The heap is busy. */
 void heap_read_mail(struct heap *heap);

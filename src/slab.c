@@ -411,6 +411,17 @@ void slab_take_back(struct slab *slab)
 	slab->countdown = slab->capacity;
 }
 
+uint32_t slab_count_free(const struct slab *slab)
+{
+	uint32_t count = 0;
+
+	if (!slab_is_linked(slab))
+		return (uint32_t)__builtin_popcountl(slab->vacant | slab->resting);
+	for (const struct slot *slot = slab->free; slot; slot = slot_next(slab, slot))
+		count++;
+	return count;
+}
+
 void slab_walk(void (*visit)(const struct slab *slab, void *arg), void *arg)
 {
 	for (const struct block_of_slabs *block = blocks; block; block = block->next)

@@ -22,7 +22,8 @@
  *  2. The free list holds carved, marked, different slots; vacant and resting have bits of
  *     carved slots only, and none in common.
  *  3. Of a listed slab, countdown = live slots + (kept ? 1 : 0), where those that
- *     wait on remote still count as live; of a full one it is 1.
+ *     wait on remote still count as live; of a full one it is 1. In a heap whose thread was gone
+ *     after a fork, in the middle of malloc() or free(), the sum of all may be one more.
  *  4. Of a full slab all slots are carved and none is free to the owner; REMOTE_FIRST is in
  *     remote, or mailed is set; aside is odd. Neither REMOTE_FIRST nor that is so of another.
  *
@@ -349,6 +350,9 @@ bool slab_set_aside(struct slab *slab);
 
 /* The slab was put aside and no longer is; all its slots count as live. */
 void slab_take_back(struct slab *slab);
+
+/* How many slots are free to the owner. Those that are linked are counted one by one. */
+uint32_t slab_count_free(const struct slab *slab);
 
 /* Calls visit for every descriptor that is in use. The caller holds the lock. */
 void slab_walk(void (*visit)(const struct slab *slab, void *arg), void *arg);

@@ -23,9 +23,9 @@ struct heap *heap_all;
 #define LEFT_MOST	(1024UL * 1024 / UNIT)
 
 /*
- * Before another heap is made, so many are looked at for one whose thread has ended unnoticed. Looks
- * that are left over when one is found are for later searches. So the heaps that wait to be found
- * do not add up: they are a third of those in use, and a few more.
+ * Before another heap is made, so many are looked at for one whose thread has ended unnoticed.
+ * Looks that are left over when one is found are for later searches. So the heaps that wait to be
+ * found do not add up: they are a third of those in use, and a few more.
  */
 #define LOOKS	4
 
@@ -37,6 +37,9 @@ static bool has_key;		/* under the lock */
 static struct heap *next_look;	/* the next heap to look at so; NULL: the first; under the lock */
 static size_t heap_count;	/* in heap_all; under the lock */
 static size_t looks;		/* that are left over; under the lock */
+static unsigned int process = 1;	/* one more in a child of fork() than in its parent */
+static size_t unseen;	/* in such a child, so many heaps may be those of threads that are gone */
+static bool unsettled;	/* none of them was looked at so far; under the lock */
 
 /* Whether the calling thread borrows a heap for each call, as its end would not be noticed. */
 static __thread bool borrows __attribute__((tls_model("initial-exec")));
@@ -56,6 +59,7 @@ static void life_prepare(struct heap *heap)
 
 static void life_begin(struct heap *heap)
 {
+	heap->process = process;
 	pthread_mutex_trylock(&heap->life);
 }
 
@@ -64,24 +68,64 @@ static void life_end(struct heap *heap)
 	pthread_mutex_unlock(&heap->life);
 }
 
-/* Whether the thread that had the heap has ended unnoticed; then the calling one has it. */
+/* Whether the thread that had the heap is not in this process, which is the child of a fork. */
+static bool is_left_behind(const struct heap *heap)
+{
+	return heap->process && heap->process != process;
+}
+
+/* Whether the thread that had the heap is no more, unnoticed; then the calling one has it. */
 static bool life_is_over(struct heap *heap)
 {
-	int error = pthread_mutex_trylock(&heap->life);
+	int error;
 
+	if (is_left_behind(heap)) {
+		life_prepare(heap);
+		life_begin(heap);
+		heap->inherited++;
+		return true;
+	}
+	error = pthread_mutex_trylock(&heap->life);
 	if (!error)
 		life_end(heap);
 	return error == EOWNERDEAD && !pthread_mutex_consistent(&heap->life);
 }
 
-/* The next heap, if its thread has ended unnoticed and left nothing half done; NULL. */
+static bool is_busy(const struct heap *heap)
+{
+	return __atomic_load_n(&heap->busy, __ATOMIC_RELAXED) != BUSY_NOBODY;
+}
+
+/* A thread that is gone may have given a slot of a full slab back, and not have come to more. */
+static void finish_free(const struct slab *slab, void *arg)
+{
+	struct heap *heap = slab->owner;
+
+	(void)arg;
+	if (heap && slab->full && (slab->vacant || slab->resting) && is_left_behind(heap) &&
+	    !is_busy(heap))
+		heap_take_back(heap, (struct slab *)slab);
+}
+
+/*
+ * The next heap, if its thread is no more, unnoticed, and has left nothing half done; NULL. The
+ * child of a fork has all memory as it was at one time. A heap that was not busy then is sound: at
+ * most one slot of it, which its thread was just taking or giving back, is lost or counted twice.
+ */
 static struct heap *abandoned_look(void)
 {
 	struct heap *heap = next_look ? next_look : heap_all;
 
+	if (unsettled)
+		slab_walk(finish_free, NULL);
+	unsettled = false;
+	if (unseen)
+		__atomic_store_n(&unseen, unseen - 1, __ATOMIC_RELAXED);
 	next_look = heap->other;
-	return __atomic_load_n(&heap->busy, __ATOMIC_RELAXED) == BUSY_NOBODY &&
-	       life_is_over(heap) ? heap : NULL;
+	if (is_busy(heap) || !life_is_over(heap))
+		return NULL;
+	__atomic_store_n(&heap->idle, false, __ATOMIC_RELAXED);
+	return heap;
 }
 
 /* A heap whose thread has ended unnoticed, for the calling thread; NULL: none was found. */
@@ -115,6 +159,7 @@ static void tidy(struct heap *heap, bool for_long)
 static void idle_add(struct heap *heap)
 {
 	__atomic_store_n(&heap->idle, true, __ATOMIC_RELAXED);
+	heap->process = 0;
 	heap->next = idle;
 	idle = heap;
 	__atomic_store_n(&idle_count, idle_count + 1, __ATOMIC_RELAXED);
@@ -148,6 +193,7 @@ static void tidy_idle(bool all)
 			continue;
 		}
 		*link = heap->next;
+		heap->process = process;
 		__atomic_store_n(&idle_count, idle_count - 1, __ATOMIC_RELAXED);
 		heap->next = mailed;
 		mailed = heap;
@@ -207,9 +253,25 @@ static void heap_list(struct heap *heap)
 	heap_count++;
 }
 
-/* In the child. What was half done stays so, unused; blocks are freed into it as if remote. */
+/* What heaps other threads have is not known for sure. */
+static void forget_heaps(void)
+{
+	heap_all = NULL;
+	heap_count = 0;
+	if (heap_mine != &heap_none)
+		heap_list(heap_mine);
+	for (struct heap *heap = idle; heap; heap = heap->next)
+		heap_list(heap);
+}
+
+/*
+ * In the child. What was half done stays so, unused; blocks are freed into it as if remote. Other
+ * heaps of threads that are gone are found by and by, as a child that is going to call exec() has
+ * no need of them.
+ */
 static void after_fork(void)
 {
+	process++;
 	if (central_busy) {
 		central_abandon();
 		central_busy = false;
@@ -218,18 +280,16 @@ static void after_fork(void)
 		heap_mine = &heap_none;
 		central_abandoned = true;
 	}
-	/* Those of other threads may be half changed. */
-	heap_all = NULL;
-	heap_count = 0;
 	looks = 0;
 	next_look = NULL;
+	if (central_abandoned)
+		forget_heaps();
+	unseen = central_abandoned ? 0 : heap_count;
+	unsettled = unseen;
 	if (heap_mine != &heap_none) {
-		heap_list(heap_mine);
 		life_prepare(heap_mine);
 		life_begin(heap_mine);
 	}
-	for (struct heap *heap = idle; heap; heap = heap->next)
-		heap_list(heap);
 }
 
 /* Threads begin and end */
@@ -370,6 +430,28 @@ void heap_walk_idle(void (*visit)(const struct heap *heap, void *arg), void *arg
 		visit(heap, arg);
 }
 
+/* Looks at so many heaps; those whose threads are no more, unnoticed, become idle ones. */
+static void abandoned_collect(size_t most)
+{
+	struct heap *found = NULL;
+	struct heap *heap;
+
+	central_take();
+	for (size_t n = most < heap_count ? most : heap_count; n; n--) {
+		heap = abandoned_look();
+		if (heap) {
+			heap->next = found;
+			found = heap;
+		}
+	}
+	central_give();
+	while ((heap = found)) {
+		found = heap->next;
+		tidy(heap, true);
+		heap_give(heap);
+	}
+}
+
 /* A slab of the class with a free slot, first in its list; NULL and ENOMEM. */
 static struct slab *find_slab(struct heap *heap, unsigned int class)
 {
@@ -379,6 +461,8 @@ static struct slab *find_slab(struct heap *heap, unsigned int class)
 		return slab;
 	if (__atomic_load_n(&idle_mail, __ATOMIC_RELAXED))
 		tidy_idle(false);
+	if (unlikely(__atomic_load_n(&unseen, __ATOMIC_RELAXED)))
+		abandoned_collect(LOOKS);
 	return heap_open_slab(heap, class);
 }
 
@@ -421,27 +505,11 @@ void *heap_alloc_slow(struct heap *heap, unsigned int class)
 	return slot;
 }
 
-/* Heaps whose threads have ended unnoticed become ones without a thread. */
-static void abandoned_collect(void)
-{
-	struct heap *heap;
-
-	central_take();
-	for (size_t n = 0; n < heap_count; n++) {
-		heap = abandoned_look();
-		if (heap) {
-			life_end(heap);
-			idle_add(heap);
-		}
-	}
-	central_give();
-}
-
 void heap_tidy(void)
 {
 	/* Threads without a heap share heap_none, which nobody may write. */
 	if (heap_mine != &heap_none)
 		tidy(heap_mine, false);
-	abandoned_collect();
+	abandoned_collect(SIZE_MAX);
 	tidy_idle(true);
 }

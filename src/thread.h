@@ -10,7 +10,7 @@
 
 #include "heap.h"
 
-/* All heaps; written with the lock. In a fork's child, without those of threads that are gone. */
+/* All heaps; written with the lock. In a fork's child, also those of threads that are gone. */
 extern struct heap *heap_all;
 
 /* Sets central_secret if it is not set yet. */

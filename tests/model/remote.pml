@@ -9,7 +9,8 @@
  * the first and OTHERS the others: whoever has the heap allocates, frees, tidies, or
  * ends; everybody frees what anybody allocated, closes what is left, tidies the heap
  * while it is idle, takes it over, and may fork, once: from then on that thread is
- * alone. Everybody trims the heap while its thread is not busy. When all threads are done
+ * alone, and takes the heap if the thread that had it was not busy. Everybody trims the heap while
+ * its thread is not busy. When all threads are done
  * without a fork, init frees what is live, tidies, and looks for what was lost.
  *
  * Inlines have the names of the functions in src/slab.c, heap.c and thread.c, variables
@@ -59,12 +60,13 @@
 #define MAIL_BY_STORE		15	/* mail_fetch: no exchange */
 #define LOCK_FORGOTTEN		16	/* central_take: does not wait */
 #define FORK_UNLOCKED		17	/* fork: does not wait for the lock */
-#define FORK_ADOPTS		18	/* fork: heaps of threads that are no more become idle */
+#define FORK_ADOPTS		18	/* abandoned_look: a heap is taken although it was busy */
 #define TOLD_ALWAYS		19	/* heap 6: without its exception; not a mistake, but not so */
 #define TRIM_FIRST		20	/* trim: the first slab of a list is trimmed, too */
 #define TRIM_COMING		21	/* slab_is_unused: does not look whether countdown is 0 */
 #define TRIM_BUSY		22	/* trim: does not look whether the heap is busy */
 #define TRIM_MAILED		23	/* slab_is_unused: does not look whether it is mailed */
+#define FREE_UNFINISHED		24	/* abandoned_look: a full slab's slot was given back */
 
 #define WRONG(mistake)	(wrong == mistake)
 
@@ -90,6 +92,10 @@
 #define WAITING(word)	((word) & REMOTE_FIRST -> 0 : BITS(word))
 #endif
 
+/* What countdown says */
+#define COUNT(s)	(SLOTS - BITS(slab[s].vacant) + slab[s].extra)
+#define IS_EMPTY(s)	(!COUNT(s))
+
 #define IS_ASIDE(s)	(slab[s].aside & 1)
 #define ASIDE(s)	(REMOTE_FIRST | REMOTE_LAST | (WRONG(ASIDE_UNTIMED) -> 0 : slab[s].aside))
 #define IS_LAST(s, word) (((word) & REMOTE_LAST) && WAITING(word) == slab[s].due)
@@ -102,6 +108,7 @@ typedef slab_t {
 	byte mail;
 	byte vacant;		/* the owner's free slots, as a set, linked or not */
 	bool is_full;		/* full, which is a word of Promela */
+	bool extra;		/* countdown is one too high: its thread is gone, with a slot */
 	byte next[SLOTS];	/* slot->next while a slot is in remote, its number and one */
 
 	/* Ghosts. Sets of slots: */
@@ -186,6 +193,7 @@ inline slab_close_locked(s)
 		slab[s].mailed = false;
 		slab[s].mail = 0;
 		slab[s].is_full = false;
+		slab[s].extra = false;
 		slab[s].hand = NOBODY;
 		slab[s].awaited = false;
 		slab[s].stale = 0;
@@ -336,9 +344,9 @@ inline slab_await_last(s)
 {
 	do
 	:: slab_collect(s);
-	   slab[s].due = SLOTS - BITS(slab[s].vacant);
+	   slab[s].due = COUNT(s);
 	   if
-	   :: slab[s].vacant == ALL -> break
+	   :: IS_EMPTY(s) -> break
 	   :: else
 	   fi;
 	   atomic {
@@ -356,7 +364,7 @@ inline slab_await_last(s)
 inline slab_set_aside(s)
 {
 	slab[s].aside++;
-	slab[s].is_full = true;
+	d_step { slab[s].is_full = true; slab[s].extra = false };
 	slab[s].due = SLOTS;
 	atomic {
 		assert(slab[s].aside < BELOW);
@@ -391,7 +399,7 @@ inline slab_is_unused(s)
 {
 	before = slab[s].remote;
 	d_step {						/* countdown */
-		after = SLOTS - BITS(slab[s].vacant);
+		after = COUNT(s);
 		left = after == WAITING(before) && (!slab[s].coming || WRONG(TRIM_COMING))
 	};
 	left = left && (!slab[s].mailed || WRONG(TRIM_MAILED));
@@ -453,7 +461,7 @@ inline heap_free_slow(s)
 		:: else
 		fi;
 		if
-		:: slab[s].vacant == ALL -> retire(s)
+		:: IS_EMPTY(s) -> retire(s)
 		:: else
 		fi;
 		finish()
@@ -529,7 +537,7 @@ inline read_mail()
 		d_step { s1 = letter; letter = (WRONG(MAIL_READ_LATE) -> slab[letter].mail : following) };
 		following = 0;
 		if
-		:: slab[s1].vacant == ALL -> retire(s1)
+		:: IS_EMPTY(s1) -> retire(s1)
 		:: else
 		fi;
 		s1 = 0
@@ -545,7 +553,7 @@ inline close_empty()
 		:: slab[t].listed ->
 			slab_collect(t);
 			if
-			:: slab[t].vacant == ALL && !IS_MAILED(t) -> list_close(t)
+			:: IS_EMPTY(t) && !IS_MAILED(t) -> list_close(t)
 			:: else
 			fi
 		:: else
@@ -612,7 +620,7 @@ inline heap_close_left()
 	letter = 0
 }
 
-/* The heap's thread trims no heap of its own, and no heap is trimmed in the child of a fork. */
+/* The heap's thread trims no heap of its own. */
 inline trim(s)
 {
 	central_take();
@@ -705,13 +713,19 @@ inline give(s)
 			slab[s].vacant = slab[s].vacant | 1 << slot;
 			slab[s].live = slab[s].live & ~(1 << slot);
 			slab[s].freeing = slab[s].freeing & ~(1 << slot);
-			slab[s].coming = slab[s].is_full || slab[s].vacant == ALL
+			slab[s].coming = slab[s].is_full || IS_EMPTY(s)
 		};
 		heap_free_slow(s)
 	:: else -> heap_free_remote(s, slot)
 	fi;
 	slot = 0
 }
+
+/* What heap_tidy(), heap_leave() and tidy_idle() have in common: tidy() and more */
+#define NONE		0
+#define TRIM		1
+#define LEAVE		2
+#define TIDY_IDLE	3
 
 /* The child has this thread only. What others had begun, stays as it is. */
 inline fork()
@@ -720,22 +734,35 @@ inline fork()
 		!lock || WRONG(FORK_UNLOCKED) ->
 		survivor = _pid;
 		forked = true;
-		lock = false;					/* lock_renew() */
-		if
-		:: WRONG(FORK_ADOPTS) && user != NOBODY && user != _pid ->
-			user = NOBODY;				/* wrong */
-			in_list = true;				/* wrong */
-			idle = true				/* wrong */
-		:: else
-		fi
+		lock = false					/* lock_renew() */
 	}
 }
 
-/* What heap_tidy(), heap_leave() and tidy_idle() have in common: tidy() and more */
-#define NONE		0
-#define TRIM		1
-#define LEAVE		2
-#define TIDY_IDLE	3
+/*
+ * In the child: the heap was that of a thread that is gone. That may have been taking a slot or
+ * giving one back: the slot is free then, and countdown does not say so yet. If its slab is full,
+ * that is made good at once.
+ */
+inline abandoned_look()
+{
+	central_take();
+	if
+	:: atomic { busy == BUSY_NOBODY || WRONG(FORK_ADOPTS) -> user = _pid; busy = BUSY_NOBODY };
+		for (t : 0 .. SLABS - 1) {
+			slab[t].coming = false;
+			if
+			:: slab[t].listed && slab[t].vacant -> slab[t].extra = true
+			:: slab[t].is_full && slab[t].vacant && !WRONG(FREE_UNFINISHED) ->
+				slab_take_back(t)			/* finish_free() */
+			:: !(slab[t].is_full && slab[t].vacant) || WRONG(FREE_UNFINISHED)
+			fi
+		}
+		t = 0;
+		job = TIDY_IDLE
+	:: else
+	fi;
+	central_give()
+}
 
 #define LOCALS	byte job, slot, s, s1, t, n, before, after, given, last, letter, following; \
 		bool mine, left, failed
@@ -772,10 +799,11 @@ proctype thread(byte steps) provided (!forked || survivor == _pid)
 			idle_remove(mailbox < NO_SLAB);
 			job = (user == _pid -> TIDY_IDLE : NONE)
 		:: user != _pid && mailbox < NO_SLAB -> heap_close_left()
-		:: user != _pid && !forked -> trim(s)
+		:: user != _pid -> trim(s)
 		:: !forked -> fork()
 		fi;
 		s = 0
+	:: job == NONE && forked && user != _pid && user != NOBODY -> abandoned_look()
 	:: job == NONE && user == _pid -> job = LEAVE		/* heap_leave() */
 	:: job == NONE && user != _pid -> break
 	:: job != NONE ->
