@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# `make help` lists what there is to do. The work is in src/, examples/, tests/ and checker/.
+# `make help` lists the targets. src/, examples/, tests/ and checker/ do the work.
 
 PYTHON = $$(checker/python.sh || echo python3)
 SECONDS ?= 60
@@ -13,29 +13,29 @@ build: ## build the libraries in src/ (the default)
 install: ## copy libraries and headers below PREFIX=/usr/local; DESTDIR= for packages
 	$(MAKE) -C src install
 
-skeleton: ## the folder that a student starts from: DIR=path
+skeleton: ## make the folder that a student starts from: DIR=path
 	@python3 handout/copy.py "$$DIR"
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
-deps: ## install what is missing (Debian or Ubuntu packages)
+deps: ## install missing packages (Debian or Ubuntu)
 	@checker/deps.sh -q
 
-demo: ## run the example programs on os_*: traces, heap map, numbers
+demo: ## run the example programs on os_*: traces, heap map, statistics
 	@checker/deps.sh -q student
 	@$(MAKE) --no-print-directory -C examples demo
 
-check: deps ## everything: lint, pytest, the traced programs
+check: deps ## run everything: lint, pytest, the traced programs
 	@"$(PYTHON)" checker/check.py
 
-lint: deps ## all linters, or one: LINTER=gcc
+lint: deps ## run all linters, or one: LINTER=gcc
 	@"$(PYTHON)" checker/lint.py $(LINTER)
 
-test: deps ## all pytest tests, or one: TEST=tests/test_layout.py
+test: deps ## run all pytest tests, or one: TEST=tests/test_layout.py
 	@"$(PYTHON)" -m pytest -q $(if $(TEST),'$(TEST)',-n auto --dist=loadfile)
 
-tests: deps ## the tests of my_alloc and memory_allocator: docs/wrappers.md
+tests: deps ## test my_alloc and memory_allocator: docs/wrappers.md
 	@"$(PYTHON)" -m pytest -q tests/test_wrappers.py
 
 stress: deps ## threads, fork, refused memory, 20 times as long: STRESS=100 for more
@@ -59,7 +59,7 @@ check-arch: ## build, traced suite, tests of libosmalloc on an emulated arm64 ma
 	@checker/deps.sh -q arch
 	@TEST=$(TEST) tests/arch.sh $(KERNEL)
 
-mutants: deps ## mistakes in the library, one at a time, and what notices them: docs/mutants.md
+mutants: deps ## make mistakes in the library, one at a time, and list the tests that fail: docs/mutants.md
 	@"$(PYTHON)" tests/mutate.py --markdown docs/mutants.md
 
 bench: deps ## os_*: time per operation beside glibc, jemalloc, mimalloc, tcmalloc: bench/results
@@ -75,7 +75,7 @@ growth: deps ## classes of 10 to 500 submissions graded on two cores: checker/re
 	@"$(PYTHON)" checker/measure.py growth
 	@"$(PYTHON)" checker/measure.py growth --few
 
-clean: ## remove what builds left behind
+clean: ## remove all build output
 	$(MAKE) -C src clean
 	$(MAKE) -C examples clean
 	rm -rf */build .pytest_cache .hypothesis

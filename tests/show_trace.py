@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Show what a program does with os_*: its trace, its heap as a picture, and numbers.
+"""Show what a program does with os_*: its trace, a picture of its heap, and statistics.
 
-The program must be linked with libosmem.so. It runs in an empty directory, as another user if you
-are root, so arguments that name files are given to it as absolute paths.
-Exit status: 0, or 1 if the trace is not what the contract says or the program did not end with
-exit status 0, or 2 if it could not be traced.
+The program must be linked with libosmem.so. It runs in an empty directory, and as another user if
+you are root; arguments that name files are therefore passed as absolute paths. Exit status: 0; 1 if
+the trace breaks the contract or the program failed; 2 if the program could not be traced.
 """
 
 from harness import entry
@@ -58,7 +57,7 @@ def parse_arguments(argv):
 
 
 def read_input(path):
-    """The bytes of the file that is to be standard input; None for no file."""
+    """The bytes of the file to use as standard input; None for no file."""
     if path is None:
         return None
     try:
@@ -69,7 +68,7 @@ def read_input(path):
 
 
 def trace_program(options):
-    """The finished Run of the program. HarnessError if there is no trace to speak of."""
+    """The finished Run of the program. Raises HarnessError if there is no usable trace."""
     if not os.access(options.program, os.X_OK) or os.path.isdir(options.program):
         raise HarnessError(f"{options.program} is no program; give the path of an executable file")
     args = [os.path.abspath(arg) if os.path.exists(arg) else arg for arg in options.args]
@@ -83,7 +82,7 @@ def trace_program(options):
 # ---- the report -----------------------------------------------------------------------------
 
 def trace_lines(events, ends):
-    """The events as lines; only `ends` of them at the beginning and at the end unless None."""
+    """The events as lines; unless `ends` is None, only the first and the last `ends` events."""
     left_out = 0 if ends is None else max(0, len(events) - 2 * ends - 1)
     if left_out:
         remark = (f"... {left_out} more (--all prints them) ...",)
@@ -92,7 +91,7 @@ def trace_lines(events, ends):
 
 
 def picture(title, tally):
-    """The heap and the mappings of a Tally: block by block if they are few, else by density."""
+    """The heap and mappings of a Tally: each block if there are few, else their density."""
     model = stats.heap_state(tally)
     if not tally.live:
         return [f"{title}: no block is live, {tally.heap:,} bytes below the break"]
