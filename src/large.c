@@ -7,11 +7,6 @@
 #include "central.h"
 #include "os.h"
 
-/* So much of a mapping is in the page map, for a pointer into it to be known as such. */
-#define ENTERED_MOST	(256UL * 1024 * 1024)
-
-_Static_assert(ENTERED_MOST <= UNIT << PAGEMAP_LEAF_LOG, "what pagemap_reserve_anywhere() is for");
-
 /* Bytes from which on a block that grows has a mapping, which can move without being copied. */
 #define GROWN_LEAST	(1024UL * 1024)
 
@@ -49,9 +44,10 @@ static size_t round_up(size_t size, size_t to)
 	return (size + to - 1) & ~(to - 1);
 }
 
-static size_t entered(size_t length)
+/* A block is in the page map by its first unit alone, however long it is. */
+static void enter(uintptr_t start, struct slab *slab)
 {
-	return length < ENTERED_MOST ? length : ENTERED_MOST;
+	pagemap_set(start, UNIT, slab);
 }
 
 /*
@@ -164,23 +160,18 @@ static struct slab *alloc_span(size_t size, size_t alignment)
 			span_give(span);
 		return NULL;
 	}
-	pagemap_set(span.start, span.units * UNIT, slab);
+	enter(span.start, slab);
 	return slab;
 }
 
 static bool resize_span(struct slab *slab, size_t length)
 {
 	struct span span = slab_span(slab);
-	size_t before = slab->size;
 
 	if (length > SPAN_MOST * UNIT || !span_resize(&span, (unsigned int)(length / UNIT)))
 		return false;
 	slab->units = span.units;
 	slab->size = length;
-	if (length < before)
-		pagemap_set(slab->start + length, before - length, &slab_gone);
-	else
-		pagemap_set(slab->start + before, length - before, slab);
 	return true;
 }
 
@@ -294,7 +285,7 @@ static struct slab *alloc_fresh(size_t length, size_t alignment)
 	if (!span.start)
 		return NULL;
 	span.units = units_of(guard_for(length, alignment));
-	slab = pagemap_reserve(span.start, entered(length)) ? slab_single(span, length) : NULL;
+	slab = pagemap_reserve(span.start, UNIT) ? slab_single(span, length) : NULL;
 	if (slab)
 		count_mapped(1, length);
 	else
@@ -333,22 +324,22 @@ static struct slab *alloc_mapping(size_t size, size_t alignment, bool roomy)
 	if (!slab)
 		return NULL;
 	slab->kept = false;
-	pagemap_set(slab->start, entered(slab->size), slab);
+	enter(slab->start, slab);
 	return slab;
 }
 
 static bool grow_here(struct slab *slab, size_t length)
 {
-	return pagemap_reserve(slab->start, entered(length)) &&
-	       os_resize((void *)slab->start, slab->size, length);
+	return os_resize((void *)slab->start, slab->size, length);
 }
 
 /* The block's pages are there now, in a mapping with so long a guard behind it. */
 static void move_to(struct slab *slab, char *start, size_t guard)
 {
 	slab->units = units_of(guard);
-	pagemap_set(slab->start, entered(slab->size), &slab_gone);
+	enter(slab->start, &slab_gone);
 	slab->start = (uintptr_t)start;
+	enter(slab->start, slab);
 }
 
 /* To another address: the pages move, nothing is copied. Guards stay behind, and go. */
@@ -360,7 +351,7 @@ static bool resize_elsewhere(struct slab *slab, size_t length)
 
 	if (!onto)
 		return false;
-	if (!pagemap_reserve((uintptr_t)onto, entered(length)) ||
+	if (!pagemap_reserve((uintptr_t)onto, UNIT) ||
 	    !os_move(from, slab->size, onto, length)) {
 		os_unmap(onto - FENCE, FENCE + length + guard);
 		return false;
@@ -392,7 +383,7 @@ static bool resize_anywhere(struct slab *slab, size_t length)
 	if (moved) {
 		if (guard)
 			os_guard(moved + FENCE + length, guard);
-		pagemap_reserve((uintptr_t)moved + FENCE, entered(length));
+		pagemap_reserve((uintptr_t)moved + FENCE, UNIT);
 		move_to(slab, moved + FENCE, guard);
 	} else if (had) {
 		os_guard(behind, had);
@@ -455,15 +446,10 @@ static bool resize_to(struct slab *slab, size_t *length)
 
 static bool resize_mapping(struct slab *slab, size_t length)
 {
-	size_t before = entered(slab->size);
-
 	if (length < GROWN_LEAST || !resize_to(slab, &length))
 		return false;
 	count_mapped(0, length - slab->size);
 	slab->size = length;
-	pagemap_set(slab->start, entered(length), slab);
-	if (entered(length) < before)
-		pagemap_set(slab->start + length, before - length, &slab_gone);
 	return true;
 }
 
@@ -531,11 +517,9 @@ bool large_clear(struct slab *slab)
 
 void large_free(struct slab *slab)
 {
-	size_t length = slab->size;
-
 	central_take();
 	refused_retry();
-	pagemap_set(slab->start, is_mapped(slab) ? entered(length) : length, &slab_gone);
+	enter(slab->start, &slab_gone);
 	if (!is_mapped(slab)) {
 		span_give(slab_span(slab));
 		slab_forget(slab);

@@ -30,14 +30,13 @@ static bool is_power_of_two(size_t n)
 static __attribute__((cold, noreturn)) void misuse(const char *api, const struct slab *slab,
 						    const void *ptr)
 {
-	const char *what = "invalid pointer";
+	const struct slab *around = pagemap_get_before(ptr, &slab_gone);
+	const char *what = slab == &slab_gone ? "double free" : "invalid pointer";
 
-	if (slab == &slab_gone ||
-	    (slab && slab_has_slot(slab, ptr) && slab_slot_is_free(slab, ptr)))
-		what = "double free";
-	else if (slab && (uintptr_t)ptr - slab->start <
-			 __atomic_load_n(&slab->carved, __ATOMIC_RELAXED) * slab->size)
-		what = "interior pointer";
+	if (around && (uintptr_t)ptr - around->start <
+		      __atomic_load_n(&around->carved, __ATOMIC_RELAXED) * around->size)
+		what = slab_has_slot(around, ptr) && slab_slot_is_free(around, ptr) ?
+		       "double free" : "interior pointer";
 	check_report("osmalloc", api, what, ptr);
 }
 

@@ -12,9 +12,7 @@ struct pagemap_leaf *pagemap_root[1U << PAGEMAP_ROOT_LOG];
 static struct pagemap_leaf first_leaf;
 static bool first_taken;
 
-/* Leaves for a range that may begin in one and end in the next. */
-#define SPARE_LEAVES	2
-static struct pagemap_leaf *spare[SPARE_LEAVES];
+static struct pagemap_leaf *spare;	/* of pagemap_reserve_anywhere() */
 
 static struct pagemap_leaf **slot_of(uintptr_t unit)
 {
@@ -30,12 +28,9 @@ static struct pagemap_leaf *leaf_map(void)
 /* One that is spare; NULL. */
 static struct pagemap_leaf *leaf_take(void)
 {
-	struct pagemap_leaf *leaf = NULL;
+	struct pagemap_leaf *leaf = spare;
 
-	for (int i = 0; !leaf && i < SPARE_LEAVES; i++) {
-		leaf = spare[i];
-		spare[i] = NULL;
-	}
+	spare = NULL;
 	return leaf;
 }
 
@@ -56,6 +51,24 @@ static void leaf_drop(struct pagemap_leaf *leaf)
 {
 	if (leaf != &first_leaf)
 		os_unmap((char *)leaf - FENCE, FENCE + sizeof(*leaf) + FENCE);
+}
+
+struct slab *pagemap_get_before(const void *address, const struct slab *gone)
+{
+	const uintptr_t leaf_units = 1UL << PAGEMAP_LEAF_LOG;
+
+	for (uintptr_t unit = (uintptr_t)address % ADDRESSES / UNIT + 1; unit--;) {
+		struct slab *slab;
+
+		if (!__atomic_load_n(slot_of(unit), __ATOMIC_RELAXED)) {
+			unit -= unit % leaf_units;
+			continue;
+		}
+		slab = pagemap_get((const void *)(unit * UNIT));
+		if (slab && slab != gone)
+			return slab;
+	}
+	return NULL;
 }
 
 bool pagemap_reserve(uintptr_t start, size_t length)
@@ -86,19 +99,15 @@ bool pagemap_reserve(uintptr_t start, size_t length)
 
 bool pagemap_reserve_anywhere(void)
 {
-	for (int i = 0; i < SPARE_LEAVES; i++) {
-		spare[i] = leaf_map();
-		if (!spare[i]) {
-			pagemap_reserve_no_more();
-			return false;
-		}
-	}
-	return true;
+	spare = leaf_map();
+	return spare;
 }
 
 void pagemap_reserve_no_more(void)
 {
-	for (struct pagemap_leaf *leaf; (leaf = leaf_take());)
+	struct pagemap_leaf *leaf = leaf_take();
+
+	if (leaf)
 		leaf_drop(leaf);
 }
 

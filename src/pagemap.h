@@ -2,9 +2,9 @@
 
 /*
  * Address -> slab: a radix tree of two levels over 48-bit addresses, an entry
- * for each unit, which is for the slab in whose memory the unit ends. Spans are whole units; a
- * mapping may begin or end inside one (large.c). Any pointer may be looked up; nothing but the
- * tree is read. Entries
+ * for each unit of a slab of many slots, and for the first of a large block, in which it may begin
+ * anywhere: the entry is for what is at the unit's end. Any pointer may be looked up; nothing but
+ * the tree is read. Entries
  * are written under the span lock and read without it: a thread that holds a
  * live block's address got it after the block's entry was written.
  */
@@ -46,12 +46,18 @@ static inline struct slab *pagemap_get(const void *address)
 			       __ATOMIC_RELAXED);
 }
 
+/*
+ * The last entry up to an address that is neither NULL nor gone, which may be of a large block
+ * around it; NULL. Looks at each unit: for a program that is about to end.
+ */
+struct slab *pagemap_get_before(const void *address, const struct slab *gone);
+
 /* Makes entries for length bytes from start on possible; false and ENOMEM. */
 bool pagemap_reserve(uintptr_t start, size_t length);
 
 /*
- * The next pagemap_reserve() for a range of up to a leaf's length will succeed, wherever that is;
- * false and ENOMEM. And gives back what was not needed for it.
+ * The next pagemap_reserve() of a unit will succeed, wherever that is; false and ENOMEM. And gives
+ * back what was not needed for it.
  */
 bool pagemap_reserve_anywhere(void);
 void pagemap_reserve_no_more(void);

@@ -12,7 +12,8 @@
  *  2. chunk.used_units, chunk.dirty_units and the totals are what the bitmaps say.
  *  3. No run of free or of dirty units in a chunk is longer than chunk.longest says, or than
  *     the bounds of the chunk do (bounds.h).
- *  4. Each used unit is in the span of one slab, to which the page map leads from it.
+ *  4. Each used unit is in the span of one slab, to which the page map leads from it; from those
+ *     of a large block but the first it leads nowhere.
  *
  * All functions want the lock of lock.h. Lengths are units, and where pages are of 64 KiB,
  * multiples of four units.

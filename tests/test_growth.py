@@ -10,10 +10,11 @@ import pytest
 
 from conftest import ROOT, WARNINGS
 
-# Path -> live blocks, few and many.
+# Path -> live blocks, few and many; or how long a single one is, in units of 32 KiB.
 COUNTS = {"replace-slot": (400, 16000), "add-slot": (400, 16000), "drop-slot": (400, 16000),
           "replace-span": (400, 9000), "add-span": (400, 9000), "drop-span": (400, 9000),
-          "replace-aligned": (4000, 16000), "add-aligned": (4000, 16000)}
+          "replace-aligned": (4000, 16000), "add-aligned": (4000, 16000),
+          "change-length": (600, 8000)}
 # With few blocks, chunks have fewer units, and a search meets fewer of them.
 TIMES_MOST = 1.6
 

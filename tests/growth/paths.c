@@ -68,6 +68,17 @@ static void drop(const struct path *path)
 		free(blocks[i * (count / STEPS)]);
 }
 
+/* Of one block: COUNT times the path's size. */
+static void change_length(const struct path *path)
+{
+	size_t length = count * path->size;
+
+	for (size_t i = 0; i < STEPS; i++) {
+		free(malloc(length));
+		blocks[0] = realloc(blocks[0], i % 2 ? length : length / 2);
+	}
+}
+
 static void trim(const struct path *path)
 {
 	(void)path;
@@ -86,6 +97,7 @@ static const struct path paths[] = {
 	{ "drop-span", 3 * MIB / 2, 0, drop },
 	{ "replace-aligned", 100, 64 * 1024, replace },
 	{ "add-aligned", 100, 64 * 1024, add },
+	{ "change-length", 32 * 1024, 0, change_length },
 	{ "trim", 100000, 0, trim },
 };
 
