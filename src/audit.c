@@ -14,7 +14,7 @@ struct audit {
 	size_t used;			/* units in the spans of all slabs */
 	const struct heap *heap;	/* whose slabs are counted: */
 	size_t listed;			/* by their own word */
-	size_t excess;			/* slots that slabs in its lists count as live, and are not */
+	size_t excess;			/* slots that its slabs count as live, and are not */
 };
 
 /* Remembers the first fault if the condition does not hold; whether it does. */

@@ -12,7 +12,7 @@ struct pagemap_leaf *pagemap_root[1U << PAGEMAP_ROOT_LOG];
 static struct pagemap_leaf first_leaf;
 static bool first_taken;
 
-static struct pagemap_leaf *spare;	/* of pagemap_reserve_anywhere() */
+static struct pagemap_leaf *spare_leaf;	/* of pagemap_reserve_anywhere() */
 
 static struct pagemap_leaf **slot_of(uintptr_t unit)
 {
@@ -28,9 +28,9 @@ static struct pagemap_leaf *leaf_map(void)
 /* One that is spare; NULL. */
 static struct pagemap_leaf *leaf_take(void)
 {
-	struct pagemap_leaf *leaf = spare;
+	struct pagemap_leaf *leaf = spare_leaf;
 
-	spare = NULL;
+	spare_leaf = NULL;
 	return leaf;
 }
 
@@ -99,8 +99,8 @@ bool pagemap_reserve(uintptr_t start, size_t length)
 
 bool pagemap_reserve_anywhere(void)
 {
-	spare = leaf_map();
-	return spare;
+	spare_leaf = leaf_map();
+	return spare_leaf;
 }
 
 void pagemap_reserve_no_more(void)
