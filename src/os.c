@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "config.h"
@@ -22,6 +23,10 @@
 #ifndef MADV_DONTNEED_LOCKED
 #define MADV_DONTNEED_LOCKED	24
 #endif
+
+/* <linux/futex.h> is not part of every C library's headers. */
+#define FUTEX_WAIT_PRIVATE	128
+#define FUTEX_WAKE_PRIVATE	129
 
 /* Whether any guard was made with MADV_GUARD_INSTALL, and any with mprotect(). */
 static bool has_installed, has_protected;
@@ -198,6 +203,26 @@ void os_prefer_huge(void *start, size_t length)
 void os_avoid_huge(void *start, size_t length)
 {
 	advise(start, length, MADV_NOHUGEPAGE);
+}
+
+/* A futex is 32 bits. */
+static void futex(const uintptr_t *word, int operation, uint32_t value)
+{
+	bool big_endian = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__;
+	int error = errno;
+
+	syscall(SYS_futex, (const uint32_t *)word + big_endian, operation, value, NULL);
+	errno = error;
+}
+
+void os_wait(const uintptr_t *word, uintptr_t value)
+{
+	futex(word, FUTEX_WAIT_PRIVATE, (uint32_t)value);
+}
+
+void os_wake(const uintptr_t *word)
+{
+	futex(word, FUTEX_WAKE_PRIVATE, 1);
 }
 
 bool os_unmap(void *start, size_t length)

@@ -89,6 +89,15 @@ void os_prefer_huge(void *start, size_t length);
 /* Prevents huge pages in a range, now and later (khugepaged). */
 void os_avoid_huge(void *start, size_t length);
 
+/*
+ * Sleeps if the lower 32 bits of a word are those of value, until os_wake() for that word, or for
+ * no reason. Leaves errno alone.
+ */
+void os_wait(const uintptr_t *word, uintptr_t value);
+
+/* Wakes one of the threads that sleep in os_wait(), if there are any. Leaves errno alone. */
+void os_wake(const uintptr_t *word);
+
 /* Unmaps a mapping; false with errno = ENOMEM if it stays mapped. */
 bool os_unmap(void *start, size_t length);
 

@@ -8,10 +8,14 @@
  *
  * Some children do so in the handler, some when they have returned from it, and some
  * allocate in the handler and free that after they have returned.
+ *
+ * Some have forked while there is a second thread. Then the interrupted call holds a lock, for
+ * which the fork must not wait.
  */
 
 #include "family.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
@@ -35,6 +39,7 @@ static size_t stays_most;	/* bytes resident without all these, and some more */
 static atomic_int armed;	/* the next call that is interrupted */
 static atomic_bool is_child;
 static enum mode mode;
+static bool with_thread;
 
 static void reach(enum call call)
 {
@@ -145,6 +150,13 @@ static void until(enum call call, size_t size, size_t count)
 	}
 }
 
+static void *sleep_on(void *arg)
+{
+	for (;;)
+		pause();
+	return arg;
+}
+
 struct scene {
 	enum call call;
 	size_t size, count;
@@ -153,7 +165,10 @@ struct scene {
 static void play(void *arg)
 {
 	const struct scene *scene = arg;
+	pthread_t thread;
 
+	if (with_thread)
+		CHECK(pthread_create(&thread, NULL, sleep_on, NULL) == 0);
 	until(scene->call, scene->size, scene->count);
 	if (is_child && mode == BOTH)
 		drop(more, LARGE_COUNT, SMALL);
@@ -181,5 +196,9 @@ int main(void)
 	for (mode = 0; mode < MODES; mode++)
 		for (size_t i = 0; i < LENGTH(scenes); i++)
 			in_child(play, &scenes[i]);
+	mode = IN_HANDLER;
+	with_thread = true;
+	for (size_t i = 0; i < LENGTH(scenes); i++)
+		in_child(play, &scenes[i]);
 	return 0;
 }
