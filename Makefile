@@ -5,7 +5,7 @@ PYTHON = $$(checker/python.sh || echo python3)
 SECONDS ?= 60
 STRESS ?= 20
 
-.PHONY: build install skeleton help deps demo check lint test tests stress fuzz model preload-check distros check-arch mutants bench bench-family marks growth clean
+.PHONY: build install skeleton help deps demo check lint test tests stress fuzz model preload-check distros check-arch check-musl check-cross mutants bench bench-family marks growth clean
 
 build: ## build the libraries in src/ (the default)
 	$(MAKE) -C src
@@ -58,6 +58,14 @@ distros: ## demo, suite, grader, check in fresh Debian and Ubuntu roots: DISTROS
 check-arch: ## build, traced suite, tests of libosmalloc on an emulated arm64 machine: KERNEL=16k TEST=memory
 	@checker/deps.sh -q arch
 	@TEST=$(TEST) tests/arch.sh $(KERNEL)
+
+check-musl: ## libosmalloc, libosmem and their tests with musl: TEST=memory
+	@checker/deps.sh -q port
+	@TEST=$(TEST) tests/port.sh musl
+
+check-cross: ## the same for other processors, programs emulated: ARCH=riscv64 TEST=memory
+	@checker/deps.sh -q port
+	@TEST=$(TEST) tests/port.sh $(or $(ARCH),arm64 riscv64)
 
 mutants: deps ## make mistakes in the library, one at a time, and list the tests that fail: docs/mutants.md
 	@"$(PYTHON)" tests/mutate.py --markdown docs/mutants.md

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Install the missing packages on Debian or Ubuntu without asking questions.
-# Usage: checker/deps.sh [--list|-q] [student|staff|developer|distros|arch]     developer if none
+# Usage: checker/deps.sh [--list|-q] [student|staff|developer|distros|arch|port]     developer if none
 #   student    to build, run and trace: make demo, tests/run_tests.py
 #   staff      also to grade: checker/grade
 #   developer  also for everything else: make check
 #   distros    for make distros
 #   arch       for make check-arch
+#   port       for make check-musl and make check-cross
 # --list only prints the missing packages, one a line; -q prints nothing if none is missing. If
 # another process holds dpkg's lock, waits for it.
 # Exit status: 0 all packages are installed, 2 one is missing and could not be installed.
@@ -62,6 +63,15 @@ missing_arch() {
     has git || echo git                         # the last commit
 }
 
+missing_port() {
+    missing_developer
+    has musl-gcc || echo musl-tools             # compiles for musl
+    # Compile for another processor, with its C library; qemu-user runs the programs.
+    has aarch64-linux-gnu-gcc || echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+    has riscv64-linux-gnu-gcc || echo gcc-riscv64-linux-gnu libc6-dev-riscv64-cross
+    has qemu-riscv64 || echo qemu-user
+}
+
 missing() { "missing_$role" | tr ' ' '\n' | sort -u; }
 
 # Print the prefix that runs a command as root, or fail.
@@ -80,8 +90,8 @@ list="" quiet=""
 [[ ${1:-} != -q ]] || { quiet=yes; shift; }
 role=${1:-developer}
 case $role in
-    student | staff | developer | distros | arch) ;;
-    *) die "there is no '$role'; name student, staff, developer, distros or arch" ;;
+    student | staff | developer | distros | arch | port) ;;
+    *) die "there is no '$role'; name student, staff, developer, distros, arch or port" ;;
 esac
 
 # Not mapfile with <(...), which needs /proc. No package has a blank in its name.

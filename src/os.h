@@ -11,6 +11,10 @@
  * growth, and the library sees theirs without a system call (B2, F3). glibc does not synchronise
  * that copy between threads: the program must not call sbrk() while another thread is in the
  * library.
+ *
+ * musl keeps no copy, and its sbrk() moves nothing: there the system call is made each time. musl's
+ * malloc() takes the break for its own and may set it back, so a program that uses libosmem
+ * and malloc() needs another malloc() there, such as libosmalloc's.
  */
 
 #ifndef OS_H
@@ -19,7 +23,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* Here and in streams.h is all that only glibc has and musl has to do without. */
+#if __has_include(<sys/single_threaded.h>)
 #include <sys/single_threaded.h>
+#else
+#define __libc_single_threaded	false
+#endif
 
 /* The page size in bytes: 4, 16 or 64 KiB. From the auxiliary vector, without a system call. */
 size_t os_page_size(void);
@@ -27,7 +37,7 @@ size_t os_page_size(void);
 /* 128 bits that differ between processes, from the auxiliary vector; secret[0] is not 0. */
 void os_secret(uint64_t secret[2]);
 
-/* Whether the process has never started a second thread. */
+/* Whether the process has never started a second thread; false if libc does not tell. */
 static inline bool os_single_threaded(void)
 {
 	return __libc_single_threaded;
@@ -36,7 +46,7 @@ static inline bool os_single_threaded(void)
 /* Queries the break from the kernel: the brk(0) of F1. False if the kernel returns none. */
 bool os_break_query(void);
 
-/* The C library's copy of the break; makes no system call after os_break_query(). */
+/* The break as libc knows it; with glibc, makes no system call after os_break_query(). */
 uintptr_t os_break(void);
 
 /*

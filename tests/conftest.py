@@ -2,6 +2,7 @@
 """What the pytest tests share: the built library and programs linked with it."""
 
 import os
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -11,6 +12,12 @@ ROOT = Path(__file__).resolve().parent.parent
 # What tests of several files build in the tree when it is not there: arguments of make.
 SHARED = [["src"], ["src", f"O={ROOT / 'bench/build'}"], ["examples"]]
 WARNINGS = ["-Wall", "-Wextra", "-Werror"]
+# For another C library or processor (tests/port.sh): the compiler, what comes behind the source,
+# what runs the programs, and where the libraries are built.
+CC = shlex.split(os.environ.get("PORT_CC", "gcc"))
+LINK = shlex.split(os.environ.get("PORT_LINK", ""))
+EMULATOR = shlex.split(os.environ.get("PORT_EMULATOR", ""))
+LIBRARIES = os.environ.get("PORT_LIBRARIES")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -30,6 +37,8 @@ def pytest_xdist_setupnodes():
 @pytest.fixture(scope="session")
 def library():
     """The folder with libosmem.so and libosmem.a, up to date."""
+    if LIBRARIES:
+        return Path(LIBRARIES)
     subprocess.run(["make", "-s", "-C", ROOT / "src"], check=True)
     return ROOT / "src"
 

@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from conftest import CC, EMULATOR
 
 ROOT = Path(__file__).resolve().parent.parent
 FACTOR = int(os.environ.get("STRESS", "1"))
@@ -23,6 +24,8 @@ SANITIZERS = {
 IMPOSSIBLE = 77
 REASONS = {
     "maps": "vm.max_map_count sets no limit that a process can reach here",
+    "lowered": "the C library's sbrk() moves nothing",
+    "neighbours": "the C library's sbrk() moves nothing",
     "reach": "the kernel does not let a process's break go 32 GiB far",
 }
 
@@ -66,11 +69,11 @@ def programs(tmp_path_factory):
         if sanitizer not in built:
             built[sanitizer] = tmp_path_factory.mktemp(sanitizer)
             subprocess.run(["make", "-s", "-C", ROOT / "src", f"O={built[sanitizer]}",
-                            "CC=gcc", f"CFLAGS={' '.join(flags)}"], check=True)
+                            f"CC={' '.join(CC)}", f"CFLAGS={' '.join(flags)}"], check=True)
         target = built[sanitizer] / program
         more = family_arguments(OSMALLOC[program]) if program in OSMALLOC else []
         source = "osmalloc" if program in OSMALLOC else program
-        subprocess.run(["gcc", "-Wall", "-Wextra", "-Werror", *flags, f"-I{ROOT / 'utils'}", *more,
+        subprocess.run([*CC, "-Wall", "-Wextra", "-Werror", *flags, f"-I{ROOT / 'utils'}", *more,
                         ROOT / "tests" / "stress" / f"{source}.c",
                         built[sanitizer] / "libosmem.a", "-pthread", "-o", target], check=True)
         return target
@@ -94,7 +97,8 @@ def test_stress(program, steps, under, programs):
     """The program finds nothing wrong, and neither does what it runs under."""
     valgrind = ["valgrind", "-q", "--error-exitcode=9"] if under == "valgrind" else []
     target = programs(program, "plain" if valgrind else under)
-    done = subprocess.run([*valgrind, target, str(steps * FACTOR)], capture_output=True, text=True)
+    done = subprocess.run([*EMULATOR, *valgrind, target, str(steps * FACTOR)], capture_output=True,
+                          text=True)
     if done.returncode == IMPOSSIBLE and program in REASONS:
         pytest.skip(REASONS[program])
     assert done.returncode == 0, done.stderr

@@ -18,7 +18,6 @@
 #define MEMORY_ALLOCATOR_H
 
 #include <stddef.h>
-#include <sys/cdefs.h>
 
 /*
  * A block whose size, plus 32 bytes of bookkeeping, is at least this gets its own private
@@ -31,7 +30,9 @@
 #error "memory_allocator: MMAP_THRESHOLD is 131072 in the library; leave it undefined"
 #endif
 
-__BEGIN_DECLS
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /* Allocates at least size bytes, uninitialised; a unique block for size 0 too. */
 void *memalloc(size_t size);
@@ -58,6 +59,8 @@ void *memdup(const void *src, size_t size);
 /* As memset(); NULL and EINVAL if ptr is NULL and size is not 0. */
 void *memoryset(void *ptr, int c, size_t size);
 
-__END_DECLS
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -18,7 +18,6 @@
 #define MY_ALLOC_H
 
 #include <stddef.h>
-#include <sys/cdefs.h>
 
 /* Settings, here or with -D. Each states the minimum that the program needs. */
 
@@ -60,7 +59,9 @@
 
 #define MY_ALLOC_ALIGNED __attribute__((assume_aligned(ALIGNMENT)))
 
-__BEGIN_DECLS
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /* Allocates at least size bytes, uninitialised; a unique block for size 0 too. */
 MY_ALLOC_ALIGNED void *my_alloc(size_t size);
@@ -78,6 +79,8 @@ MY_ALLOC_ALIGNED void *call_oc(size_t nelem, size_t elsize);
  */
 MY_ALLOC_ALIGNED void *reall_oc(void *ptr, size_t size);
 
-__END_DECLS
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -51,7 +51,6 @@
 
 #include <stdarg.h>
 #include <stddef.h>
-#include <sys/cdefs.h>
 
 /*
  * A call that prints at most this many bytes to a descriptor makes a single write(2),
@@ -69,7 +68,9 @@
 #define OSMEM_PRINTF(format, first) \
 	__attribute__((visibility("default"), __format__(__printf__, format, first)))
 
-__BEGIN_DECLS
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /* Print to standard output. */
 int printf_(const char *format, ...) OSMEM_PRINTF(1, 2);
@@ -86,7 +87,9 @@ int vdprintf_(int fd, const char *format, va_list ap) OSMEM_PRINTF(2, 0);
 int snprintf_(char *buffer, size_t size, const char *format, ...) OSMEM_PRINTF(3, 4);
 int vsnprintf_(char *buffer, size_t size, const char *format, va_list ap) OSMEM_PRINTF(3, 0);
 
-__END_DECLS
+#ifdef __cplusplus
+}
+#endif
 
 #ifndef OSMEM_PRINTF_NO_MACROS
 /*

@@ -29,6 +29,19 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#ifdef __GLIBC__
+#define LIBC	"libc.so.6"
+#define HAS_PREINIT	true		/* functions in .preinit_array are called */
+#define JOINS_ANY_END true		/* pthread_join() of a thread that made SYS_exit returns */
+#define HAS_STATIC_ATFORK true		/* pthread_atfork() allocates only when there are many */
+#else
+#include "../../src/osmalloc.h"	/* declares what musl's malloc.h does not */
+#define LIBC	"libc.so"
+#define HAS_PREINIT	false
+#define JOINS_ANY_END false
+#define HAS_STATIC_ATFORK false
+#endif
+
 #define KIB	((size_t)1 << 10)
 #define MIB	((size_t)1 << 20)
 #define GIB	((size_t)1 << 30)
@@ -254,13 +267,29 @@ static inline void check_releases(release_t release)
 	in_child(must_release, &release);
 }
 
+/* The C library; NULL in a static program, which can look nothing up. */
+static inline void *c_library(void)
+{
+	return dlopen(LIBC, RTLD_NOW | RTLD_NOLOAD);
+}
+
+/* ISO C has no conversion from what dlsym() returns to a function pointer. */
+static inline void find(const char *name, void *function)
+{
+	void *found = dlsym(RTLD_DEFAULT, name);
+
+	if (!c_library())
+		skip("a static program cannot look names up");
+	CHECK(found);
+	memcpy(function, &found, sizeof(found));
+}
+
 /* Whether the C library's own malloc is asked, which some checks are not made for. */
 static inline bool on_glibc(void)
 {
-	void *libc = dlopen("libc.so.6", RTLD_NOW | RTLD_NOLOAD);
+	void *libc = c_library();
 
-	CHECK(libc);
-	return dlsym(libc, "malloc") == dlsym(RTLD_DEFAULT, "malloc");
+	return libc && dlsym(libc, "malloc") == dlsym(RTLD_DEFAULT, "malloc");
 }
 
 #endif

@@ -32,6 +32,12 @@ static void before_constructors(int argc, char **argv, char **envp)
 __attribute__((section(".preinit_array"), used))
 static void (*const first)(int argc, char **argv, char **envp) = before_constructors;
 
+__attribute__((constructor)) static void construct(void)
+{
+	if (!HAS_PREINIT)
+		before_constructors(1, environ, environ);
+}
+
 static void *keep_busy(void *arg)
 {
 	for (;;) {

@@ -120,6 +120,7 @@ int main(void)
 	CHECK_FOR(rounds >= 2 * THREADS, rounds);
 	leave_nothing(run_late);
 	CHECK_FOR(late_rounds >= THREADS, late_rounds);
-	leave_nothing(run_to_a_sudden_end);
+	if (JOINS_ANY_END)
+		leave_nothing(run_to_a_sudden_end);
 	return 0;
 }

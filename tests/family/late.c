@@ -73,6 +73,8 @@ static void (*const first)(int argc, char **argv, char **envp) = before_construc
 
 __attribute__((constructor)) static void construct(void)
 {
+	if (!HAS_PREINIT)
+		before_constructors(1, environ, environ);
 	CHECK(preinit.blocks[0]);
 	leave(&preinit, BLOCKS * 3 / 4);
 	enter(&constructed, 3);

@@ -45,6 +45,10 @@ int main(int argc, char **argv)
 	if (!getenv(LIBRARY))
 		skip("no library is preloaded");
 	watchdog();
+	if (!c_library())
+		skip("a static program cannot open a library");
+	if (dlopen(getenv(LIBRARY), RTLD_NOW | RTLD_NOLOAD))
+		skip("the program is linked with the library");
 	for (int i = 0; i < 3; i++) {
 		CHECK(pthread_create(&thread, NULL, use, getenv(LIBRARY)) == 0);
 		CHECK(pthread_join(thread, NULL) == 0);

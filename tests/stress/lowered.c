@@ -39,6 +39,7 @@ int main(int argc, char **argv)
 {
 	long rounds = steps_wanted(argc, argv);
 
+	need_sbrk();
 	while (rounds-- > 0) {
 		char *block = os_malloc(BLOCK - 64);
 		char *hole = os_malloc(BLOCK);

@@ -48,6 +48,7 @@ int main(int argc, char **argv)
 {
 	static struct table table = { .state = 88172645463325252 };
 
+	need_sbrk();
 	for (long left = steps_wanted(argc, argv); left > 0; left--) {
 		table_step(&table);
 		foreign_step(&table);

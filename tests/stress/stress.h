@@ -34,6 +34,14 @@ _Noreturn static inline void complain(const char *what)
 	_exit(1);
 }
 
+/* Ends the program with status 77 if the C library's sbrk() moves no break. */
+static inline void need_sbrk(void)
+{
+	if (sbrk(1) == (void *)-1)
+		_exit(77);
+	sbrk(-1);
+}
+
 /* Marsaglia's xorshift64. */
 static inline uint64_t next_random(struct table *table)
 {
