@@ -96,6 +96,7 @@ static __attribute__((noinline)) void *take_large(size_t size, size_t alignment)
 		errno = error;
 		block = large_alloc(size, alignment);
 	}
+	trim_if_grown();
 	return audit_after(block);
 }
 
@@ -109,6 +110,7 @@ static __attribute__((noinline)) void *take_class(unsigned int class)
 		errno = error;
 		slot = heap_alloc_slow(heap_mine, class);
 	}
+	trim_if_grown();
 	return audit_after(slot);
 }
 

@@ -19,6 +19,7 @@
 #define DIRTY_SHARE	32
 
 struct span_totals span_totals;
+bool span_grown;
 
 /*
  * All chunks, by number, also those without memory. Their quantities are the longest run of free
@@ -215,6 +216,7 @@ static struct chunk *chunk_open(unsigned int units, bool dense)
 	errno = error;
 	spare = next;
 	span_totals.mapped += chunk->units;
+	__atomic_store_n(&span_grown, true, __ATOMIC_RELAXED);
 	run_enter(chunk, false, chunk->units);
 	return chunk;
 }

@@ -88,6 +88,9 @@ struct span_totals {
 
 extern struct span_totals span_totals;
 
+/* Whether a chunk was mapped since this was made false; read without the lock. */
+extern bool span_grown;
+
 /*
  * Takes so many units at a multiple of alignment units, a power of two; both together at most
  * SPAN_MOST. .start is 0 with ENOMEM when there is no memory. Dense: all of it is going to be

@@ -5,6 +5,13 @@
 #include "large.h"
 #include "thread.h"
 
+/*
+ * Units by which chunks grow, and a share of what they had, before other heaps are trimmed: the
+ * time that takes is less than what was done to fill so much.
+ */
+#define GROWN_LEAST	(16UL * 1024 * 1024 / UNIT)
+#define GROWN_SHARE	8
+
 static void close_stock(struct heap *heap, unsigned int class)
 {
 	for (struct slab *slab; (slab = heap_stock_take(heap, class));)
@@ -45,15 +52,40 @@ static void trim(struct heap *heap)
 	heap_close_left(heap);
 }
 
-void trim_heaps(void)
+static void trim_each_other(void)
 {
-	struct heap *heap;
+	struct heap *heap = __atomic_load_n(&heap_all, __ATOMIC_ACQUIRE);
 
-	heap_tidy();
-	heap = __atomic_load_n(&heap_all, __ATOMIC_ACQUIRE);
 	for (; heap; heap = heap->other)
 		if (heap != heap_mine)
 			trim(heap);
+}
+
+void trim_heaps(void)
+{
+	heap_tidy();
+	trim_each_other();
+}
+
+/* Whether the chunks have grown enough; then this is where they grow from. */
+static bool has_grown(void)
+{
+	static size_t next;
+	bool grown;
+
+	central_take();
+	__atomic_store_n(&span_grown, false, __ATOMIC_RELAXED);
+	grown = span_totals.mapped >= next;
+	if (grown)
+		next = span_totals.mapped + span_totals.mapped / GROWN_SHARE + GROWN_LEAST;
+	central_give();
+	return grown;
+}
+
+void trim_others(void)
+{
+	if (has_grown())
+		trim_each_other();
 }
 
 void trim_all(void)

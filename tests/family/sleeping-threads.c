@@ -2,8 +2,8 @@
 
 /*
  * Threads that sleep do not keep what is free: malloc_trim() in another thread gives back what was
- * freed of their blocks, by whichever thread, and so does a malloc() that would fail otherwise.
- * When they wake up, they go on as if nothing had been.
+ * freed of their blocks, by whichever thread, and so does a malloc() that would fail otherwise. A
+ * process that grows uses it before it has grown much. When they wake up, they go on as if nothing had been.
  */
 
 #include "family.h"
@@ -15,6 +15,7 @@
 #define BLOCKS		((size_t)30000)		/* of each thread, some 8 MiB */
 #define LIVE_EACH	1000			/* every so manyth block stays live */
 #define ROOM		(24 * MIB)		/* less than is free in the sleeping threads */
+#define GROWTH		(64 * MIB)		/* as much as is free there */
 
 static pthread_barrier_t before, after;
 static void *blocks[THREADS][BLOCKS];
@@ -107,6 +108,22 @@ static void trimmed(void *arg)
 		CHECK_FOR(pthread_join(threads[i], NULL) == 0, i);
 }
 
+/* Nobody asks for it. */
+static void grown(void *arg)
+{
+	pthread_t threads[THREADS];
+	size_t full;
+
+	(void)arg;
+	start(threads);
+	wait_and_release();
+	full = process_has(VM_RESIDENT);
+	for (size_t sum = 0; sum < GROWTH; sum += 100000)
+		CHECK_FOR(memset(malloc(100000), 1, 100000), sum);
+	CHECK_FOR(process_has(VM_RESIDENT) < full + GROWTH * 2 / 3, process_has(VM_RESIDENT) - full);
+	pthread_barrier_wait(&after);
+}
+
 /* The process may not have more addresses, so the blocks need what the threads have. */
 static void limited(void *arg)
 {
@@ -125,5 +142,6 @@ int main(void)
 	watchdog();
 	in_child(trimmed, NULL);
 	in_child(limited, NULL);
+	in_child(grown, NULL);
 	return 0;
 }
