@@ -30,10 +30,10 @@ SIZES = {
     "one slot": Size("SLOTS=1 STEPS=4 OTHERS=2", 1175216, False),
 }
 LONG = {
-    "longer": Size("STEPS=5 OTHERS=4", 52983849, True),
-    "longer, linked": Size("STEPS=5 OTHERS=4 LINKED=1", 55384047, True),
-    "three slots": Size("SLOTS=3 STEPS=4 OTHERS=3 LINKED=1", 67820020, False),
-    "three threads": Size("THREADS=3 STEPS=2 OTHERS=1", 21245708, False),
+    "longer": Size("STEPS=5 OTHERS=4", 65189472, True),
+    "longer, linked": Size("STEPS=5 OTHERS=4 LINKED=1", 67946938, True),
+    "three slots": Size("SLOTS=3 STEPS=4 OTHERS=3 LINKED=1", 80118800, False),
+    "three threads": Size("THREADS=3 STEPS=2 OTHERS=1", 27669439, False),
     "two slabs": Size("SLABS=2 STEPS=2 OTHERS=2", 15878605, False),
 }
 if LARGE:
