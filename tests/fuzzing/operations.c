@@ -281,11 +281,22 @@ static void do_free_many(void)
 
 /* Changing */
 
+/*
+ * Bytes below which a block may move although it grows, as it is far too large: half of it, or of a
+ * large block, which is whole pages, three quarters.
+ */
+static size_t least_staying(const struct block *block)
+{
+	size_t has = block->usable + family->canary;
+
+	return ((uintptr_t)block->ptr | has) % PAGE ? has / 2 : has - has / 4;
+}
+
 static void resize(struct block *block, size_t size, void *resized)
 {
-	/* The contract has its own rule; one that was aligned may be far too large, and left. */
+	/* The contract has its own rule. */
 	bool stays = family->usable && size >= block->size &&
-		     size <= block->usable && size >= (block->usable + family->canary) / 2;
+		     size <= block->usable && size >= least_staying(block);
 
 	if (!resized && size == 0) {
 		given(block);
