@@ -144,7 +144,7 @@ static void retire(struct heap *heap, struct slab *slab)
  */
 void heap_begin(struct heap *heap)
 {
-	uint8_t busy = BUSY_NOBODY;
+	uint32_t busy = BUSY_NOBODY;
 
 	while (!__atomic_compare_exchange_n(&heap->busy, &busy, BUSY_USER, false,
 					    __ATOMIC_ACQUIRE, __ATOMIC_RELAXED) &&

@@ -63,7 +63,7 @@ struct heap {
 	unsigned int shrunk;	/* the class whose stock was made smaller last */
 	bool keeps[ALL_CLASSES];	/* the class has a slab that is kept */
 	bool filled[ALL_CLASSES];	/* it has had a slab without a free slot */
-	uint8_t busy;		/* who is changing more than a free list: enum busy */
+	uint32_t busy;		/* who is changing more than a free list: enum busy */
 	bool idle;		/* has no thread */
 	struct slab *mailbox __attribute__((aligned(64)));
 	size_t left;		/* units of slabs in it that have no live slot */

@@ -37,7 +37,7 @@ static void close_unused(struct heap *heap, unsigned int class)
 /* Those that are busy are awake, and left alone. A fork waits for the lock, and finds none. */
 static void trim(struct heap *heap)
 {
-	uint8_t busy = BUSY_NOBODY;
+	uint32_t busy = BUSY_NOBODY;
 
 	central_take();
 	if (__atomic_compare_exchange_n(&heap->busy, &busy, BUSY_TRIMMED, false, __ATOMIC_ACQUIRE,

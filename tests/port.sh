@@ -47,9 +47,9 @@ set_up_arm64() { cross aarch64-linux-gnu aarch64; }
 set_up_riscv64() { cross riscv64-linux-gnu riscv64; }
 
 build() {
-    make -C "$top/src" "O=$place"
-    make -C "$top/src" HARDENED=1 "O=$place/hardened"
-    echo built
+    make -C "$top/src" "O=$place" &&
+        make -C "$top/src" HARDENED=1 "O=$place/hardened" &&
+        echo built
 }
 
 # family LIBRARY ARGUMENT...: the tests of libosmalloc, of one that is preloaded or linked statically
@@ -68,7 +68,8 @@ osmem() {
     local source tried=0
     for source in "$top"/tests/snippets/*.c; do
         # shellcheck disable=SC2086
-        $CC -std=gnu11 -O1 -I"$top/utils" "$source" "$place/libosmem.so" -pthread -o "$place/snippet"
+        $CC -std=gnu11 -O1 -I"$top/utils" "$source" "$place/libosmem.so" -pthread -o "$place/snippet" ||
+            return 1
         ${PORT_EMULATOR:-} "$place/snippet" || { echo "$source: exit status $?"; return 1; }
         tried=$((tried + 1))
     done
@@ -88,7 +89,9 @@ try() {
     # Freed slots rest in the hardened build, and with them their pages.
     step "$name" hardened "$passed" family "$place/hardened/libosmalloc.so" -k 'test_subject and not memory'
     [[ $name != musl ]] || step "$name" static "$passed" family "$place/libosmalloc.a"
-    step "$name" stress "$passed" "$python" -m pytest -q "$top/tests/test_stress.py" -k plain
+    # qemu-user keeps no limits, and may end after a fork beside threads.
+    step "$name" stress "$passed" "$python" -m pytest -q "$top/tests/test_stress.py" \
+        -k "plain${PORT_EMULATOR:+ and not (limits or forks or maps or reach)}"
     step "$name" osmem "$passed" osmem
 }
 
