@@ -28,8 +28,8 @@ step() {
     count[$outcome]=$((count[$outcome] + 1))
 }
 
-# musl-gcc has musl's headers alone, but a test wants the kernel's. And musl has no name for the type
-# of limits.
+# musl-gcc finds musl's headers only, but a test needs the kernel's. And musl has no name for the
+# type of a limit.
 set_up_musl() {
     mkdir -p "$place/headers"
     ln -sfn /usr/include/linux /usr/include/asm-generic "$place/headers"
@@ -52,7 +52,7 @@ build() {
         echo built
 }
 
-# family LIBRARY ARGUMENT...: the tests of libosmalloc, of one that is preloaded or linked statically
+# family LIBRARY ARGUMENT...: the tests of libosmalloc, preloaded or, if it is an archive, linked
 family() {
     local link=() library=$1
     shift
@@ -60,7 +60,8 @@ family() {
         *.a) link=(-static "$library") ;;
         *) [[ $CC != musl* ]] || link=("$library") ;;   # whose C library lacks some of the family
     esac
-    OSMALLOC=$library PORT_LINK=${link[*]} "$python" -m pytest -q -rs "$top/tests/test_family.py" "$@"
+    OSMALLOC=$library PORT_LINK=${link[*]} \
+        "$python" -m pytest -q -rs "$top/tests/test_family.py" "$@"
 }
 
 # The programs of the traced suite, which check contents themselves; here nobody traces them.
@@ -68,8 +69,8 @@ osmem() {
     local source tried=0
     for source in "$top"/tests/snippets/*.c; do
         # shellcheck disable=SC2086
-        $CC -std=gnu11 -O1 -I"$top/utils" "$source" "$place/libosmem.so" -pthread -o "$place/snippet" ||
-            return 1
+        $CC -std=gnu11 -O1 -I"$top/utils" "$source" "$place/libosmem.so" -pthread \
+            -o "$place/snippet" || return 1
         ${PORT_EMULATOR:-} "$place/snippet" || { echo "$source: exit status $?"; return 1; }
         tried=$((tried + 1))
     done
@@ -87,7 +88,8 @@ try() {
     step "$name" family "$passed" family "$place/libosmalloc.so" -k "${TEST:-}"
     [[ ! ${TEST:-} ]] || return 0
     # Freed slots rest in the hardened build, and with them their pages.
-    step "$name" hardened "$passed" family "$place/hardened/libosmalloc.so" -k 'test_subject and not memory'
+    step "$name" hardened "$passed" family "$place/hardened/libosmalloc.so" \
+        -k 'test_subject and not memory'
     [[ $name != musl ]] || step "$name" static "$passed" family "$place/libosmalloc.a"
     # qemu-user keeps no limits, and may end after a fork beside threads.
     step "$name" stress "$passed" "$python" -m pytest -q "$top/tests/test_stress.py" \
