@@ -132,9 +132,12 @@ def test_a_change_that_nobody_can_notice_survives(tree):
     assert "0 killed" in mutate.summary([verdict])
 
 
+REPEATED = "errno = ENOMEM;"
+
+
 @pytest.mark.parametrize("old, new, why", [
     ("no such text", "", "os.c has 0 times: no such text"),
-    ("errno = ENOMEM;", "", "os.c has 8 times: errno = ENOMEM;"),
+    (REPEATED, "", f"os.c has {(ROOT / 'src/os.c').read_text().count(REPEATED)} times: {REPEATED}"),
     ("return brk(NULL) == 0;", "return nonsense;", "does not build: os.c"),
 ])
 def test_a_mutant_that_does_not_fit_is_reported(tree, old, new, why):
