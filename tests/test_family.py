@@ -50,7 +50,8 @@ NOT_EMULATED = {**dict.fromkeys(["fork", "fork-inherits"], "qemu ends after a fo
                 **dict.fromkeys(["make-room", "map-count", "moved", "rlimits"],
                                 "qemu does not limit the program's memory"),
                 **dict.fromkeys(["huge-pages", "last-destructors", "locked", "mappings", "memory",
-                                 "thread-exit", "thread-keys"], "the kernel counts qemu's memory as well"),
+                                 "thread-exit", "thread-keys"],
+                                "the kernel counts qemu's memory as well"),
                 "unload": "qemu is not what /proc/self/exe names"}
 
 
