@@ -10,18 +10,23 @@ import pytest
 from trial import library, run
 from harness import causes, causetext, grade, hints, replays, suite
 from harness.composed import compose, replayed
-from harness.growth_mistakes import (FirstBlockIsWhole, FirstBlockLosesRest, GrowsByPages,
-                                     IgnoresFreeLastBlock)
+from harness.growth_mistakes import (FirstBlockIsWhole, FirstBlockLosesRest, FirstBlockLosesSlack,
+                                     GrowsByPages, IgnoresFreeLastBlock,
+                                     NoPreallocationBehindMapping)
 from harness.history import make
 from harness.mistakes import (ALL, CallocThresholdNotStrict, CallocThresholdWithoutHeader, FirstFit,
                               HeaderOf24Bytes, MapsPages, NeverMerges, NeverSplits,
                               SizesNotRounded,
                               SizesWrapAround, ThresholdBeforeRounding, ThresholdNotStrict,
                               ThresholdsNotStrict, ThresholdsWithoutHeader, ThresholdWithoutHeader)
-from harness.realloc_mistakes import (AlwaysMoves, KeepsEqualMapping, MovesLastBlock,
-                                      ReallocReturnsBlock, ShrinksWithoutSplit)
-from harness.size_mistakes import FirstBlockCountsHeader, MergesWithoutHeader, SplitsShort
-from harness.structural_mistakes import NeverMarksNorChecksLive
+from harness.realloc_mistakes import (AlwaysMoves, GrowsAfterAbsorbing, GrowsWithoutHole,
+                                      KeepsEqualMapping, MergesInRealloc, MovesLastBlock,
+                                      ReallocNeverGrows, ReallocReturnsBlock, ShrinkingLosesSlack,
+                                      ShrinksWithoutSplit, ThresholdBeforeFit)
+from harness.size_mistakes import (FirstBlockCountsHeader, FirstSplitLeavesGap,
+                                   MergesWithoutHeader, SplitsShort)
+from harness.structural_mistakes import (EnlargesBeforeThreshold, LosesRest,
+                                         NeverMarksNorChecksLive, SearchesBeforeThreshold)
 from harness.symbols import step_text
 
 TESTS = suite.load_suite()
@@ -153,7 +158,11 @@ def test_the_example_of_each_cause_shows_this_cause(made, later):
 @pytest.mark.parametrize("made", [
     {HeaderOf24Bytes, FirstBlockIsWhole, AlwaysMoves},
     {HeaderOf24Bytes, FirstBlockLosesRest, MovesLastBlock, NeverMerges},
-    {FirstBlockLosesRest, SizesWrapAround, AlwaysMoves}])
+    {FirstBlockLosesRest, SizesWrapAround, AlwaysMoves},
+    {FirstBlockIsWhole, LosesRest, FirstFit},
+    {FirstSplitLeavesGap, FirstBlockLosesSlack, MergesInRealloc},
+    {EnlargesBeforeThreshold, FirstFit, ReallocNeverGrows},
+    {GrowsWithoutHole, ShrinkingLosesSlack, NoPreallocationBehindMapping}])
 def test_several_mistakes_are_told_from_those_that_look_alike_at_first(made):
     """A first block that is whole or loses its rest looks the same until it is freed."""
     assert {cause.mistake for cause in found_for(made)[0].causes} == {
@@ -218,6 +227,44 @@ def test_a_live_block_that_looks_free_is_the_cause_of_what_it_leads_to():
     found = found_for({NeverMarksNorChecksLive, AlwaysMoves})[0]
     assert [cause.mistake for cause in found.causes][0] == "NeverMarksNorChecksLive"
     assert {cause.mistake for cause in found.causes} <= {"NeverMarksNorChecksLive", "AlwaysMoves"}
+
+
+def test_a_mistake_is_found_that_hides_another_from_a_program():
+    """FirstBlockLosesRest alone would fail a program that passes, since the first block, which is
+    to become longer there, is returned as it is; other programs pass because of the threshold."""
+    made = {FirstBlockLosesRest, ReallocReturnsBlock, ThresholdBeforeFit}
+    found, failed = found_for(made)
+    assert "test-realloc-calloc-block-stays-on-heap" not in failed
+    assert {cause.mistake for cause in found.causes} == {kind.__name__ for kind in made}
+    assert set(found.by_program) == set(failed)
+
+
+@pytest.mark.parametrize("made, calls, shown", [
+    (NoPreallocationBehindMapping, ["os_malloc(200000)", "os_malloc(96)"],
+     ("  brk(0) = HeapStart + 0x0", "  brk(HeapStart + 0x80) = HeapStart + 0x80",
+      "  = HeapStart + 0x20")),
+    (FirstBlockLosesSlack, ["os_malloc(131016)", "os_realloc(HeapStart + 0x20, 131024)"],
+     ("  brk(HeapStart + 0x20008) = HeapStart + 0x20008", "  = HeapStart + 0x20")),
+    (FirstSplitLeavesGap, ["os_malloc(1000)", "os_malloc(96)"], ("  = HeapStart + 0x448",)),
+    (SearchesBeforeThreshold, ["os_malloc(16)", "os_calloc(1, 4096)"], ("  = HeapStart + 0x50",)),
+    (EnlargesBeforeThreshold, ["os_malloc(80)", "os_malloc(150000)"],
+     ("  brk(HeapStart + 0x24a80) = HeapStart + 0x24a80", "  = HeapStart + 0x90")),
+    (GrowsAfterAbsorbing,
+     ["os_malloc(1000)", "os_malloc(200)", "os_realloc(HeapStart + 0x21, 131000)"],
+     ("  brk(HeapStart + 0x203e0) = HeapStart + 0x203e0", "  = HeapStart + 0x428")),
+    (GrowsWithoutHole,
+     ["os_malloc(1000)", "os_malloc(200)", "os_realloc(HeapStart + 0x21, 131000)"],
+     ("  brk(HeapStart + 0x203e0) = HeapStart + 0x203e0", "  = HeapStart + 0x428")),
+    (ShrinkingLosesSlack, ["os_malloc(200)", "os_malloc(130800)",
+                           "os_realloc(HeapStart + 0x20, 176)",
+                           "os_realloc(HeapStart + 0x20, 200)"],
+     ("  brk(HeapStart + 0x200e8) = HeapStart + 0x200e8", "  = HeapStart + 0x20020")),
+    (ReallocNeverGrows, ["os_malloc(200)", "os_realloc(HeapStart + 0x20, 208)"], ("  = NULL",))])
+def test_what_a_mistake_shows_in_the_smallest_program(made, calls, shown):
+    """0x20 stands for what the first call returned, 0x21 for that of the second."""
+    events = [(call, f"  = HeapStart + {number:#x}") for number, call in enumerate(calls, 0x20)]
+    assert causes.trace_of({made}, events)[-1][1:] == shown
+    assert causes.trace_of((), events)[-1][1:] != shown
 
 
 def test_what_is_expected_is_the_contracts_or_is_said_not_to_be():

@@ -24,7 +24,7 @@ DEPENDENT = {
         "AlwaysMoves GrowsAfterAbsorbing", "MovesToGrow GrowsAfterAbsorbing",
         "NeverAbsorbs GrowsAfterAbsorbing", "AbsorbsOnlyIfEnough GrowsAfterAbsorbing"],
     "the last block is moved, also if it has just become the last one": [
-        "MovesLastBlock GrowsAfterAbsorbing"],
+        "MovesLastBlock GrowsAfterAbsorbing", "MovesLastBlock GrowsWithoutHole"],
     "more was absorbed, and is kept whole": [
         "GrowsPastThreshold KeepsAbsorbedWhole", "MergesInRealloc KeepsAbsorbedWhole",
         "AbsorbsBeforeMapping KeepsAbsorbedWhole", "AbsorbsAll KeepsAbsorbedWhole"],

@@ -23,6 +23,8 @@ DEARER = {
     "FirstBlockIsWhole": (63, "two blocks in the preallocation need a split"),
     "FirstBlockIsWholeForMalloc": (60, "two blocks in the preallocation need a split"),
     "FirstBlockLosesRest": (66, "two blocks in the preallocation need a split"),
+    "FirstSplitLeavesGap": (61, "the second block of the preallocation lies elsewhere"),
+    "ReallocNeverGrows": (33, "every program that makes a block longer shows where it lies then"),
     "LosesRest": (63, "two blocks in the preallocation need a split"),
     "NeverSplits": (63, "two blocks in the preallocation need a split"),
     "AlignsTo16": (49, "the next payload lies elsewhere"),
@@ -79,8 +81,8 @@ def test_what_is_allowed_to_cost_more_does(costs):
 # it never came to gives no points back. A check of an address says nothing about headers.
 # A function that does not do its work gives none back either.
 DEARER_BY_CAUSE = {"MapsEverything": 75, "NeverBeginsHeap": 75, "FreeDoesNothing": 54,
-                   "ReallocReturnsNull": 46, "NeverReuses": 39, "ReallocReturnsBlock": 31,
-                   "NeverMarksLive": 29, "SplitsTooSmall": 4}
+                   "ReallocReturnsNull": 46, "NeverReuses": 39, "ReallocNeverGrows": 33,
+                   "ReallocReturnsBlock": 31, "NeverMarksLive": 29, "SplitsTooSmall": 4}
 
 
 def test_by_cause_one_mistake_that_traces_show_costs_no_more_than_one_cause(costs):

@@ -137,3 +137,14 @@ def test_the_example_of_an_unwritten_function_is_a_call_of_it():
 def test_one_program_is_enough_for_a_second_unwritten_function():
     out = trial.run("--library", library(submit.STUB)).stdout
     assert "os_realloc returned NULL in 1 program: not written yet?" in out and "F1:" not in out
+
+
+@pytest.mark.parametrize("result, says", [
+    ("sbrk(64)", "W5: os_malloc returns a block for a size that cannot exist, near SIZE_MAX"),
+    ("(sbrk(64), (void *)0)", "W5: os_malloc returns NULL without setting errno to ENOMEM for a")])
+def test_a_size_that_is_not_refused_is_explained_by_its_function(tmp_path, result, says):
+    """However the size wraps around: no model of a mistake moves the break by 64 bytes."""
+    change = (MALLOC, f"\tif (size > 1UL << 62)\n\t\treturn {result};\n")
+    suite = trial.make_suite(tmp_path / "suite", {"test-malloc-impossible-size": 1})
+    out = trial.run("--suite", suite, "--library", library(text_of(*change))).stdout
+    assert says in out and "1 cause explains 1 of 1 failure." in out

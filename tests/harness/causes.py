@@ -33,9 +33,11 @@ AT_ONCE = 5             # of these, until one more mistake predicts more of them
 MOST_COMPARED = 4       # such mistakes that are compared by all failures, the best ones
 MOST_EXCHANGES = 1      # rounds in which mistakes that were found are replaced
 MOST_EXCHANGED = 10000  # calls replayed in such a round, and as many after it
+LEAST_SAVED = 5         # failures that a refuted set explains more than another, to be looked at
+MOST_SAVED = 2          # such sets that are looked at
 MOST_INSTEAD = 3        # mistakes that are tried in place of one
 MOST_EVENTS = 200       # of a program that the search looks at
-MOST_CALLS = 30000      # calls replayed for one suite
+MOST_CALLS = 40000      # calls replayed for one suite
 MOST_ALIKE = 3          # mistakes named for one cause
 MOST_POSSIBLE = 2       # mistakes named for a failure without a cause; if there are more, none is
 
@@ -196,10 +198,55 @@ class Search:
         for sets in self.larger(mistakes):
             best = sorted(sets[:MOST_COMPARED], reverse=True,
                           key=lambda more: self.worth(more, self.short))
+            denied = []
             for more in [*best, *sets[MOST_COMPARED:]]:
-                if self.worth(more, self.short) > before and not self.refuted(more):
-                    fewer = self.needed(more)
-                    return fewer if self.worth(fewer, self.short) > before else more
+                if self.worth(more, self.short) <= before:
+                    continue
+                if self.refuted(more):
+                    denied.append(more)
+                    continue
+                return self.step_to(self.saved(denied, more) or more, before)
+            more = self.saved(denied, mistakes)
+            if more:
+                return self.step_to(more, before)
+        return None
+
+    def step_to(self, more, before):
+        """needed() of a set, or the set itself if what is left is worth no more than `before`."""
+        fewer = self.needed(more)
+        return fewer if self.worth(fewer, self.short) > before else more
+
+    def saved(self, denied, other):
+        """Of refuted sets the first that explains many more failures than another set and, with
+        one or two more mistakes, still does and is not refuted; with these, None if there is none:
+        one mistake can keep a program from failing by another."""
+        least = self.worth(other, self.short)[0] + LEAST_SAVED
+        for more in denied[:MOST_SAVED]:
+            if self.worth(more, self.short)[0] >= least:
+                found = self.unrefuted(more, least, 2)
+                if found:
+                    return found
+        return None
+
+    def unrefuted(self, mistakes, least, most):
+        """A set with at most `most` mistakes more that no passed program refutes and that explains
+        at least so many failures; None if there is none."""
+        denying = next((story for story in self.passed
+                        if self.replays.predicted(mistakes, story) < story.size), None)
+        if denying is None:
+            return mistakes
+        if not most:
+            return None
+        self.replays.bases.append(mistakes)
+        sets = [mistakes | {kind} for kind in ALL if kind not in mistakes]
+        sets = [more for more in sets if compose(more) is not None
+                and self.replays.predicted(more, denying) == denying.size]
+        worth = {more: self.worth(more, self.short) for more in sets}
+        for more in sorted(sets, key=worth.get, reverse=True)[:MOST_COMPARED]:
+            if worth[more][0] >= least:
+                found = self.unrefuted(more, least, most - 1)
+                if found:
+                    return found
         return None
 
     def best(self):
@@ -415,7 +462,7 @@ def with_symptoms(found, missing, outcomes, looks):
     found = found.without([name for symptom in missing for name in symptom.programs])
     left = [outcome for outcome in outcomes if outcome.test.name not in found.by_program]
     more = [*missing, *symptoms.same_end(outcomes, looks),
-            *symptoms.other_calls(left, found.names_output()),
+            *symptoms.other_calls(left, found.names_output()), *symptoms.not_refused(left),
             *contents.symptoms_of(left, outcomes)]
     made = [Cause(symptom.rule, symptom.mistake, symptom.sentence, symptom.programs,
                   symptom_example(symptom.example, symptom.index), symptom.lines, proved=False)

@@ -20,6 +20,13 @@ class NoPreallocation(Mistake):
         return block
 
 
+class NoPreallocationBehindMapping(NoPreallocation):
+    """preallocates 128 KiB only if no block is in a mapping yet"""
+
+    def _search_heap(self, n):
+        return (super() if self.maps else super(NoPreallocation, self))._search_heap(n)
+
+
 class NeverBeginsHeap(Mistake):
     """never asks for heap: it returns NULL if no block fits"""
 
@@ -72,6 +79,17 @@ class FirstBlockLosesRest(Losing):
             self._lose(block, self._rounded(n))
         else:
             super()._split(block, n)
+
+
+class FirstBlockLosesSlack(Losing):
+    """leaves the slack out of the size of the first block, and so loses it"""
+
+    rule = "S2"
+
+    def _split(self, block, n):
+        super()._split(block, n)
+        if len(self.heap) == 1 and block.size > self._rounded(n):
+            self._lose(block, self._rounded(n))
 
 
 class HeaderBesidePreallocation(Mistake):

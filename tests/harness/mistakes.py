@@ -200,10 +200,9 @@ class ImpossibleWithoutErrno(Mistake):
     rule = "W5"
     refused = 0
 
-    def step(self, name, args):
-        done = super().step(name, args)
-        self.refused += "W5" in done.rules
-        return done
+    def _give_up(self, rule, errno):
+        self.refused += rule == "W5"
+        return super()._give_up(rule, errno)
 
     def visible(self):
         return [*super().visible(), *[("errno",)] * bool(self.refused)]

@@ -146,9 +146,7 @@ class Model:
 
     def step(self, name, args):
         """Call the function `name`: step('os_malloc', (100,)) -> Step."""
-        functions = {"os_malloc": self.malloc, "os_calloc": self.calloc,
-                     "os_realloc": self.realloc, "os_free": self.free}
-        return functions[name](*args)
+        return getattr(self, name.removeprefix("os_"))(*args)
 
     def foreign_sbrk(self, delta):
         """A foreign caller calls sbrk(delta) (B2); returns the break before, like sbrk.
@@ -267,11 +265,11 @@ class Model:
 
     def _merge_all(self):
         """H1: adjacent free blocks become one, everywhere."""
-        merged = False
-        i = 0
-        while i + 1 < len(self.heap):
-            left, right = self.heap[i], self.heap[i + 1]
-            if left.status == FREE and right.status == FREE and left.end == right.addr:
+        heap, merged, i = self.heap, False, 0
+        while i + 1 < len(heap):
+            if heap[i].status != FREE:
+                i += 1
+            elif heap[i + 1].status == FREE and heap[i].end == heap[i + 1].addr:
                 self._absorb_right(i)
                 merged = True
             else:

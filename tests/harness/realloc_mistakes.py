@@ -5,7 +5,7 @@ In a set, a class that stands further up acts first: one that returns early come
 do something and go on.
 """
 
-from .mistake import Mistake
+from .mistake import Losing, Mistake
 from .model import ALLOC, FREE, NULL, Model
 
 
@@ -129,6 +129,18 @@ class ShrinksWithoutSplit(Mistake):
         return super()._realloc_heap(block, n)
 
 
+class ShrinkingLosesSlack(Losing):
+    """leaves the slack out of size when os_realloc makes a block shorter, and so loses it"""
+
+    rule = "S2"
+
+    def _realloc_heap(self, block, n):
+        shorter, payload = self._rounded(n) <= block.size, super()._realloc_heap(block, n)
+        if shorter and payload == block.payload and block.size > self._rounded(n):
+            self._lose(block, self._rounded(n))
+        return payload
+
+
 class MovesLastBlock(Mistake):
     """moves the last block of the heap instead of growing it where it is"""
 
@@ -216,8 +228,22 @@ class GrowsAfterAbsorbing(Mistake):
 
     def _absorb_until(self, block, n):
         super()._absorb_until(block, n)
-        if block is self.heap[-1] and block.size < self._rounded(n) and self._ends_at_break(block):
+        if block is self.heap[-1] and block.size < self._rounded(n) and \
+                self._ends_at_break(block) and not self._has_hole(n):
             self._extend(block, n)
+
+    def _has_hole(self, n):
+        """Whether the block is moved to a free one all the same."""
+        return False
+
+
+class GrowsWithoutHole(GrowsAfterAbsorbing):
+    """grows the heap under a block that became the last one, if no free block is large enough,
+    instead of moving it to the end"""
+
+    def _has_hole(self, n):
+        self._merge_all()
+        return self._best_fit(n) is not None
 
 
 class KeepsFittingMapping(Mistake):
@@ -250,6 +276,23 @@ class ReallocReturnsNull(Mistake):
 
     def _realloc(self, p, n):
         return super()._realloc(p, n) if p == NULL else NULL
+
+
+class ReallocNeverGrows(Mistake):
+    """returns NULL from os_realloc for a block that would have to become longer"""
+
+    rule = "X6"
+    unfinished = True
+    excludes = ("ReallocReturnsNull", "ReallocReturnsBlock", "AlwaysMoves", "MovesToGrow",
+                "MovesLastBlock", "NeverAbsorbs", "AbsorbsBeforeMapping", "AbsorbsOneTooFew",
+                "AbsorbsAll", "AbsorbsOnlyIfEnough", "KeepsAbsorbedWhole", "GrowsAfterAbsorbing",
+                "GrowsWithoutHole", "GrowsPastThreshold")
+
+    def _realloc(self, p, n):
+        block = self._block_of_payload(p)
+        if p == NULL or block is None or self._rounded(n) <= block.size:
+            return super()._realloc(p, n)
+        return NULL
 
 
 class ReallocReturnsBlock(Mistake):

@@ -17,6 +17,20 @@ class FirstBlockCountsHeader(Losing):
         self.heap[-1].gap -= self.block.header
 
 
+class FirstSplitLeavesGap(Losing):
+    """puts what it splits off the first 128 KiB a header too far behind the first block"""
+
+    rule = "F1"
+
+    def _split(self, block, n):
+        first = len(self.heap) == 1
+        super()._split(block, n)
+        if first and len(self.heap) > 1:
+            block.gap += self.block.header
+            self.heap[1].addr += self.block.header
+            self.heap[1].size -= self.block.header
+
+
 class SplitsShort(Losing):
     """makes the free block that a split leaves 8 bytes shorter than its place"""
 

@@ -2,7 +2,7 @@
 """Typical wrong allocators, as in mistakes.py: first versions, in which a part is missing."""
 
 from .mistake import Losing, Mistake
-from .model import FREE
+from .model import ALLOC, FREE
 from .realloc_mistakes import ResizesFreeBlock
 
 
@@ -15,6 +15,42 @@ class MapsEverything(Mistake):
 
     def _belongs_on_heap(self, n):
         return False
+
+
+class SearchesBeforeThreshold(Mistake):
+    """takes a free block that is large enough before it asks whether a request belongs in a
+    mapping"""
+
+    rule = "W1"
+
+    def _map(self, n):
+        self.searching = True
+        block = self._without_mapping(n) if self.heap else None
+        self.searching = False
+        if block is None:
+            return super()._map(n)
+        block.status = ALLOC
+        return block
+
+    def _without_mapping(self, n):
+        """A place for n bytes on the heap, None if there is none."""
+        self._merge_all()
+        block = self._best_fit(n)
+        if block is not None:
+            self._split(block, n)
+        return block
+
+
+class EnlargesBeforeThreshold(SearchesBeforeThreshold):
+    """takes a free block that is large enough, or enlarges a free last one, before it asks whether
+    a request belongs in a mapping"""
+
+    def _without_mapping(self, n):
+        block, last = super()._without_mapping(n), self.heap[-1]
+        if block is None and last.status == FREE and self._ends_at_break(last):
+            self._extend(last, n)
+            return last
+        return block
 
 
 class NeverMarksLive(Mistake):
@@ -46,7 +82,6 @@ class LosesRest(Losing):
     behind it?)"""
 
     rule = "S1"
-    excludes = ("FirstBlockIsWhole", "FirstBlockIsWholeForMalloc")
 
     def _split(self, block, n):
         if block.size - self._rounded(n) < self.block.header + 8:

@@ -7,6 +7,7 @@ line with the result. Heap addresses are written `HeapStart + 0x...`, addresses 
 """
 
 import signal
+from functools import lru_cache
 
 from .model import MAP_STRIDE
 
@@ -15,6 +16,7 @@ MMAP_REST = "PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0"
 SIZE_ARGUMENTS = {"os_malloc": (0,), "os_calloc": (0, 1), "os_realloc": (1,), "os_free": ()}
 
 
+@lru_cache(maxsize=4096)
 def address(value):
     """Text of the model address `value`. 0 is HeapStart, not NULL."""
     mapping, offset = divmod(value, MAP_STRIDE)

@@ -5,6 +5,8 @@
   the trace is compared without them: they say nothing about memory.
 - Other system calls that no allocator makes: the C library's stdio with a buffer of its own, say.
 - A function that returned NULL whenever a block was due: as a rule it is not written yet.
+- A size that cannot exist and that is not refused, or without errno: each function lets it wrap
+  around in its own way, more ways than there are models.
 - A crash, a hang or an exit() at one line of the source. What the program would have done after it
   is not known, so that this explains a failure but gives no points back.
 
@@ -16,7 +18,7 @@ import os
 from dataclasses import dataclass, field
 
 from . import build, explain, rerun
-from .grade import RESULT, own_check
+from .grade import NO_MEMORY, RESULT, own_check
 from .stats import parse_call
 
 STDIO = ("write", "writev", "fstat", "newfstatat", "statx", "ioctl", "lseek")
@@ -115,6 +117,31 @@ def null_symptom(name, places):
     example, index = min(places, key=lambda place: place[0].difference.index < place[1])
     return Symptom("", f"unwritten {name}", sentence,
                    [outcome.test.name for outcome, _ in places], example, index=index)
+
+
+# ---- sizes that cannot exist ---------------------------------------------------------------------
+
+def not_refused(outcomes):
+    """A Symptom for each function that did not refuse a size that cannot exist, or without errno,
+    in some failures: those of whose programs the check of W5 failed behind such a call."""
+    groups = {}
+    for outcome in outcomes:
+        last = outcome.actual[-2] if len(outcome.actual) > 1 else ()
+        call = parse_call(last) if "(W5)" in own_check(outcome.run) else None
+        if call:
+            groups.setdefault((call.name, last[-1] == NO_MEMORY), []).append(outcome)
+    return [w5_symptom(name, refused, found) for (name, refused), found in groups.items()]
+
+
+def w5_symptom(name, refused, outcomes):
+    """The Symptom of failures behind a call of one function, which returned NULL (`refused`) or
+    not."""
+    does = "returns NULL without setting errno to ENOMEM" if refused else "returns a block"
+    example = min(outcomes, key=lambda outcome: len(outcome.actual))
+    return Symptom("W5", f"{'no errno' if refused else 'impossible size'} in {name}",
+                   f"{name} {does} for a size that cannot exist, near SIZE_MAX",
+                   [outcome.test.name for outcome in outcomes], example, [example.reason],
+                   len(example.actual) - 2)
 
 
 # ---- one line at which programs end -------------------------------------------------------------
