@@ -86,7 +86,7 @@ struct __attribute__((aligned(64))) slab {
 	struct slab *mail;	/* the next one in the owner's mailbox */
 	uint32_t due;		/* with REMOTE_LAST: slots in remote when none is live */
 	uint32_t aside;		/* odd while the slab is aside; only grows */
-	uint32_t mailed;	/* whether it is in the mailbox; riscv64 exchanges no single bytes */
+	uint32_t mailed;	/* is in the mailbox; riscv64 exchanges no single bytes */
 
 	bool used_before;	/* as allocated, the span may have held something */
 	uint32_t units;		/* of the span, or of the guard behind a mapping */
