@@ -9,8 +9,8 @@
  * Units by which chunks grow, and a share of what they had, before other heaps are trimmed: the
  * time that takes is less than what was done to fill so much.
  */
-#define GROWN_LEAST	(16UL * 1024 * 1024 / UNIT)
-#define GROWN_SHARE	8
+#define GROWTH_LEAST	(16UL * 1024 * 1024 / UNIT)
+#define GROWTH_SHARE	8
 
 static void close_stock(struct heap *heap, unsigned int class)
 {
@@ -77,7 +77,7 @@ static bool has_grown(void)
 	__atomic_store_n(&span_grown, false, __ATOMIC_RELAXED);
 	grown = span_totals.mapped >= next;
 	if (grown)
-		next = span_totals.mapped + span_totals.mapped / GROWN_SHARE + GROWN_LEAST;
+		next = span_totals.mapped + span_totals.mapped / GROWTH_SHARE + GROWTH_LEAST;
 	central_give();
 	return grown;
 }
