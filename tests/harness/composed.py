@@ -28,9 +28,6 @@ class WithoutCopies(Mistake):
             step.result = None if name == "os_free" else NULL
         return step
 
-    def _rule(self, *numbers):
-        """Nobody asks by which rules a wrong allocator decides."""
-
 
 @lru_cache(maxsize=None)
 def compose(mistakes):
