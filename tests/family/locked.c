@@ -49,7 +49,7 @@ int main(void)
 		CHECK(process_has(VM_RESIDENT) > before + BLOCKS * SIZE / 2);
 		free_all();
 		after = process_has(VM_RESIDENT);
-		CHECK_FOR(after < before + 8 * MIB, after - before);
+		CHECK_FOR(after < before + BLOCKS * SIZE / 4, after - before);
 	}
 	large = malloc(LARGE);
 	memset(large, 1, LARGE);
