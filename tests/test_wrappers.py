@@ -61,9 +61,22 @@ def as_wrapper(wrapper):
     return [f"-D{name}={other}" for name, other in zip(FOUR, NAMES[wrapper])]
 
 
+def with_open_lock(archive, folder):
+    """A copy of a library whose lock a program can replace."""
+    copy = folder / f"open-{archive.name}"
+    taken = ["lock_take_shared", "lock_give_shared"]
+    subprocess.run(["objcopy", *(f"--globalize-symbol={name}" for name in [*taken, "lock_held"]),
+                    archive, copy], check=True)
+    subprocess.run(["objcopy", *(f"--weaken-symbol={name}" for name in taken), copy], check=True)
+    return copy
+
+
 def program(wrapper, name, folder, *more):
     """Compile the program that tests one promise of the wrapper."""
     renamed = as_wrapper(wrapper) if name in BOTH + ["misuse"] else []
+    if name == "parallel":
+        more = [with_open_lock(one, folder) if str(one).endswith((".a", ".o")) else one
+                for one in more]
     return compiled(SOURCES / f"{name}.c", folder / name, *renamed, *more)
 
 
