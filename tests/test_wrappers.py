@@ -64,10 +64,10 @@ def as_wrapper(wrapper):
 def with_open_lock(archive, folder):
     """A copy of a library whose lock a program can replace."""
     copy = folder / f"open-{archive.name}"
-    taken = ["lock_take_shared", "lock_give_shared"]
-    subprocess.run(["objcopy", *(f"--globalize-symbol={name}" for name in [*taken, "lock_held"]),
-                    archive, copy], check=True)
-    subprocess.run(["objcopy", *(f"--weaken-symbol={name}" for name in taken), copy], check=True)
+    names = ["lock_held", "lock_take_shared", "lock_give_shared"]
+    subprocess.run(["objcopy", *(f"--globalize-symbol={name}" for name in names), archive, copy],
+                   check=True)
+    subprocess.run(["objcopy", *(f"--weaken-symbol={name}" for name in names), copy], check=True)
     return copy
 
 

@@ -23,10 +23,7 @@ static size_t locks;
  * The test makes these names of the library's lock weak, so that those here are used: a mutex that
  * counts. An allocator without them locks a mutex of its own, which is counted as well.
  */
-extern bool lock_held __attribute__((weak));
-void lock_take_shared(void);
-void lock_give_shared(void);
-
+bool lock_held;
 static pthread_mutex_t library_lock = PTHREAD_MUTEX_INITIALIZER;
 
 void lock_take_shared(void)
