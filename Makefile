@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# `make help` lists the targets. src/, examples/, tests/ and checker/ do the work.
+# `make help` lists the targets. src/, osmalloc/, compat/, examples/, tests/ and checker/ do the work.
 
 PYTHON = $$(checker/python.sh || echo python3)
 SECONDS ?= 60
@@ -7,11 +7,15 @@ STRESS ?= 20
 
 .PHONY: build install skeleton help deps demo check lint test tests stress fuzz model preload-check distros check-arch check-musl check-cross mutants bench bench-family marks growth clean
 
-build: ## build the libraries in src/ (the default)
+build: ## build all libraries, in src/, osmalloc/ and compat/ (the default)
 	$(MAKE) -C src
+	$(MAKE) -C osmalloc
+	$(MAKE) -C compat
 
 install: ## copy libraries and headers below PREFIX=/usr/local; DESTDIR= for packages
-	$(MAKE) -C src install
+	$(if $(HARDENED),,$(MAKE) -C src install)
+	$(MAKE) -C osmalloc install
+	$(if $(HARDENED),,$(MAKE) -C compat install)
 
 skeleton: ## make the folder that a student starts from: DIR=path
 	@python3 handout/copy.py "$$DIR"
@@ -85,6 +89,8 @@ growth: deps ## classes of 10 to 500 submissions graded on two cores: checker/re
 
 clean: ## remove all build output
 	$(MAKE) -C src clean
+	$(MAKE) -C osmalloc clean
+	$(MAKE) -C compat clean
 	$(MAKE) -C examples clean
 	rm -rf */build .pytest_cache .hypothesis
 	find . '(' -name __pycache__ -o -name '.checkpatch-camelcase*' ')' -prune -exec rm -rf {} +

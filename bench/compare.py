@@ -118,9 +118,8 @@ def peers(work, names):
 
 def libraries_of(options, work):
     """({name: library}, [a line for each allocator that is left out]), ours first."""
-    driver.build_library()
     others, missing = peers(work, options.peers)
-    return {pages.OURS: driver.BUILD / "libosmalloc.so", **dict(options.allocator),
+    return {pages.OURS: driver.build_osmalloc(), **dict(options.allocator),
             **others}, missing
 
 

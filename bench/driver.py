@@ -61,9 +61,17 @@ def build_driver_with_arena():
 
 def build_library():
     """libosmem.so, built as src/Makefile builds it."""
-    BUILD.mkdir(exist_ok=True)
-    run_tool(["make", "-s", "-C", ROOT / "src", f"O={BUILD}"], "building the library")
-    return BUILD / "libosmem.so"
+    return _make("src", BUILD / "osmem") / "libosmem.so"
+
+
+def build_osmalloc():
+    """libosmalloc.so, built as osmalloc/Makefile builds it."""
+    return _make("osmalloc", BUILD / "osmalloc") / "libosmalloc.so"
+
+
+def _make(folder, place):
+    run_tool(["make", "-s", "-C", ROOT / folder, f"O={place}"], "building the library")
+    return place
 
 
 def build_list_walk():

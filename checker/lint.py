@@ -157,7 +157,7 @@ def checkpatch(sources, run_tool=run_tool):
 
 
 def _repository_compiler(name):
-    folders = [ROOT / "utils", ROOT / "src", ROOT / "tests/snippets"]
+    folders = [ROOT / name for name in ("utils", "compat", "src", "osmalloc", "tests/snippets")]
     return compiler(name, tree.files("*.c"), folders, ANY_MISTAKE)
 
 

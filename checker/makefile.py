@@ -11,7 +11,6 @@ import re
 
 MAIN = "osmem.c"
 NAMES = ("GNUmakefile", "makefile", "Makefile")     # make reads the first that exists
-NOT_COMPILED = "NOT_OSMEM"      # the variable of this repository's Makefile
 READ_MOST = 1 << 20             # characters of a Makefile
 LOOKED_UP_MOST = 1 << 18        # characters of expanded variables, summed over all uses
 LOOKED_UP_DEPTH = 6             # variables inside variables
@@ -43,12 +42,9 @@ class Makefile:
         self.left = LOOKED_UP_MOST
 
     def chosen(self, every):
-        """The files among the .c files `every` that make up libosmem. If all files named in
-        NOT_OSMEM exist, all other files. Else the longest list with osmem.c in it, of a rule for a
-        .so or .a or, failing that, of any variable or rule. Else all files."""
-        others = self.listed(self.variables.get(NOT_COMPILED, ""), every)
-        if others and others >= named_in(self.variables[NOT_COMPILED]):
-            return [path for path in every if path not in others]
+        """The files among the .c files `every` that make up libosmem: the longest list with osmem.c
+        in it, of a rule for a .so or .a or, failing that, of any variable or rule. Else all
+        files."""
         of_libraries = [text for target, text in self.rules
                         if LIBRARY.search(self.looked_up(target))]
         rest = [*self.variables.values(), *(text for _target, text in self.rules)]

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Print C files as one, with every file of src/ and utils/ that they need.
+"""Print C files as one, with every file of osmalloc/, compat/ and utils/ that they need.
 
-Usage: amalgamate.py FILE ...     paths that begin in src/ or utils/
+Usage: amalgamate.py FILE ...     paths that begin in osmalloc/, compat/ or utils/
 
 A header is put where it is first included, and the .c file of the same name, if there is one,
 behind all that came before it. What is in BESIDE stays an include.
@@ -13,13 +13,13 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = [ROOT / "src", ROOT / "utils"]
+FOLDERS = [ROOT / name for name in ("osmalloc", "compat", "utils")]
 BESIDE = {"my_alloc.h"}
 INCLUDE = re.compile(r'#include "([^"]+)"\n')
 
 
 def find(name):
-    """The path of what begins in src/ or utils/; None when there is no such file."""
+    """The path of what begins in one of FOLDERS; None when there is no such file."""
     paths = [folder / name for folder in FOLDERS]
     return next((path for path in paths if path.is_file()), None)
 
@@ -42,7 +42,8 @@ def amalgamate(names):
     def expanded(name):
         path = find(name)
         if not path:
-            sys.exit(f"amalgamate: no {name} in src/ or utils/: name a file that is there")
+            sys.exit(f"amalgamate: no {name} in osmalloc/, compat/ or utils/; "
+                     "name a file that is there")
         return INCLUDE.sub(included, path.read_text())
 
     while queue:

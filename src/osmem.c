@@ -333,7 +333,7 @@ static struct header *reallocate(struct header *b, size_t size)
 
 /* The interface */
 
-void *os_malloc(size_t size)
+OSMEM_API void *os_malloc(size_t size)
 {
 	struct header *b;
 
@@ -345,7 +345,7 @@ void *os_malloc(size_t size)
 	return b ? block_payload(b) : NULL;
 }
 
-void *os_calloc(size_t nmemb, size_t size)
+OSMEM_API void *os_calloc(size_t nmemb, size_t size)
 {
 	size_t total;
 	struct header *b;
@@ -366,7 +366,7 @@ void *os_calloc(size_t nmemb, size_t size)
 	return b ? block_payload(b) : NULL;
 }
 
-void *os_realloc(void *ptr, size_t size)
+OSMEM_API void *os_realloc(void *ptr, size_t size)
 {
 	struct header *b;
 
@@ -386,7 +386,7 @@ void *os_realloc(void *ptr, size_t size)
 	return b ? block_payload(b) : NULL;
 }
 
-void os_free(void *ptr)
+OSMEM_API void os_free(void *ptr)
 {
 	struct header *b;
 
@@ -400,7 +400,7 @@ void os_free(void *ptr)
 	leave();
 }
 
-const char *osmem_check(void)
+OSMEM_API const char *osmem_check(void)
 {
 	const char *fault;
 
@@ -423,7 +423,7 @@ static int show(const struct header *b, void *arg)
 	return visit->function((const struct block_meta *)b, visit->arg);
 }
 
-int osmem_walk(osmem_visit_fn *visit, void *arg)
+OSMEM_API int osmem_walk(osmem_visit_fn *visit, void *arg)
 {
 	struct visit shown = { visit, arg };
 	int stop;

@@ -30,7 +30,7 @@ step() {
 }
 
 uname -rm
-step build . make -C src
+step build . make
 if [ "$(getconf PAGESIZE)" = 4096 ] && [ -z "$TEST" ]; then
     step doctor '^ok   ptrace' python3 tests/run_tests.py --doctor
     step suite '^Total: 90/90$' python3 tests/run_tests.py --timeout 300

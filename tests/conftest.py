@@ -10,7 +10,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 # What tests of several files build in the tree when it is not there: arguments of make.
-SHARED = [["src"], ["src", f"O={ROOT / 'bench/build'}"], ["examples"]]
+SHARED = [["src"], ["osmalloc"], ["compat"], ["examples"],
+          ["src", f"O={ROOT / 'bench/build/osmem'}"],
+          ["osmalloc", f"O={ROOT / 'bench/build/osmalloc'}"]]
 WARNINGS = ["-Wall", "-Wextra", "-Werror"]
 # For another C library or processor (tests/port.sh): the compiler, what comes behind the source,
 # what runs the programs, and where the libraries are built.
@@ -29,18 +31,34 @@ def pytest_xdist_auto_num_workers():
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_setupnodes():
     """Build what is shared before tests run side by side; what fails, the tests say."""
-    (ROOT / "bench/build").mkdir(exist_ok=True)
     for arguments in SHARED:
         subprocess.run(["make", "-s", "-C", *arguments], cwd=ROOT, check=False)
+
+
+def built(folder):
+    """A folder with libraries, up to date."""
+    if LIBRARIES:
+        return Path(LIBRARIES) / folder
+    subprocess.run(["make", "-s", "-C", ROOT / folder], check=True)
+    return ROOT / folder
 
 
 @pytest.fixture(scope="session")
 def library():
     """The folder with libosmem.so and libosmem.a, up to date."""
-    if LIBRARIES:
-        return Path(LIBRARIES)
-    subprocess.run(["make", "-s", "-C", ROOT / "src"], check=True)
-    return ROOT / "src"
+    return built("src")
+
+
+@pytest.fixture(scope="session")
+def osmalloc():
+    """The folder with libosmalloc.so and libosmalloc.a, up to date."""
+    return built("osmalloc")
+
+
+@pytest.fixture(scope="session")
+def compat():
+    """The folder with the wrappers' libraries, up to date."""
+    return built("compat")
 
 
 @pytest.fixture
@@ -56,7 +74,7 @@ def linked(library, tmp_path):
 
 @pytest.fixture(scope="session")
 def debug_library(tmp_path_factory):
-    """The folder with the libraries that audit themselves."""
+    """The folder with the libosmem that audits itself."""
     place = tmp_path_factory.mktemp("debug")
     subprocess.run(["make", "-s", "-C", ROOT / "src", "debug", f"DEBUG={place}"], check=True)
     return place

@@ -47,8 +47,10 @@ set_up_arm64() { cross aarch64-linux-gnu aarch64; }
 set_up_riscv64() { cross riscv64-linux-gnu riscv64; }
 
 build() {
-    make -C "$top/src" "O=$place" &&
-        make -C "$top/src" HARDENED=1 "O=$place/hardened" &&
+    make -C "$top/src" "O=$place/src" &&
+        make -C "$top/osmalloc" "O=$place/osmalloc" &&
+        make -C "$top/osmalloc" HARDENED=1 "O=$place/hardened" &&
+        make -C "$top/compat" "O=$place/compat" &&
         echo built
 }
 
@@ -69,7 +71,7 @@ osmem() {
     local source tried=0
     for source in "$top"/tests/snippets/*.c; do
         # shellcheck disable=SC2086
-        $CC -std=gnu11 -O1 -I"$top/utils" "$source" "$place/libosmem.so" -pthread \
+        $CC -std=gnu11 -O1 -I"$top/utils" "$source" "$place/src/libosmem.so" -pthread \
             -o "$place/snippet" || return 1
         ${PORT_EMULATOR:-} "$place/snippet" || { echo "$source: exit status $?"; return 1; }
         tried=$((tried + 1))
@@ -80,17 +82,17 @@ osmem() {
 try() {
     local name=$1 passed='[0-9]+ passed'
     place=$top/tests/build/port/$name
-    mkdir -p "$place/hardened"
+    mkdir -p "$place"
     : >"$place.log"
     "set_up_$name"
     export PORT_CC=$CC PORT_LIBRARIES=$place
     step "$name" build '^built$' build
-    step "$name" family "$passed" family "$place/libosmalloc.so" -k "${TEST:-}"
+    step "$name" family "$passed" family "$place/osmalloc/libosmalloc.so" -k "${TEST:-}"
     [[ ! ${TEST:-} ]] || return 0
     # Freed slots rest in the hardened build, and with them their pages.
     step "$name" hardened "$passed" family "$place/hardened/libosmalloc.so" \
         -k 'test_subject and not memory'
-    [[ $name != musl ]] || step "$name" static "$passed" family "$place/libosmalloc.a"
+    [[ $name != musl ]] || step "$name" static "$passed" family "$place/osmalloc/libosmalloc.a"
     # qemu-user keeps no limits, and may end after a fork beside threads.
     step "$name" stress "$passed" "$python" -m pytest -q "$top/tests/test_stress.py" \
         -k "plain${PORT_EMULATOR:+ and not (limits or forks or maps or reach)}"

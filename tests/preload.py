@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-LIBRARY = ROOT / "src/libosmalloc.so"
+LIBRARY = ROOT / "osmalloc/libosmalloc.so"
 SECONDS = 3600      # a case that takes longer hangs, on a busy machine as well
 
 POOL = """
@@ -46,7 +46,8 @@ redis-cli -s s shutdown nosave
 wait $!
 """
 OSMEM = f"""
-cp -r {ROOT}/src {ROOT}/utils {ROOT}/tests {ROOT}/checker {ROOT}/pytest.ini .
+cp -r {ROOT}/src {ROOT}/osmalloc {ROOT}/compat {ROOT}/utils {ROOT}/tests .
+cp -r {ROOT}/checker {ROOT}/pytest.ini .
 make -s -C src clean && make -s -C src && ls src/*.so
 $(checker/python.sh) -m pytest -q tests/test_sizeclass.py tests/test_model.py |
         sed 's/ in .*//' | tail -1

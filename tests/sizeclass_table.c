@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * src/sizeclass.h for every size and every class: prints what is wrong, a line
+ * osmalloc/sizeclass.h for every size and every class: prints what is wrong, a line
  * each, and how much was checked.
  */
 

@@ -115,7 +115,7 @@ def test_every_fault_is_named(faults):
 
 def invariants(header):
     """The numbered invariants of a header that the audit is about, such as "span 1"."""
-    text = (ROOT / f"src/{header}.h").read_text().split("Invariants", 1)[1].split("*/")[0]
+    text = (ROOT / f"osmalloc/{header}.h").read_text().split("Invariants", 1)[1].split("*/")[0]
     # Some are for the model alone (test_remote_model.py).
     text = text.split("tests/model/remote.pml")[0]
     return {f"{header} {number}" for number in re.findall(r"^ \*  (\d+)\. ", text, re.M)}
@@ -126,20 +126,28 @@ def test_every_invariant_of_the_headers_is_broken_once(faults):
     build, found = faults
     default = invariants("span") | invariants("slab") | invariants("heap")
     hardened = default | invariants("harden")
-    audits = (ROOT / "src/audit.c").read_text() + (ROOT / "src/span.c").read_text()
+    audits = (ROOT / "osmalloc/audit.c").read_text() + (ROOT / "osmalloc/span.c").read_text()
     assert {fault[1] for fault in found} == (hardened if build == "hardened" else default)
     assert set(re.findall(r'"((?:span|slab|heap|harden) \d+): ', audits)) == hardened
 
 
 @pytest.fixture(scope="module")
-def run(library, debug_library, tmp_path_factory):
+def debug_osmalloc(tmp_path_factory):
+    """The folder with the libosmalloc that audits itself."""
+    place = tmp_path_factory.mktemp("debug")
+    subprocess.run(["make", "-s", "-C", ROOT / "osmalloc", "debug", f"DEBUG={place}"], check=True)
+    return place
+
+
+@pytest.fixture(scope="module")
+def run(osmalloc, debug_osmalloc, tmp_path_factory):
     """A function: call, whether with a debug build -> the completed process."""
     place = tmp_path_factory.mktemp("audited")
 
     def build_and_run(call, debug):
         (place / "program.c").write_text(PROGRAM % call)
         subprocess.run(["gcc", "-w", "-fno-builtin", place / "program.c", "-o", place / "program",
-                        (debug_library if debug else library) / "libosmalloc.a", "-pthread"],
+                        (debug_osmalloc if debug else osmalloc) / "libosmalloc.a", "-pthread"],
                        check=True)
         return subprocess.run([place / "program"], capture_output=True, text=True, check=False)
     return build_and_run
@@ -153,12 +161,12 @@ def test_a_debug_build_names_the_broken_invariant(run, call):
                         done.stderr)
 
 
-def test_the_heaps_that_a_child_takes_over_are_sound(debug_library, tmp_path):
+def test_the_heaps_that_a_child_takes_over_are_sound(debug_osmalloc, tmp_path):
     """Wherever a thread was when it was gone, the audit finds nothing after any slow step."""
     source = tmp_path / "forks.c"
     source.write_text(FORKS)
     subprocess.run(["gcc", "-w", "-O1", "-fno-builtin", source, "-o", tmp_path / "forks",
-                    debug_library / "libosmalloc.a", "-pthread"], check=True)
+                    debug_osmalloc / "libosmalloc.a", "-pthread"], check=True)
     done = subprocess.run([tmp_path / "forks"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 

@@ -50,10 +50,10 @@ def test_every_row_has_a_meaning(built):
 
 
 @pytest.mark.parametrize("name", names("single") + names("threads"))
-def test_a_workload_does_the_same_with_every_allocator(built, library, name):
+def test_a_workload_does_the_same_with_every_allocator(built, osmalloc, name):
     """And every block that is freed holds what was written into it."""
     found = [compare.run_work(built[0], name, SMALLEST, preload)
-             for preload in (compare.GLIBC, library / "libosmalloc.so")]
+             for preload in (compare.GLIBC, osmalloc / "libosmalloc.so")]
     counts = [(one["operations"], one["asked"], one["returned"]) for one in found]
     assert counts[0] == counts[1]
     operations, asked, returned = counts[0]
@@ -100,13 +100,13 @@ def test_the_launcher_says_what_went_wrong(built, tmp_path):
 
 
 @pytest.mark.parametrize("program", programs.PROGRAMS, ids=lambda program: program.name)
-def test_real_programs_run_on_osmalloc(built, library, tmp_path, monkeypatch, program):
+def test_real_programs_run_on_osmalloc(built, osmalloc, tmp_path, monkeypatch, program):
     missing = [need for need in program.needs if not shutil.which(need)]
     if missing:
         pytest.skip(f"{missing[0]} is not installed; make bench-family would install it")
     monkeypatch.setattr(programs, "FUNCTIONS", 5)
     monkeypatch.setattr(programs, "REQUESTS", 1000)
-    output, found = program.run(built[1], library / "libosmalloc.so", tmp_path)
+    output, found = program.run(built[1], osmalloc / "libosmalloc.so", tmp_path)
     assert output.strip()
     assert found["peak"] > 1000
 

@@ -98,7 +98,7 @@ def write_suite(place, programs, **more):
 
 
 @pytest.fixture(scope="module")
-def measured(library, tmp_path_factory):
+def measured(osmalloc, tmp_path_factory):
     """The results of the whole suite: program -> its member of the JSON document."""
     path = tmp_path_factory.mktemp("budgets") / "out.json"
     done = run("--suite", SUITE, "--timeout", "30", "--json", path)
@@ -108,7 +108,7 @@ def measured(library, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def caught(library, tmp_path_factory):
+def caught(osmalloc, tmp_path_factory):
     """A run of the programs that exceed budgets: (finished process, JSON tests by name)."""
     place = write_suite(tmp_path_factory.mktemp("caught"), {
         name: (CAUGHT_PROGRAM % body, CAUGHT_BUDGETS) for name, (body, _) in CAUGHT.items()})
@@ -157,7 +157,7 @@ def test_numbers_repeat_exactly(measured, tmp_path):
     assert len(json.loads(path.read_text())["tests"]) == len(again)
 
 
-def test_budgets_hold_wherever_the_kernel_maps(library, monkeypatch):
+def test_budgets_hold_wherever_the_kernel_maps(osmalloc, monkeypatch):
     """With random addresses, as in a container that does not allow fixed ones."""
     monkeypatch.setattr(budgets, "SUBJECT",
                         dataclasses.replace(budgets.SUBJECT, fixed_addresses=False))
@@ -246,14 +246,14 @@ def test_wrong_library(tmp_path, extra, reason):
 
 @pytest.mark.parametrize("when, phase", [("constructor", "before main"),
                                          ("destructor", "after main")])
-def test_calls_outside_main(when, phase, tmp_path, library):
+def test_calls_outside_main(when, phase, tmp_path, osmalloc):
     text = CAUGHT_PROGRAM % "" + f'__attribute__(({when})) void w(void) {{ write(2, "", 0); }}\n'
     place = write_suite(tmp_path / "suite", {"own": (text, CAUGHT_BUDGETS)})
     said = run("--suite", place).stdout
     assert f"\nown: phase {phase}: write was called once, only brk, " in said
 
 
-def test_endless_calls_are_counted_as_far_as_the_trace_goes(tmp_path, library):
+def test_endless_calls_are_counted_as_far_as_the_trace_goes(tmp_path, osmalloc):
     body = "for (;;)\n\t\tsched_yield();"
     place = write_suite(tmp_path / "suite", {"own": (CAUGHT_PROGRAM % body, CAUGHT_BUDGETS)})
     done = run("--suite", place, "--timeout", "4")
@@ -271,7 +271,7 @@ def refused(done, *parts):
     assert all(part in done.stderr for part in parts), done.stderr
 
 
-def test_verbose_shows_each_phase(library):
+def test_verbose_shows_each_phase(osmalloc):
     done = run("--suite", SUITE, "-v", "first-call")
     assert re.search(r"\n    start: mmap [12] \(allowed: mmap 2\)\n"
                      r"    sizes: none \(allowed: none\)\n", done.stdout)
@@ -308,7 +308,7 @@ def test_a_program_that_is_missing(tmp_path):
     refused(run("--suite", place), "there is no ", "own.c")
 
 
-def test_budgets_are_no_course_tests(library):
+def test_budgets_are_no_course_tests(osmalloc):
     """The grader and the course's command do not accept suites of budgets."""
     with pytest.raises(build.HarnessError, match="holds budgets of system calls"):
         suite.load_suite(SUITE)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The command line of run_tests.py: what it prints, what it writes, how it ends."""
 
+import dataclasses
 import json
 import os
 import pty
@@ -253,12 +254,12 @@ def test_a_suite_that_cannot_be_understood(tmp_path, text, said):
     refused(run("--suite", tmp_path, "--list"), said)
 
 
-def test_library_that_does_not_build(monkeypatch, tmp_path):
+def test_library_that_does_not_build(tmp_path):
     (tmp_path / "Makefile").write_text("all:\n\t@echo 'x.c:1: error: broken' && false\n")
-    monkeypatch.setattr(build, "SOURCES", tmp_path)
+    kind = dataclasses.replace(build.OSMEM, sources=tmp_path)
     for chosen in (None, tmp_path):
         with pytest.raises(build.HarnessError, match="x.c:1: error: broken; see make -C "):
-            session.library_directory(chosen)
+            session.library_directory(chosen, kind)
 
 
 def test_no_other_directorys_makefile_is_run(tmp_path):

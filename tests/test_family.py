@@ -86,9 +86,9 @@ def pytest_generate_tests(metafunc):
 
 
 @pytest.fixture(scope="session")
-def preloaded(library):
+def preloaded(osmalloc):
     """The library that programs get, or None for the C library alone."""
-    name = os.environ.get("OSMALLOC", library / "libosmalloc.so")
+    name = os.environ.get("OSMALLOC", osmalloc / "libosmalloc.so")
     if name and not Path(name).is_file():
         pytest.fail(f"no library {name}: build it, or name another one in OSMALLOC")
     return Path(name).resolve() if name else None
@@ -164,24 +164,24 @@ def test_misuse_knows_its_cases(program):
     assert done.returncode == 2 and "--list" in done.stderr
 
 
-def test_the_library_needs_the_c_library_alone(library):
+def test_the_library_needs_the_c_library_alone(osmalloc):
     """And it has nothing to do at exit: late frees find it as it was."""
-    dynamic = listed("readelf", "-dW", library / "libosmalloc.so")
+    dynamic = listed("readelf", "-dW", osmalloc / "libosmalloc.so")
     assert re.findall(r"\(NEEDED\).*\[(.*)\]", dynamic) in (["libc.so.6"], ["libc.so"])
-    moved = listed("readelf", "-rW", library / "libosmalloc.so")
+    moved = listed("readelf", "-rW", osmalloc / "libosmalloc.so")
     # The thread's heap is at an offset that the loader knows, so that no access calls a function.
     assert re.search(r"_TPOFF|_TPREL", moved)
     assert not re.search("DTPMOD|TLSDESC", moved)
-    names = listed("nm", library / "libosmalloc.so")
+    names = listed("nm", osmalloc / "libosmalloc.so")
     assert "__do_global_dtors_aux_fini_array_entry" in names
     fini = re.search(r"\(FINI_ARRAYSZ\)\s+(\d+)", dynamic)
     assert fini.group(1) == "8"     # the C runtime's own entry, which the line above has named
 
 
 @pytest.mark.parametrize("name", ["libosmalloc.so", "libosmalloc.a"])
-def test_nothing_but_the_family_is_visible(library, name):
+def test_nothing_but_the_family_is_visible(osmalloc, name):
     options = ["-D"] if name.endswith(".so") else ["-g"]
-    symbols = listed("nm", *options, "--defined-only", library / name)
+    symbols = listed("nm", *options, "--defined-only", osmalloc / name)
     found = set(re.findall(r"^[0-9a-f]+ [A-Za-z] (\w+)$", symbols, re.M))
     # The start files of musl's have names of their own in each shared library.
     assert found - {"_init", "_fini"} == set("""

@@ -20,7 +20,7 @@ TIMES_MOST = 1.6
 
 
 @pytest.fixture(scope="module")
-def instructions(library, tmp_path_factory):
+def instructions(osmalloc, tmp_path_factory):
     """A function: path, live blocks -> instructions of the path's operations."""
     if not shutil.which("valgrind"):
         pytest.skip("valgrind is missing: apt-get install valgrind")
@@ -33,7 +33,7 @@ def instructions(library, tmp_path_factory):
         subprocess.run(["valgrind", "-q", "--tool=callgrind", "--toggle-collect=measured",
                         f"--callgrind-out-file={out}", folder / "paths", path, str(blocks)],
                        check=True, env={**os.environ,
-                                        "LD_PRELOAD": str(library / "libosmalloc.so")})
+                                        "LD_PRELOAD": str(osmalloc / "libosmalloc.so")})
         return int(re.search(r"^(?:totals|summary): (\d+)", out.read_text(), re.M).group(1))
     return count
 

@@ -31,7 +31,7 @@ NOT_HARDENED = {"memory": "freed slots rest, and with them their pages"}
 def hardened(tmp_path_factory):
     """The hardened library."""
     folder = tmp_path_factory.mktemp("hardened")
-    subprocess.run(["make", "-s", "-C", ROOT / "src", "HARDENED=1", f"O={folder}"], check=True)
+    subprocess.run(["make", "-s", "-C", ROOT / "osmalloc", "HARDENED=1", f"O={folder}"], check=True)
     return folder / "libosmalloc.so"
 
 
@@ -114,9 +114,9 @@ def test_a_freed_slot_is_looked_at_to_its_end(hardened, program, size):
 
 
 @pytest.mark.parametrize("size", SLOTS)
-def test_no_memory_between_slabs(hardened, library, program, size):
+def test_no_memory_between_slabs(hardened, osmalloc, program, size):
     assert run(hardened, program, "far-behind", size).returncode == -signal.SIGSEGV
-    assert run(library / "libosmalloc.so", program, "far-behind", size).returncode == 0
+    assert run(osmalloc / "libosmalloc.so", program, "far-behind", size).returncode == 0
 
 
 @pytest.mark.parametrize("name", ["read-of-no-bytes", "write-of-no-bytes"])
@@ -162,9 +162,9 @@ def test_family(hardened, subject, tmp_path):
     assert done.stderr == "" and done.returncode == 0
 
 
-def test_the_default_build_is_another(library, program):
+def test_the_default_build_is_another(osmalloc, program):
     """So that the tests above say something."""
     for name, _, _ in NOTICED[:4]:
-        assert run(library / "libosmalloc.so", program, name, 5000).returncode == 0, name
-    assert run(library / "libosmalloc.so", program, "read-after-free", 16).returncode == 1
-    assert run(library / "libosmalloc.so", program, "rests", 16).returncode == 1
+        assert run(osmalloc / "libosmalloc.so", program, name, 5000).returncode == 0, name
+    assert run(osmalloc / "libosmalloc.so", program, "read-after-free", 16).returncode == 1
+    assert run(osmalloc / "libosmalloc.so", program, "rests", 16).returncode == 1

@@ -16,7 +16,7 @@ from harness import build
 from trial import ROOT
 
 COMMANDS = {
-    "make": ["make", "-C", "src"],
+    "make": ["make"],
     "examples": ["make", "-C", "examples"],
     "demo": ["make", "-C", "examples", "demo"],
     "suite": [sys.executable, "tests/run_tests.py", "--suite", "few"],

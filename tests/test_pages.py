@@ -32,7 +32,7 @@ def pages(tmp_path_factory):
 def hardened(tmp_path_factory):
     """The hardened library."""
     folder = tmp_path_factory.mktemp("hardened")
-    subprocess.run(["make", "-s", "-C", ROOT / "src", "HARDENED=1", f"O={folder}"], check=True)
+    subprocess.run(["make", "-s", "-C", ROOT / "osmalloc", "HARDENED=1", f"O={folder}"], check=True)
     return folder / "libosmalloc.so"
 
 
@@ -53,8 +53,8 @@ def check(subject, folder, pages, library, size):
 
 @pytest.mark.parametrize("size", [16 * KIB, 64 * KIB])
 @pytest.mark.parametrize("subject", SUBJECTS)
-def test_subject(subject, size, pages, library, tmp_path):
-    check(subject, tmp_path, pages, library / "libosmalloc.so", size)
+def test_subject(subject, size, pages, osmalloc, tmp_path):
+    check(subject, tmp_path, pages, osmalloc / "libosmalloc.so", size)
 
 
 @pytest.mark.parametrize("size", [16 * KIB, 64 * KIB])
@@ -67,7 +67,7 @@ def test_hardened(subject, size, pages, hardened, tmp_path):
                                   "madvise(page, 4096, MADV_DONTNEED)",
                                   "mprotect(page + 4096, 65536, PROT_NONE)",
                                   "mremap(page, 65536, 69632, 0)"])
-def test_a_part_of_a_page_is_noticed(call, pages, library, tmp_path):
+def test_a_part_of_a_page_is_noticed(call, pages, osmalloc, tmp_path):
     """So that the tests above say something."""
     source = tmp_path / "part.c"
     source.write_text(f"""#define _GNU_SOURCE
@@ -78,6 +78,6 @@ int main(void) {{
     return (unsigned long)page % 65536 != 0; }}""")
     program = tmp_path / "part"
     subprocess.run(["gcc", source, "-o", program], check=True)
-    done = run(program, pages, library / "libosmalloc.so", 64 * KIB)
+    done = run(program, pages, osmalloc / "libosmalloc.so", 64 * KIB)
     assert done.returncode == 1 and done.stderr.startswith(call[:call.index("(")] + "(0x")
-    assert run(program, pages, library / "libosmalloc.so", 4 * KIB).stderr == ""
+    assert run(program, pages, osmalloc / "libosmalloc.so", 4 * KIB).stderr == ""

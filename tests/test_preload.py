@@ -14,21 +14,21 @@ SCRIPT = ROOT / "tests/preload.py"
 
 
 @pytest.mark.parametrize("name", ["bash", "perl", "python3", "git", "gcc", "redis"])
-def test_prints_the_same(library, name):
+def test_prints_the_same(osmalloc, name):
     what, why = preload.verdict(name)
     if what == "skipped":
         pytest.skip(why)
     assert what == "passed", why
 
 
-def test_a_difference_is_noticed(library, monkeypatch):
+def test_a_difference_is_noticed(osmalloc, monkeypatch):
     """A program that says which malloc it has does not print the same."""
     monkeypatch.setitem(preload.CASES, "env", ([], "echo preloaded: $LD_PRELOAD"))
     what, why = preload.verdict("env")
     assert what == "failed" and "libosmalloc.so" in why
 
 
-def test_what_fails_anyway_says_nothing(library, monkeypatch):
+def test_what_fails_anyway_says_nothing(osmalloc, monkeypatch):
     monkeypatch.setitem(preload.CASES, "false", ([], "false"))
     assert preload.verdict("false")[0] == "failed"
 

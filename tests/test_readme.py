@@ -40,24 +40,25 @@ def test_trace_is_real(library, tmp_path):
     ("memory_allocator",
      '#include "memory_allocator.h"\nint main(void)\n{\n\tmemfree(memalloc(5));\n}\n'),
 ])
-def test_build_line(library_name, body, library, tmp_path):
+def test_build_line(library_name, body, library, compat, tmp_path):
     """Each family's line, as it stands, in a folder where program.c is."""
     build = re.search(rf"^(gcc .*-l{library_name} .*?) +# or (\S+)$", block("make  "), re.M)
     start = re.search(r"^LD_LIBRARY_PATH=.*$", block("make  "), re.M).group(0)
     (tmp_path / "program.c").write_text(body)
-    for folder in ("src", "utils"):
+    for folder in ("src", "utils", "compat"):
         (tmp_path / folder).symlink_to(ROOT / folder)
-    shared, static = build.group(1), re.sub(r"-Lsrc -l\w+", build.group(2), build.group(1))
-    assert (library / Path(build.group(2)).name).is_file()
+    shared, static = build.group(1), re.sub(r"-L\w+ -l\w+", build.group(2), build.group(1))
+    assert (ROOT / build.group(2)).is_file()
     for line in (shared, static):
         subprocess.run(["sh", "-c", f"{line} && {start}"], cwd=tmp_path, check=True)
 
 
 def test_the_one_file_is_made_and_compiled_as_written(tmp_path):
     """my_alloc by the two lines of README.md, in a copy of what they need."""
-    for folder in ("src", "utils", "examples"):
+    for folder in ("osmalloc", "compat", "utils", "examples"):
         shutil.copytree(ROOT / folder, tmp_path / folder,
-                        ignore=shutil.ignore_patterns("build", "*.o", "*.a", "*.so", "debug"))
+                        ignore=shutil.ignore_patterns("build", "*.o", "*.a", "*.so", "debug",
+                                                      "hardened"))
     done = subprocess.run(["sh", "-ec", block("make -C examples my_alloc")], cwd=tmp_path,
                           capture_output=True, text=True, check=True)
     assert "168 primes" in done.stdout
@@ -108,7 +109,7 @@ def test_what_is_installed_is_all_that_is_needed(library, tmp_path):
 
 
 def test_the_hardened_library_is_installed_alone(tmp_path):
-    done = subprocess.run(["make", "-n", "-C", ROOT / "src", "install", "HARDENED=1",
+    done = subprocess.run(["make", "-n", "-C", ROOT, "install", "HARDENED=1",
                            f"O={tmp_path}", f"DESTDIR={tmp_path}"],
                           capture_output=True, text=True, check=True)
     assert re.findall(r"^install (?!-d).*", done.stdout, re.M) == [

@@ -120,6 +120,6 @@ def test_invariants_have_the_numbers_of_the_headers():
     assert numbers == {"slab 2", "slab 4", "slab 5", "slab 6",
                        "heap 2", "heap 4", "heap 5", "heap 6"}
     for header in ("slab", "heap"):
-        text = (ROOT / f"src/{header}.h").read_text()
+        text = (ROOT / f"osmalloc/{header}.h").read_text()
         promised = re.findall(r"^ \*  (\d)\. ", text.split("remote.pml")[1].split("*/")[0], re.M)
         assert promised and {f"{header} {number}" for number in promised} <= numbers

@@ -31,6 +31,7 @@ REASONS = {
 
 # The production allocator's sources; prefix.h has the names that osmalloc.c has it under. The
 # questions of malloc(3) that stats.c answers stay away.
+FOLDER = ROOT / "osmalloc"
 FAMILY = ["malloc", "audit", "trim", "thread", "heap", "large", "slab", "span", "meta", "pagemap",
           "streams", "os", "lock", "check"]
 
@@ -54,9 +55,9 @@ OSMALLOC = {"osmalloc": False, "hardened": True}
 
 def family_arguments(hardened=False):
     """What compiles the production allocator, under other names, into a program."""
-    more = ["-DOSMALLOC_HARDENED", ROOT / "src/harden.c"] if hardened else []
-    return ["-fno-builtin", f"-I{ROOT / 'src'}", "-include", ROOT / "src" / "prefix.h", *more,
-            *(ROOT / "src" / f"{name}.c" for name in FAMILY)]
+    more = ["-DOSMALLOC_HARDENED", FOLDER / "harden.c"] if hardened else []
+    return ["-fno-builtin", f"-I{FOLDER}", "-include", FOLDER / "prefix.h", *more,
+            *(FOLDER / f"{name}.c" for name in FAMILY)]
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +81,7 @@ def programs(tmp_path_factory):
     return build
 
 
-def test_bytes_that_were_never_set(library, tmp_path):
+def test_bytes_that_were_never_set(osmalloc, tmp_path):
     """A live block is never taken for a free one, whatever was copied into it: a thousand million
     steps of realloc() and memmove() in `make stress`."""
     program = tmp_path / "stale-bytes"
@@ -88,7 +89,7 @@ def test_bytes_that_were_never_set(library, tmp_path):
                     program], check=True)
     steps = 50_000_000 * FACTOR if FACTOR > 1 else 1_000_000
     done = subprocess.run([program, str(steps)], capture_output=True, text=True,
-                          env={**os.environ, "LD_PRELOAD": str(library / "libosmalloc.so")})
+                          env={**os.environ, "LD_PRELOAD": str(osmalloc / "libosmalloc.so")})
     assert (done.returncode, done.stderr) == (0, "")
 
 

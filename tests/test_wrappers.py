@@ -19,7 +19,8 @@ from harness import build, model, replay, sequences
 
 SOURCES = ROOT / "tests" / "wrappers"
 FAMILY = ROOT / "tests" / "family"
-FLAGS = ["-std=gnu11", "-O1", "-g", *WARNINGS, "-fno-builtin", f"-I{ROOT / 'utils'}"]
+FLAGS = ["-std=gnu11", "-O1", "-g", *WARNINGS, "-fno-builtin", f"-I{ROOT / 'utils'}",
+         f"-I{ROOT / 'compat'}"]
 
 # Wrapper -> its names for malloc(), free(), calloc(), realloc().
 NAMES = {"my_alloc": ["my_alloc", "freee", "call_oc", "reall_oc"],
@@ -113,8 +114,8 @@ def one_file(tmp_path_factory):
 # ---- promises -------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("wrapper, name", PROMISES)
-def test_promise(wrapper, name, library, tmp_path):
-    passes(program(wrapper, name, tmp_path, library / f"lib{wrapper}.a"))
+def test_promise(wrapper, name, compat, tmp_path):
+    passes(program(wrapper, name, tmp_path, compat / f"lib{wrapper}.a"))
 
 
 @pytest.mark.parametrize("wrapper, name", PROMISES)
@@ -125,18 +126,18 @@ def test_a_broken_promise_is_noticed(wrapper, name, tmp_path):
 
 
 @pytest.mark.parametrize("wrapper, name", OWN)
-def test_the_other_engine_would_not_do(wrapper, name, library, tmp_path):
+def test_the_other_engine_would_not_do(wrapper, name, compat, tmp_path):
     """A program that tests the reason for choosing an engine fails on the other engine."""
     (other,) = set(NAMES) - {wrapper}
     renamed = [f"-D{one}={name}" for one, name in zip(NAMES[wrapper], NAMES[other])]
-    assert fails(program(wrapper, name, tmp_path, *renamed, library / f"lib{other}.a"))
+    assert fails(program(wrapper, name, tmp_path, *renamed, compat / f"lib{other}.a"))
 
 
 @pytest.mark.parametrize("name", THREADED)
 @pytest.mark.parametrize("wrapper", NAMES)
-def test_threads(wrapper, name, library, tmp_path):
+def test_threads(wrapper, name, compat, tmp_path):
     passes(compiled(FAMILY / f"{name}.c", tmp_path / name, *as_wrapper(wrapper),
-                    library / f"lib{wrapper}.a"))
+                    compat / f"lib{wrapper}.a"))
 
 
 def test_what_knows_nothing_of_threads_is_noticed(tmp_path):
@@ -148,9 +149,9 @@ def test_what_knows_nothing_of_threads_is_noticed(tmp_path):
 
 @pytest.mark.parametrize("which", MISUSES)
 @pytest.mark.parametrize("wrapper", NAMES)
-def test_misuse(wrapper, which, library, tmp_path):
+def test_misuse(wrapper, which, compat, tmp_path):
     """A pointer that is not a live block leads to one line and abort()."""
-    done = run(program(wrapper, "misuse", tmp_path, library / f"lib{wrapper}.a"), which)
+    done = run(program(wrapper, "misuse", tmp_path, compat / f"lib{wrapper}.a"), which)
     assert re.fullmatch(rf"{SAYS[wrapper]}: ({MISUSES[which]}) {done.stdout}", done.stderr)
     assert done.returncode == -signal.SIGABRT
 
@@ -168,9 +169,9 @@ def mappings(library, folder):
     return [re.findall(rf"SYS_{name}\((.*)\) += (\w+)", inside) for name in ("mmap", "munmap")]
 
 
-def test_mappings_in_the_trace(library, tmp_path):
+def test_mappings_in_the_trace(compat, tmp_path):
     """From MMAP_THRESHOLD up, header included: private, anonymous, read-write, and unmapped."""
-    mapped, unmapped = mappings(library / "libmemory_allocator.a", tmp_path)
+    mapped, unmapped = mappings(compat / "libmemory_allocator.a", tmp_path)
     lengths = [131072, 1000032, 200032]
     read_write, private_anonymous = 3, 34
     assert [arguments.rsplit(",", 2)[0] for arguments, _ in mapped] == [
@@ -187,28 +188,27 @@ def test_mappings_that_are_missing_are_noticed(tmp_path):
 
 @pytest.mark.parametrize("ending", [".so", ".a"])
 @pytest.mark.parametrize("wrapper", NAMES)
-def test_nothing_but_the_wrapper_is_visible(wrapper, ending, library):
+def test_nothing_but_the_wrapper_is_visible(wrapper, ending, compat):
     """A library defines no other names, so a program keeps its malloc()."""
     shown = run("nm", "-D" if ending == ".so" else "-g", "--defined-only",
-                library / f"lib{wrapper}{ending}").stdout
+                compat / f"lib{wrapper}{ending}").stdout
     names = re.findall(r"^[0-9a-f]+ [A-Za-z] (\w+)$", shown, re.M)
     assert sorted(names) == sorted(EXPORTS[wrapper])
 
 
 @pytest.mark.parametrize("ending", [".so", ".a"])
-def test_all_families_in_one_program(ending, library, tmp_path):
-    names = ["osmem", *NAMES]
-    libraries = ([library / f"lib{name}.a" for name in names] if ending == ".a" else
-                 [f"-L{library}", *(f"-l{name}" for name in names), f"-Wl,-rpath,{library}"])
+def test_all_families_in_one_program(ending, library, compat, tmp_path):
+    folders = {"osmem": library, **dict.fromkeys(NAMES, compat)}
+    libraries = [folder / f"lib{name}{ending}" for name, folder in folders.items()]
     passes(compiled(SOURCES / "together.c", tmp_path / "together", *libraries))
 
 
 @pytest.mark.parametrize("wrapper", NAMES)
-def test_headers_are_for_cpp_programs_as_well(wrapper, library, tmp_path):
+def test_headers_are_for_cpp_programs_as_well(wrapper, compat, tmp_path):
     source = tmp_path / "program.cpp"
     allocate, release = NAMES[wrapper][:2]
     source.write_text(f'#include "{wrapper}.h"\nint main() {{ {release}({allocate}(10)); }}\n')
-    subprocess.run(["g++", *WARNINGS, f"-I{ROOT / 'utils'}", source, library / f"lib{wrapper}.a",
+    subprocess.run(["g++", *WARNINGS, f"-I{ROOT / 'compat'}", source, compat / f"lib{wrapper}.a",
                     "-o", tmp_path / "program"], check=True)
     passes(tmp_path / "program")
 
@@ -219,7 +219,7 @@ def compile_header(header, setting, folder):
     """Compile a program that includes the header with the setting; the CompletedProcess."""
     source = folder / "setting.c"
     source.write_text(f'#include "{header}"\nint main(void)\n{{\n\treturn 0;\n}}\n')
-    return run("gcc", *WARNINGS, f"-I{ROOT / 'utils'}", f"-D{setting}", source,
+    return run("gcc", *WARNINGS, f"-I{ROOT / 'compat'}", f"-D{setting}", source,
                "-o", folder / "setting")
 
 
@@ -250,20 +250,20 @@ def test_settings_can_be_edited_in_the_header(one_file, tmp_path):
 
 
 @pytest.mark.parametrize("alignment, known", [(8, [8]), (16, [8, 16])])
-def test_the_compiler_relies_on_the_alignment(alignment, known, library, tmp_path):
+def test_the_compiler_relies_on_the_alignment(alignment, known, compat, tmp_path):
     """gcc drops a test for a multiple that it knows to be true, and keeps any other."""
     for multiple in (8, 16):
         source = tmp_path / "rely.c"
         source.write_text('#include "my_alloc.h"\nvoid unaligned(void);\nint main(void)\n{\n'
                           f'if ((unsigned long)my_alloc(10) % {multiple})\nunaligned();\n}}\n')
-        done = run("gcc", "-O2", f"-I{ROOT / 'utils'}", f"-DALIGNMENT={alignment}", source,
-                   library / "libmy_alloc.a", "-o", tmp_path / "rely")
+        done = run("gcc", "-O2", f"-I{ROOT / 'compat'}", f"-DALIGNMENT={alignment}", source,
+                   compat / "libmy_alloc.a", "-o", tmp_path / "rely")
         assert (done.returncode == 0) == (multiple in known), done.stderr
 
 
-def test_as_many_classes_as_may_be_asked_for(library, tmp_path):
+def test_as_many_classes_as_may_be_asked_for(compat, tmp_path):
     passes(program("my_alloc", "segregation", tmp_path, "-DNUM_CLASSES=64",
-                   library / "libmy_alloc.a"))
+                   compat / "libmy_alloc.a"))
 
 
 def test_the_setting_of_one_thread_takes_nothing_away(one_file, tmp_path):
@@ -309,12 +309,12 @@ def test_one_command(one_file):
     assert (done.stdout, done.stderr) == ("168 primes up to 1000, the last is 997\n", "")
 
 
-def test_the_one_file_leaves_malloc_alone(one_file, library, tmp_path):
+def test_the_one_file_leaves_malloc_alone(one_file, osmalloc, tmp_path):
     """It defines none of the family's names, and the main() of a program replaces its own."""
     subprocess.run(["gcc", "-c", one_file / "my_alloc.c", "-o", tmp_path / "my_alloc.o"],
                    check=True)
     shown = run("nm", "-g", "--defined-only", tmp_path / "my_alloc.o").stdout
-    family = run("nm", "-D", "--defined-only", library / "libosmalloc.so").stdout
+    family = run("nm", "-D", "--defined-only", osmalloc / "libosmalloc.so").stdout
     defined, family = (set(re.findall(r" [A-Z] (\w+)$", text, re.M)) for text in (shown, family))
     assert "my_alloc" in defined and "malloc" in family
     assert defined & family == set()

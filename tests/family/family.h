@@ -35,7 +35,7 @@
 #define JOINS_ANY_END true		/* pthread_join() of a thread that made SYS_exit returns */
 #define HAS_STATIC_ATFORK true		/* pthread_atfork() allocates only when there are many */
 #else
-#include "../../src/osmalloc.h"	/* declares what musl's malloc.h does not */
+#include "../../osmalloc/osmalloc.h"	/* declares what musl's malloc.h does not */
 #define LIBC	"libc.so"
 #define HAS_PREINIT	false
 #define JOINS_ANY_END false

@@ -59,22 +59,23 @@ def public_names(library):
 def build_osmalloc(out):
     """The object of osmalloc with family_ names, and with its audit for all to call."""
     renamed = [f"--redefine-sym={name}=family_{name}"
-               for name in public_names(out / "libosmalloc.o")]
-    run(["objcopy", *renamed, "--globalize-symbol=audit_check", out / "libosmalloc.o",
+               for name in public_names(out / "osmalloc/libosmalloc.o")]
+    run(["objcopy", *renamed, "--globalize-symbol=audit_check", out / "osmalloc/libosmalloc.o",
          out / "family.o"])
     return out / "family.o"
 
 
-def build(name, out, sources=ROOT / "src"):
+def build(name, out, sources=ROOT):
     """Build the driver, as one of BUILDS, into the directory `out`; its path.
 
-    sources  the library's source directory, with its Makefile; utils/ lies beside it
+    sources  the tree with src/, osmalloc/ and utils/
     """
     compiler, flags, link_flags, with_main = BUILDS[name]
     out.mkdir(parents=True, exist_ok=True)
-    make = ["make", "-s", "-C", sources, f"O={out}", f"CC={compiler}", f"CFLAGS={flags}"]
-    run([*make, f"HARDENED={1 if HARDENED in flags else ''}", out / "libosmalloc.o"])
-    run([*make, out / "libosmem.a"])
+    make = ["make", "-s", f"CC={compiler}", f"CFLAGS={flags}"]
+    run([*make, "-C", sources / "osmalloc", f"O={out / 'osmalloc'}",
+         f"HARDENED={1 if HARDENED in flags else ''}", out / "osmalloc/libosmalloc.o"])
+    run([*make, "-C", sources / "src", f"O={out}", out / "libosmem.a"])
     objects = [compiled(file, out, [compiler, *FLAGS, *shlex.split(flags)])
                for file in SOURCES + [MAIN] * with_main]
     build_osmalloc(out)

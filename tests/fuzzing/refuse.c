@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * The allocators' system calls: the linker leads those of src/os.c here (--wrap).
+ * The allocators' system calls: the linker leads those of both os.c here (--wrap).
  * A refusal sets EAGAIN, as the kernel may: ENOMEM is the library's to set. The random bytes
  * that the kernel gives every process are the same each time, so that what failed fails again.
  */

@@ -36,18 +36,21 @@ GUARD_FLAGS = ("-std=gnu11", "-O2", "-Wall", "-shared", "-fPIC")
 
 @dataclasses.dataclass(frozen=True)
 class Library:
-    """A library under test: its file, the functions it must export, the flags for its programs."""
+    """A library under test: the directory of its sources, its file, the functions it must export,
+    the flags for its programs."""
 
+    sources: pathlib.Path
     file: str
     api: tuple
     compile_flags: tuple
     link_flags: tuple
 
 
-OSMEM = Library("libosmem.so", API, PROGRAM_FLAGS, LINK_FLAGS)
+OSMEM = Library(SOURCES, "libosmem.so", API, PROGRAM_FLAGS, LINK_FLAGS)
 # It replaces the C library's functions. -fno-builtin: the compiler would remove pairs of malloc and
 # free.
-OSMALLOC = Library("libosmalloc.so", ("malloc", "calloc", "realloc", "free", "posix_memalign"),
+OSMALLOC = Library(ROOT / "osmalloc", "libosmalloc.so",
+                   ("malloc", "calloc", "realloc", "free", "posix_memalign"),
                    (*PROGRAM_FLAGS, "-fno-builtin"), (LINKING, "-losmalloc"))
 
 # Held while a program is copied and while a process is started. A child forked during the copy

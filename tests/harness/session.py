@@ -16,13 +16,13 @@ PAUSE = 0.02        # seconds between two attempts to kill children after an int
 
 
 def library_directory(chosen, kind=build.OSMEM):
-    """The directory with the library under test. `chosen`: its path; None means src/.
+    """The directory with the library under test. `chosen`: its path; None means this repository's.
 
-    Only src/ is built. HarnessError if the library in another directory is missing or older than
-    the sources beside it.
+    Only this repository's library is built. HarnessError if the library in another directory is
+    missing or older than the sources beside it.
     """
-    if chosen is None or Path(chosen).resolve() == build.SOURCES:
-        return build.build_library(build.SOURCES, kind)
+    if chosen is None or Path(chosen).resolve() == kind.sources:
+        return build.build_library(kind.sources, kind)
     found = build.check_library(chosen, kind)
     made = (Path(chosen) / kind.file).stat().st_mtime_ns
     for source in sorted([*Path(chosen).glob("*.c"), *Path(chosen).glob("*.h")]):

@@ -13,7 +13,7 @@
  * its thread is not busy. When all threads are done
  * without a fork, init frees what is live, tidies, and looks for what was lost.
  *
- * Inlines have the names of the functions in src/slab.c, heap.c and thread.c, variables
+ * Inlines have the names of the functions in osmalloc/slab.c, heap.c and thread.c, variables
  * those in slab.h and heap.h. One step is one access to memory that several threads use, or
  * what a thread does with memory of its own, or under the lock. Memory is
  * sequentially consistent. The number of an invariant in slab.h or heap.h stands
