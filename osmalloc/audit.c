@@ -294,5 +294,5 @@ void audit_now(void)
 	if (!central_abandoned)
 		audit = audit_all();
 	if (audit.fault)
-		check_report("osmalloc", "audit", audit.fault, audit.where);
+		check_report("audit", audit.fault, audit.where);
 }

@@ -9,15 +9,8 @@
 
 #define STDERR	2
 
-const char *check_api = "osmem";
-
-void check_report(const char *product, const char *api, const char *what, const void *address)
+void check_report(const char *api, const char *what, const void *address)
 {
-	dprintf_(STDERR, "%s: %s(): %s %p\n", product, api, what, address);
+	dprintf_(STDERR, "osmalloc: %s(): %s %p\n", api, what, address);
 	abort();
-}
-
-void check_fail(const char *what, const void *address)
-{
-	check_report("osmem", check_api, what, address);
 }

@@ -1,21 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * Reports a misuse of the library: writes one line to stderr and aborts (B4). Always enabled. The
- * only system calls are that write and those of abort().
+ * Reports a misuse of the library: writes one line to stderr and aborts. Always enabled. The only
+ * system calls are that write and those of abort().
  */
 
 #ifndef CHECK_H
 #define CHECK_H
 
-/* The name of the running API function, for the report. Protected by the library's lock. */
-extern const char *check_api;
-
-/* Writes "osmem: <api>(): <what> <address>" and aborts. */
-_Noreturn void check_fail(const char *what, const void *address);
-
-/* Writes "<product>: <api>(): <what> <address>" and aborts. */
-_Noreturn void check_report(const char *product, const char *api, const char *what,
-			    const void *address);
+/* Writes "osmalloc: <api>(): <what> <address>" and aborts. */
+_Noreturn void check_report(const char *api, const char *what, const void *address);
 
 #endif

@@ -135,7 +135,7 @@ void harden_open(void *ptr, size_t room, size_t asked)
 void harden_verify(const char *api, const void *ptr, size_t size)
 {
 	if (!harden_is_clear(ptr, size))
-		check_report("osmalloc", api, "write after free", ptr);
+		check_report(api, "write after free", ptr);
 }
 
 bool harden_is_intact(const void *ptr, size_t size)
@@ -160,9 +160,9 @@ static bool is_intact_before(const void *ptr, size_t size)
 void harden_check(const char *api, const void *ptr, size_t size, bool first)
 {
 	if (!harden_is_intact(ptr, size))
-		check_report("osmalloc", api, "write past the end", ptr);
+		check_report(api, "write past the end", ptr);
 	if (!first && !is_intact_before(ptr, size))
-		check_report("osmalloc", api, "write before the start", ptr);
+		check_report(api, "write before the start", ptr);
 }
 
 void harden_give(void *ptr, size_t size)

@@ -93,7 +93,7 @@ static void lock_renew(void)
 	__atomic_store_n(&holder, 0, __ATOMIC_RELAXED);
 }
 
-/* glibc keeps the first fork handlers in static memory, so this allocates nothing (Y2). */
+/* glibc keeps the first fork handlers in static memory, so this allocates nothing. */
 __attribute__((constructor)) void lock_survive_fork(void)
 {
 	static bool done;

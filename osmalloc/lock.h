@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * The library's only lock (B3). A process with a single thread does not take it. fork() waits for
+ * The library's only lock. A process with a single thread does not take it. fork() waits for
  * it, so the child finds a consistent heap and a free lock. It is not recursive; signal handlers
  * must not use it.
  */

@@ -37,7 +37,7 @@ static __attribute__((cold, noreturn)) void misuse(const char *api, const struct
 		      __atomic_load_n(&around->carved, __ATOMIC_RELAXED) * around->size)
 		what = slab_has_slot(around, ptr) && slab_slot_is_free(around, ptr) ?
 		       "double free" : "interior pointer";
-	check_report("osmalloc", api, what, ptr);
+	check_report(api, what, ptr);
 }
 
 /* The slab of a live block; does not return if ptr is none. */

@@ -58,51 +58,6 @@ void os_secret(uint64_t secret[2])
 	secret[1] = (words[1] ^ 0xd6e8feb86659fd93) * (words[0] | 1) ^ words[1] >> 32;
 }
 
-#ifdef __GLIBC__
-
-bool os_break_query(void)
-{
-	return brk(NULL) == 0;
-}
-
-uintptr_t os_break(void)
-{
-	return (uintptr_t)sbrk(0);
-}
-
-/* sbrk() moves the copy of the break by so much, and the break to where that is then. */
-static bool break_move(uintptr_t from, size_t bytes)
-{
-	return sbrk((intptr_t)bytes) == (void *)from;
-}
-
-#else
-
-bool os_break_query(void)
-{
-	return os_break();
-}
-
-uintptr_t os_break(void)
-{
-	return (uintptr_t)syscall(SYS_brk, 0);
-}
-
-static bool break_move(uintptr_t from, size_t bytes)
-{
-	return (uintptr_t)syscall(SYS_brk, from + bytes) == from + bytes;
-}
-
-#endif
-
-bool os_break_grow(size_t bytes)
-{
-	if (break_move(os_break(), bytes))
-		return true;
-	errno = ENOMEM;
-	return false;
-}
-
 void *os_map(size_t length)
 {
 	void *start = mmap(NULL, length, PROT_READ | PROT_WRITE,

@@ -1,20 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * The interface to the operating system. Only these functions call brk, mmap and munmap, and tests
- * replace them to make system calls fail. Lengths are in bytes. The kernel rounds lengths up to
+ * The interface to the operating system. Only these functions make system calls, and tests replace
+ * them to make system calls fail. Lengths are in bytes. The kernel rounds lengths up to
  * whole pages, so a range next to other data must consist of whole pages. Callers must hold the
  * library's lock.
- *
- * The break is moved with the C library's brk() and sbrk(), not with the raw system call. The C
- * library keeps a copy of the break, so its malloc() and the program's sbrk() see the library's
- * growth, and the library sees theirs without a system call (B2, F3). glibc does not synchronise
- * that copy between threads: the program must not call sbrk() while another thread is in the
- * library.
- *
- * musl keeps no copy, and its sbrk() moves nothing: there the system call is made each time. musl's
- * malloc() takes the break for its own and may set it back, so a program that uses libosmem
- * and malloc() needs another malloc() there, such as libosmalloc's.
  */
 
 #ifndef OS_H
@@ -43,20 +33,7 @@ static inline bool os_single_threaded(void)
 	return __libc_single_threaded;
 }
 
-/* Queries the break from the kernel: the brk(0) of F1. False if the kernel returns none. */
-bool os_break_query(void);
-
-/* The break as libc knows it; with glibc, makes no system call after os_break_query(). */
-uintptr_t os_break(void);
-
-/*
- * Moves the break up by bytes from os_break(). Returns false with errno = ENOMEM if the kernel
- * refuses, or if other code moves the break at the same time (the bytes are then lost, but other
- * code's memory is not touched).
- */
-bool os_break_grow(size_t bytes);
-
-/* Creates a private, zeroed mapping (M1); NULL with errno = ENOMEM on failure. */
+/* Creates a private, zeroed mapping; NULL with errno = ENOMEM on failure. */
 void *os_map(size_t length);
 
 /*

@@ -189,7 +189,7 @@ bool slab_close(struct slab *slab)
 
 void slot_report(const struct slot *slot)
 {
-	check_report("osmalloc", "malloc", "write after free", slot);
+	check_report("malloc", "write after free", slot);
 }
 
 /* The next free slot. Does not return if the link, or the mark, was overwritten. */

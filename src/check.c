@@ -11,13 +11,8 @@
 
 const char *check_api = "osmem";
 
-void check_report(const char *product, const char *api, const char *what, const void *address)
-{
-	dprintf_(STDERR, "%s: %s(): %s %p\n", product, api, what, address);
-	abort();
-}
-
 void check_fail(const char *what, const void *address)
 {
-	check_report("osmem", check_api, what, address);
+	dprintf_(STDERR, "osmem: %s(): %s %p\n", check_api, what, address);
+	abort();
 }

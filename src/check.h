@@ -14,8 +14,4 @@ extern const char *check_api;
 /* Writes "osmem: <api>(): <what> <address>" and aborts. */
 _Noreturn void check_fail(const char *what, const void *address);
 
-/* Writes "<product>: <api>(): <what> <address>" and aborts. */
-_Noreturn void check_report(const char *product, const char *api, const char *what,
-			    const void *address);
-
 #endif

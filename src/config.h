@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * All constants and switches of the allocators, in bytes unless stated otherwise. Rule numbers
+ * All constants and switches of libosmem, in bytes unless stated otherwise. Rule numbers
  * are those of docs/contract.md.
  */
 
@@ -48,29 +48,11 @@ _Static_assert(sizeof(void *) == 8, "the header's layout requires 64-bit pointer
 _Static_assert(HEADER % ALIGNMENT == 0, "payloads are aligned because headers are (G2)");
 _Static_assert((EXACT_BINS & (EXACT_BINS - 1)) == 0, "range bins start at a power of two");
 
-/* The hardened build (make HARDENED=1), see harden.h. */
-#ifdef OSMALLOC_HARDENED
-#define HARDENED true
-#else
-#define HARDENED false
-#endif
-
-/* Guard bytes at both ends of a mapping: whole pages of the largest page size, 64 KiB. */
-#define FENCE	(HARDENED ? 64UL * 1024 : 0)
-
 /* A debug build (make debug) audits everything after each slow step, see block.h. */
 #ifdef OSMEM_DEBUG
 #define DEBUG	true
 #else
 #define DEBUG	false
-#endif
-
-#if defined(__SANITIZE_THREAD__)
-#define THREAD_SANITIZER
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define THREAD_SANITIZER
-#endif
 #endif
 
 #define likely(x)	__builtin_expect(!!(x), 1)

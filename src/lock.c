@@ -94,12 +94,7 @@ static void lock_renew(void)
 }
 
 /* glibc keeps the first fork handlers in static memory, so this allocates nothing (Y2). */
-__attribute__((constructor)) void lock_survive_fork(void)
+static __attribute__((constructor)) void survive_fork(void)
 {
-	static bool done;
-
-	if (done)
-		return;
-	done = true;
 	pthread_atfork(lock_before_fork, lock_after_fork, lock_renew);
 }

@@ -20,12 +20,6 @@
  */
 extern bool lock_held;
 
-/*
- * Makes fork() wait for the lock. A constructor calls it, unless an earlier constructor of the
- * caller has. It may call malloc(), so malloc() must not call it.
- */
-void lock_survive_fork(void);
-
 void lock_take_shared(void);
 void lock_give_shared(void);
 

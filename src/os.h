@@ -24,7 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Here and in streams.h is all that only glibc has and musl has to do without. */
+/* musl does not have this header. */
 #if __has_include(<sys/single_threaded.h>)
 #include <sys/single_threaded.h>
 #else
@@ -58,46 +58,6 @@ bool os_break_grow(size_t bytes);
 
 /* Creates a private, zeroed mapping (M1); NULL with errno = ENOMEM on failure. */
 void *os_map(size_t length);
-
-/*
- * Creates such a mapping of before + length bytes and returns its address plus before, which is a
- * multiple of alignment, a power of two. before must be a multiple of the page size.
- */
-void *os_map_aligned(size_t before, size_t length, size_t alignment);
-
-/*
- * As os_map_aligned(), with inaccessible guards: the before bytes in front and after bytes at the
- * end. If the kernel refuses a guard, those bytes stay accessible and the call still succeeds.
- */
-void *os_map_guarded(size_t before, size_t length, size_t after, size_t alignment);
-
-/* Resizes a mapping in place; false with errno = ENOMEM on failure. */
-bool os_resize(void *start, size_t length, size_t new_length);
-
-/* Moves a mapping and its contents to onto, replacing the mapping there; false with ENOMEM. */
-bool os_move(void *start, size_t length, void *onto, size_t new_length);
-
-/*
- * Moves a mapping and its contents to an address that the kernel chooses, a multiple of the page
- * size. Unlike os_move(), it never needs address space for both mappings at once (RLIMIT_AS). On
- * failure, returns NULL with errno = ENOMEM and leaves the mapping unchanged.
- */
-void *os_move_anywhere(void *start, size_t length, size_t new_length);
-
-/* Returns the pages of a range to the kernel. It stays mapped, as zeroes. False on failure. */
-bool os_purge(void *start, size_t length);
-
-/* Makes a range of a mapping inaccessible; false if it stays accessible. */
-bool os_guard(void *start, size_t length);
-
-/* Undoes os_guard(); false with errno = ENOMEM if some of the range stays inaccessible. */
-bool os_unguard(void *start, size_t length);
-
-/* Requests huge pages for a range that has no pages yet, if the kernel supports them. */
-void os_prefer_huge(void *start, size_t length);
-
-/* Prevents huge pages in a range, now and later (khugepaged). */
-void os_avoid_huge(void *start, size_t length);
 
 /*
  * Sleeps if the lower 32 bits of a word are those of value, until os_wake() for that word, or for
