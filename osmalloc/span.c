@@ -9,14 +9,11 @@
 #include "meta.h"
 #include "os.h"
 #include "pagemap.h"
+#include "purge.h"
 
 /* Units that there have to be before chunks of huge pages are made: see docs/osmalloc.md. */
 #define HUGE_FROM	(32UL * 1024 * 1024 / UNIT)
 #define HUGE_PAGE	(2UL * 1024 * 1024)	/* where pages have 4 KiB */
-
-/* Dirty units that are no reason for a purge: so many, and a share of those in use. */
-#define DIRTY_LEAST	(1UL * 1024 * 1024 / UNIT)
-#define DIRTY_SHARE	32
 
 struct span_totals span_totals;
 bool span_grown;
@@ -34,37 +31,6 @@ _Static_assert(DIRTY_DENSE < BOUNDS && CHUNK_MOST <= BITS_MOST, "a search sees a
 
 static struct chunk *spare;	/* descriptors without memory */
 static unsigned int era;	/* counts how often they were abandoned */
-
-/* How few dirty units there were since the last look, and how many it takes for the next. */
-static size_t dirty_low;
-static size_t dirty_next = DIRTY_LEAST;
-
-/*
- * A turn: half as much again has been given back as is in use. The fewest dirty units
- * of a turn were not needed in it. Units that were purged and then taken again had better be
- * kept the next time. Every TURNS_KEPT turns part of both counts is forgotten: of what was
- * purged half, of what is kept so much as a share of what was not needed in all these turns.
- */
-#define TURNS_KEPT	32
-#define UNNEEDED_SHARE	4
-#define REGRET_SHARE	8	/* of what is in use, may be kept because of that in any case */
-#define REGRET_MOST	(64UL * 1024 * 1024 / UNIT)	/* and so much for another peak */
-
-static struct history {
-	size_t given;		/* in this turn */
-	size_t dirty_low;	/* in this turn */
-	size_t idle;		/* the same since the last TURNS_KEPT turns ended */
-	size_t high;		/* units in use, at most, since the last TURNS_KEPT turns ended */
-	size_t high_before;	/* and in those */
-	unsigned int turns;
-	size_t purged;		/* and not taken again */
-	size_t regretted;	/* purged, and taken again */
-} history;
-
-static size_t least(size_t a, size_t b)
-{
-	return a < b ? a : b;
-}
 
 /* Which chunk has room */
 
@@ -221,19 +187,6 @@ static struct chunk *chunk_open(unsigned int units, bool dense)
 	return chunk;
 }
 
-/* So many clean units were taken. */
-static void history_take(size_t clean)
-{
-	size_t again = least(clean, history.purged);
-
-	history.purged -= again;
-	history.regretted += again;
-	if (span_totals.used > history.high)
-		history.high = span_totals.used;
-	if (span_totals.dirty < history.dirty_low)
-		history.dirty_low = span_totals.dirty;
-}
-
 /* In the hardened build clean units cannot be touched before they are used; false and ENOMEM. */
 static bool chunk_show(struct chunk *chunk, unsigned int from, unsigned int units)
 {
@@ -256,9 +209,7 @@ static unsigned int chunk_use(struct chunk *chunk, unsigned int from, unsigned i
 	chunk->dirty_units -= dirty;
 	span_totals.dirty -= dirty;
 	span_totals.used += units;
-	if (span_totals.dirty < dirty_low)
-		dirty_low = span_totals.dirty;
-	history_take(units - dirty);
+	purge_taken(span_totals.used, span_totals.dirty, units - dirty);
 	return dirty;
 }
 
@@ -348,71 +299,6 @@ size_t span_purge(size_t keep)
 	return before - span_totals.dirty;
 }
 
-/*
- * Dirty units that are kept since those before them were regretted: as far as they get the
- * program back to what it used lately, if that is not too far, and a share more, as so much
- * is in pieces that are too small for what is asked for.
- */
-static size_t worth_keeping(void)
-{
-	size_t used = span_totals.used;
-	size_t high = history.high > history.high_before ? history.high : history.high_before;
-	size_t below = high > used ? high - used : 0;
-
-	return least(history.regretted, least(below, REGRET_MOST) + used / REGRET_SHARE);
-}
-
-static size_t dirty_limit(void)
-{
-	return DIRTY_LEAST + span_totals.used / DIRTY_SHARE + worth_keeping();
-}
-
-/* Gives back what was not needed, if it is more than may lie about; low: the fewest there were. */
-static void purge_stale(size_t low)
-{
-	history.purged += span_purge(span_totals.dirty - low + worth_keeping());
-}
-
-/*
- * There are many dirty units. As many as were not taken again since the last look are
- * not expected to be taken soon: if these alone are too many, they go back to the kernel.
- */
-static bool dirty_look(void)
-{
-	size_t limit = dirty_limit();
-	bool stale = dirty_low > limit;
-
-	if (stale)
-		purge_stale(dirty_low);
-	dirty_low = span_totals.dirty;
-	dirty_next = limit > dirty_low + limit / 4 ? limit : dirty_low + limit / 4;
-	return stale;
-}
-
-/* What was kept and never needed in many turns is no longer kept, bit by bit. */
-static void turns_end(void)
-{
-	history.purged /= 2;
-	history.regretted -= least(history.regretted, history.idle / UNNEEDED_SHARE);
-	history.idle = span_totals.dirty;
-	history.high_before = history.high;
-	history.high = span_totals.used;
-}
-
-static bool turn_ends(void)
-{
-	bool stale = history.dirty_low > dirty_limit();
-
-	history.idle = least(history.idle, history.dirty_low);
-	if (stale)
-		purge_stale(history.dirty_low);
-	if (++history.turns % TURNS_KEPT == 0)
-		turns_end();
-	history.given = 0;
-	history.dirty_low = span_totals.dirty;
-	return stale;
-}
-
 /* The length of the run around bit n of the chunk's bits, which are on (or off) in it. */
 static unsigned int run_around(const struct chunk *chunk, unsigned int n, bool dirty)
 {
@@ -431,6 +317,7 @@ bool span_give(struct span span)
 {
 	struct chunk *chunk = span.chunk;
 	unsigned int from = (unsigned int)((span.start - chunk->start) / UNIT);
+	size_t keep;
 
 	if (unlikely(chunk->era != era)) {
 		os_purge((void *)span.start, span.units * UNIT);
@@ -446,10 +333,8 @@ bool span_give(struct span span)
 	chunk->dirty_units += span.units;
 	span_totals.dirty += span.units;
 	run_enter(chunk, true, run_around(chunk, from, true));
-	history.given += span.units;
-	if (history.given > span_totals.used + span_totals.used / 2 + DIRTY_LEAST)
-		return turn_ends();
-	return span_totals.dirty > dirty_next && dirty_look();
+	keep = purge_given(span_totals.used, span_totals.dirty, span.units);
+	return keep < span_totals.dirty && span_purge(keep);
 }
 
 bool span_resize(struct span *span, unsigned int units)
@@ -504,9 +389,7 @@ void span_abandon(void)
 	numbers = 0;
 	spare = NULL;
 	span_totals = (struct span_totals){ .mapped = 0 };
-	history = (struct history){ .given = 0 };
-	dirty_low = 0;
-	dirty_next = DIRTY_LEAST;
+	purge_reset();
 }
 
 /* Audit */

@@ -32,7 +32,7 @@ REASONS = {
 # The production allocator's sources; prefix.h has the names that osmalloc.c has it under. The
 # questions of malloc(3) that stats.c answers stay away.
 FOLDER = ROOT / "osmalloc"
-FAMILY = ["malloc", "audit", "trim", "thread", "heap", "large", "slab", "span", "meta", "pagemap",
+FAMILY = ["malloc", "audit", "trim", "thread", "heap", "large", "slab", "span", "purge", "meta", "pagemap",
           "streams", "os", "lock", "check"]
 
 # Program, steps in `make check`, under what. AddressSanitizer and ThreadSanitizer have a malloc of
