@@ -222,7 +222,8 @@ static void move(void)
 	FILE *file = fopen("/proc/self/statm", "r");
 	struct rlimit limit;
 
-	fscanf(file, "%lu", &pages);
+	if (!file || fscanf(file, "%lu", &pages) != 1)
+		exit(1);
 	fclose(file);
 	limit.rlim_max = RLIM_INFINITY;
 	limit.rlim_cur = pages * (unsigned long)sysconf(_SC_PAGESIZE) + usable;
