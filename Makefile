@@ -31,10 +31,10 @@ demo: ## run the example programs on os_*: traces, heap map, statistics
 	@$(MAKE) --no-print-directory -C examples demo
 
 check: deps ## run everything: lint, pytest, the traced programs
-	@"$(PYTHON)" checker/check.py
+	@"$(PYTHON)" -m checker.check
 
 lint: deps ## run all linters, or one: LINTER=gcc
-	@"$(PYTHON)" checker/lint.py $(LINTER)
+	@"$(PYTHON)" -m checker.lint $(LINTER)
 
 test: deps ## run all pytest tests, or one: TEST=tests/test_layout.py
 	@"$(PYTHON)" -m pytest -q $(if $(TEST),'$(TEST)',-n auto --dist=loadfile)
@@ -47,7 +47,7 @@ stress: deps ## threads, fork, refused memory, 20 times as long: STRESS=100 for 
 
 fuzz: deps ## random calls of both allocators, half of them by the model: SECONDS=3600
 	@"$(PYTHON)" tests/fuzz.py --seconds $$(($(SECONDS) / 2))
-	@"$(PYTHON)" tests/fuzzing/run.py --seconds $$(($(SECONDS) / 2))
+	@"$(PYTHON)" -m tests.fuzzing.run --seconds $$(($(SECONDS) / 2))
 
 model: deps ## osmalloc's remote frees, thread exit, adoption and fork in every order, by spin
 	@MODEL=large "$(PYTHON)" -m pytest -q tests/test_remote_model.py
@@ -72,20 +72,20 @@ check-cross: ## the same for other processors, programs emulated: ARCH=riscv64 T
 	@TEST=$(TEST) tests/port.sh $(or $(ARCH),arm64 riscv64)
 
 mutants: deps ## make mistakes in the library, one at a time, and list the tests that fail: docs/mutants.md
-	@"$(PYTHON)" tests/mutate.py --markdown docs/mutants.md
+	@"$(PYTHON)" -m tests.mutate --markdown docs/mutants.md
 
 bench: deps ## os_*: time per operation beside glibc, jemalloc, mimalloc, tcmalloc: bench/results
-	@python3 bench/run.py
+	@python3 -m bench.run
 
 bench-family: deps ## libosmalloc beside the same, 28 workloads, time and memory: bench/results/family
-	@python3 bench/compare.py $(BENCH)
+	@python3 -m bench.compare $(BENCH)
 
 marks: deps ## this library and ten broken ones graded 20 times each: the same mark every time
-	@"$(PYTHON)" checker/measure.py marks -- --seeds 2 --seed 1
+	@"$(PYTHON)" -m checker.measure marks -- --seeds 2 --seed 1
 
 growth: deps ## classes of 10 to 500 submissions graded on two cores: checker/results
-	@"$(PYTHON)" checker/measure.py growth
-	@"$(PYTHON)" checker/measure.py growth --few
+	@"$(PYTHON)" -m checker.measure growth
+	@"$(PYTHON)" -m checker.measure growth --few
 
 clean: ## remove all build output
 	$(MAKE) -C src clean

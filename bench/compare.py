@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """Measure libosmalloc beside glibc, jemalloc, mimalloc and tcmalloc: time and resident memory.
 
@@ -14,13 +13,7 @@ import tempfile
 from collections import namedtuple
 from pathlib import Path
 
-import allocators
-import driver
-import machine
-import pages
-import programs
-import ratios
-import tables
+from . import allocators, driver, machine, pages, programs, ratios, tables
 
 FAMILY = driver.HERE / "family"
 SOURCES = [FAMILY / f"{name}.c" for name in ("main", "tools", "small", "large", "memory",

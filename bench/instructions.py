@@ -1,8 +1,7 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """Count instructions inside os_malloc(), os_realloc() and os_free(), operation by operation.
 
-Usage: instructions.py [BLOCKS ...]     scales; 1000 10000 100000 when none is named
+Usage: python3 -m bench.instructions [BLOCKS ...]     scales; 1000 10000 100000 when none is named
 
 Counted by callgrind, so the numbers repeat exactly and say nothing about caches.
 """
@@ -13,7 +12,7 @@ import tempfile
 from collections import namedtuple
 from pathlib import Path
 
-import driver
+from . import driver
 
 API = ["os_malloc", "os_calloc", "os_realloc", "os_free"]
 SCALES = [1000, 10000, 100000]

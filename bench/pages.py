@@ -3,9 +3,7 @@
 
 import textwrap
 
-import plot
-import ratios
-import tables
+from . import plot, ratios, tables
 
 # The rows of the table, and what each does.
 MEANINGS = {

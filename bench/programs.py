@@ -10,8 +10,7 @@ import time
 from collections import namedtuple
 from pathlib import Path
 
-import allocators
-import driver
+from . import allocators, driver
 
 SCRIPTS = driver.HERE / "family" / "programs"
 FUNCTIONS = 80              # of the program that the compiler gets

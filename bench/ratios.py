@@ -6,7 +6,7 @@ import math
 import statistics
 from collections import namedtuple
 
-import tables
+from . import tables
 
 # One run of one row with one allocator. kind: "single" thread, "threads", "program"; cpu, sys,
 # wall: nanoseconds, sys is the kernel's part of cpu; faults: of pages; peak: KiB of resident

@@ -1,8 +1,7 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """Measure osmem beside glibc, jemalloc, mimalloc and tcmalloc; write tables, CSV and a plot.
 
-Usage: run.py [--quick] [--out FOLDER]
+Usage: python3 -m bench.run [--quick] [--out FOLDER]
 
 The full run takes some minutes and writes to bench/results, which is committed; --quick takes
 seconds and writes to bench/build/quick. See bench/README.md for what is measured and how.
@@ -14,12 +13,7 @@ import sys
 from collections import namedtuple
 from pathlib import Path
 
-import allocators
-import driver
-import instructions
-import machine
-import plot
-import tables
+from . import allocators, driver, instructions, machine, plot, tables
 
 # How much of everything. walk: (scale, steps) of the list walk, which is slow; largest: a churn for
 # osmem and glibc alone, which take turns in one process; repeats: processes.

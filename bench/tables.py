@@ -5,7 +5,7 @@ import csv
 import statistics
 from collections import namedtuple
 
-import instructions
+from . import instructions
 
 # Times in nanoseconds per operation: the median over all rounds, its quartiles, and glibc's
 # median in the same processes (None for an allocator that shared its process with no other).

@@ -15,8 +15,7 @@ import xml.etree.ElementTree as ElementTree
 from collections import namedtuple
 from pathlib import Path
 
-import lint
-import tree
+from . import lint, tree
 
 ROOT = tree.ROOT
 

@@ -14,19 +14,13 @@ import threading
 import time
 from pathlib import Path
 
-import intake
-import result
-import worker
-import writers
-import tree
-from course import CannotGrade
-from result import BROKEN, Result, write_text
+from tests.harness import entry, temporary
+from tests.harness.export import write_text as write_through
+from . import intake, result, worker, writers
+from .course import CannotGrade
+from .result import BROKEN, Result, write_text
+from .tree import ROOT
 
-tree.add_harness()
-from harness import entry, temporary  # noqa: E402
-from harness.export import write_text as write_through  # noqa: E402
-
-MAIN = Path(__file__).resolve().parent / "main.py"
 STOPPED = 75            # exit status of a grading process that found the disk full
 PATIENCE = 60           # seconds that a process may run beyond its submission's budget
 ENDING = 10             # seconds that processes have to end after SIGTERM
@@ -54,7 +48,7 @@ def write(done, folder):
 def command(path, name, options, course):
     """The command that grades one submission of a class."""
     made = course.settings
-    words = [sys.executable, str(MAIN), os.path.abspath(path), f"--name={name}",
+    words = [sys.executable, str(ROOT), os.path.abspath(path), f"--name={name}",
              f"--out={options.out}", "--quiet", "-j", "1",
              "--build-seconds", str(made.build_seconds), "--worker", str(os.getpid())]
     words += ["--wall-seconds", str(made.wall_seconds)] if made.wall_seconds else []

@@ -11,12 +11,9 @@ import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import tree
-
-ROOT = tree.ROOT
-tree.add_harness()
-from harness import build, suite, trials  # noqa: E402
-from harness.session import build_directory  # noqa: E402
+from tests.harness import build, suite, trials
+from tests.harness.session import build_directory
+from .tree import ROOT
 
 BUILD_SECONDS = 60              # wall time of one compiler or linter run
 

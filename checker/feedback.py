@@ -6,15 +6,12 @@ The search for causes needs the outcomes of all tests, so they are collected her
 
 import concurrent.futures
 
-import tree
-from course import CannotGrade
-from marks import about_trial, shadow_text
-from result import FAILED, PARTIAL, SKIPPED
-
-tree.add_harness()
-from harness import causes, causetext, entry, explain, symptoms  # noqa: E402
-from harness.build import HarnessError  # noqa: E402
-from harness.report import printable  # noqa: E402
+from tests.harness import causes, causetext, entry, explain, symptoms
+from tests.harness.build import HarnessError
+from tests.harness.report import printable
+from .course import CannotGrade
+from .marks import about_trial, shadow_text
+from .result import FAILED, PARTIAL, SKIPPED
 
 MOST_LONGER = 100       # events that a collected trace may have beyond its reference
 

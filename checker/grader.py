@@ -8,21 +8,16 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-import intake
-import lint
-import style
-import tree
-from course import CannotGrade
-from feedback import Feedback
-from marks import hung, rules_of, share_of, status_of
-from result import (CAUSE, FAILED, PARTIAL, PASSED, PROGRAM, REFUSED, SKIPPED, TOTAL, Result,
-                    Verdict, share_out)
-from workspace import TRAMPOLINE, Workspace
-
-tree.add_harness()
-from harness import build, grade, suite, trials  # noqa: E402
-from harness.build import HarnessError  # noqa: E402
-from harness.report import one_line, printable  # noqa: E402
+from tests.harness import build, grade, suite, trials
+from tests.harness.build import HarnessError
+from tests.harness.report import one_line, printable
+from . import intake, lint, style
+from .course import CannotGrade
+from .feedback import Feedback
+from .marks import hung, rules_of, share_of, status_of
+from .result import (CAUSE, FAILED, PARTIAL, PASSED, PROGRAM, REFUSED, SKIPPED, TOTAL, Result,
+                     Verdict, share_out)
+from .workspace import TRAMPOLINE, Workspace
 
 RUN_SECONDS = 20.0              # wall time of one program; the processor time has its own limit
 TRACE_MOST = 256 << 10          # bytes of one program's trace; the suite's traces need a tenth

@@ -22,9 +22,8 @@ import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ctext import DIRECTIVE, plain_lines
-from makefile import MAIN, Makefile
-from makefile import NAMES as MAKEFILES
+from .ctext import DIRECTIVE, plain_lines
+from .makefile import MAIN, NAMES as MAKEFILES, Makefile
 
 SKIPPED = {"__MACOSX", "node_modules"}
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Run the linters. Prints a line for each linter, then its findings as 'file:line: message'.
 
-Usage: lint.py [LINTER ...]     all of them if none is named
+Usage: python3 -m checker.lint [LINTER ...]     all of them if none is named
 
 Exit status: 0 nothing found, 1 something found, 2 no such linter. The line of a linter that is
 unavailable says so; that is not a finding.
@@ -17,8 +17,8 @@ from collections import namedtuple
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import tree
-from ctext import plain_lines
+from . import tree
+from .ctext import plain_lines
 
 ROOT = tree.ROOT
 HERE = ROOT / "checker"

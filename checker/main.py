@@ -5,37 +5,22 @@ Exit status: 0 every submission was graded (a refused one counts: it has a mark 
 could not be graded or the command line is wrong, 130 interrupted.
 """
 
-import os
-import sys
-
-if __name__ == "__main__":      # before the imports below, so that their failure is reported
-    sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../tests"))
-    from harness import entry
-    entry.start("grade", "main")
-
 import argparse
 import hashlib
 import json
+import os
 import random
 import signal
+import sys
 import tempfile
 from pathlib import Path
 
-import classrun
-import grader
-import intake
-import result
-import scratch
-import worker
-import writers
-import tree
-from course import BUILD_SECONDS, CannotGrade, Course, Settings
-
-tree.add_harness()
-from harness import entry, sandbox, temporary  # noqa: E402
-from harness.build import HarnessError  # noqa: E402
-from harness.cli import MOST_JOBS, MOST_SECONDS, Parser, whole  # noqa: E402
-from harness.export import check_writable, write_text  # noqa: E402
+from tests.harness import entry, sandbox, temporary
+from tests.harness.build import HarnessError
+from tests.harness.cli import MOST_JOBS, MOST_SECONDS, Parser, whole
+from tests.harness.export import check_writable, write_text
+from . import classrun, grader, intake, result, scratch, tree, worker, writers
+from .course import BUILD_SECONDS, CannotGrade, Course, Settings
 
 CANNOT, INTERRUPTED = 2, 130
 DEFAULT_OUT = "grades"

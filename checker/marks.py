@@ -1,13 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Turn the outcome of a test into its share of points and its explanation."""
 
-import tree
-from result import FAILED, PARTIAL, PASSED
-
-tree.add_harness()
-from harness import explain, shadow  # noqa: E402
-from harness.report import indented  # noqa: E402
-from harness.trace import Call  # noqa: E402
+from tests.harness import explain, shadow
+from tests.harness.report import indented
+from tests.harness.trace import Call
+from .result import FAILED, PARTIAL, PASSED
 
 REFUSALS = """\
 In this test the system refuses memory between l and b, or munmap after u. A call followed by !

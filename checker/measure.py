@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Measure two claims about the grader: marks are reproducible, and time grows with the class.
 
-    measure.py marks [--times N]               grade this library and ten broken ones N times
-                                               (default: 20): checker/results/marks.csv
-    measure.py growth [--counts 10,50,100,500] submissions per minute on two cores, and the memory
-                                               of the command: checker/results/growth.csv
-    measure.py growth --few                    the same with a suite of three programs and without
-                                               style: the cost of the class, not the submissions
+    marks [--times N]                  grade this library and ten broken ones N times (default: 20):
+                                       checker/results/marks.csv
+    growth [--counts 10,50,100,500]    submissions per minute on two cores, and the memory of the
+                                       command: checker/results/growth.csv
+    growth --few                       the same with a suite of three programs and without style:
+                                       the cost of the class, not the submissions
 
-Both use the grader's default settings; options after `--` are passed to the grader. Exit status: 0,
-or 1 if a submission got two different marks.
+Run it from the top of the repository: `python3 -m checker.measure`. Both measurements use the
+grader's default settings; options after `--` are passed to the grader. Exit status: 0, or 1 if a
+submission got two different marks.
 """
 
 import argparse
@@ -23,8 +24,7 @@ import tempfile
 import time
 from pathlib import Path
 
-import result
-import tree
+from . import result, tree
 
 HERE = tree.ROOT / "checker"
 RESULTS = HERE / "results"
@@ -44,7 +44,7 @@ def variant(folder, mistake):
 
 def grade(paths, out, more):
     """Grade a class with checker/grade: (seconds, peak memory of the command itself in KiB)."""
-    words = [sys.executable, str(HERE / "main.py"), "--out", str(out), "--quiet", "--fresh",
+    words = [sys.executable, str(tree.ROOT), "--out", str(out), "--quiet", "--fresh",
              "-j", str(CORES), *more, *map(str, paths)]
     begin = time.monotonic()
     process = subprocess.Popen(words, stdin=subprocess.DEVNULL)
@@ -139,7 +139,7 @@ def main(argv):
     words, more = argv, []
     if "--" in argv:
         words, more = argv[:argv.index("--")], argv[argv.index("--") + 1:]
-    parser = argparse.ArgumentParser(prog="measure.py", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="checker.measure", description=__doc__.split("\n")[0])
     parser.add_argument("what", choices=["marks", "growth"])
     parser.add_argument("--times", type=int, default=20)
     parser.add_argument("--counts", default="10,50,100,500")

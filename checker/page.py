@@ -7,11 +7,8 @@ their groups.
 
 import html as markup
 
-import tree
-from result import CAUSE, GRADED, PASSED, by_group, number
-
-tree.add_harness()
-from harness.causetext import counted  # noqa: E402
+from tests.harness.causetext import counted
+from .result import CAUSE, GRADED, PASSED, by_group, number
 
 STYLE = """
 body { font: 16px/1.5 sans-serif; margin: 2em auto; max-width: 62em; padding: 0 1em;

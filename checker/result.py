@@ -11,11 +11,8 @@ import json
 import os
 from fractions import Fraction
 
-import tree
-
-tree.add_harness()
-from harness import causetext, entry  # noqa: E402
-from harness.causes import costs as cause_costs, given_back, giving_back  # noqa: E402
+from tests.harness import causetext, entry
+from tests.harness.causes import costs as cause_costs, given_back, giving_back
 
 SCHEMA = 1
 TOTAL = 100

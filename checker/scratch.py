@@ -7,11 +7,8 @@ import os
 import tempfile
 from pathlib import Path
 
-import tree
-from course import CannotGrade
-
-tree.add_harness()
-from harness import entry  # noqa: E402
+from tests.harness import entry
+from .course import CannotGrade
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 NEEDED = 8 << 20        # bytes that must be free before and after each submission

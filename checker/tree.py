@@ -2,16 +2,10 @@
 """The files of the repository, for the linters and the layout tests."""
 
 import subprocess
-import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD_DIRS = {".git", "build", "__pycache__", ".hypothesis", ".pytest_cache"}
-
-
-def add_harness():
-    """Make the tests' package `harness` importable."""
-    sys.path.insert(0, str(ROOT / "tests"))
 
 
 def _from_git():

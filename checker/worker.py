@@ -14,16 +14,13 @@ import signal
 import time
 from dataclasses import dataclass
 
-import result
-import tree
-from course import CannotGrade
-from result import BROKEN, Result
-from scratch import Full, full_is_said
-
-tree.add_harness()
-from harness import entry, runner  # noqa: E402
-from harness.build import HarnessError  # noqa: E402
-from harness.report import one_line  # noqa: E402
+from tests.harness import entry, runner
+from tests.harness.build import HarnessError
+from tests.harness.report import one_line
+from . import result
+from .course import CannotGrade
+from .result import BROKEN, Result
+from .scratch import Full, full_is_said
 
 WALL_SECONDS, CPU_SECONDS = 600, 300
 WALL_EACH, CPU_EACH = 5, 2.5    # seconds for each run of a program, if their sum is more
@@ -99,8 +96,8 @@ def understood(told, name):
         return Result(name, BROKEN, "the process that graded it was killed; check whether memory "
                       "ran out, then rerun the command to retry")
 
-
 # ---- the child ----------------------------------------------------------------------------------
+
 
 def be_child(work, name, writer, parent):
     """Do the work, send its result and exit. Does not return."""

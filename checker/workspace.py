@@ -11,14 +11,9 @@ import re
 import shutil
 from pathlib import Path
 
-import intake
-import lint
-import scratch
-import tree
-from course import ROOT, CannotGrade
-
-tree.add_harness()
-from harness import build, diagnostics, sandbox  # noqa: E402
+from tests.harness import build, diagnostics, sandbox
+from . import intake, lint, scratch
+from .course import ROOT, CannotGrade
 
 QUOTA = 128 << 20       # bytes of all files that a compiler or linter makes, about
 LEAST_FILE = 2 << 20    # bytes that each of these files may have, however many there are

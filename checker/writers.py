@@ -10,15 +10,12 @@ import csv
 import io
 import json
 
-import page
-from result import (CAUSE, FAILED, GRADED, PARTIAL, PASSED, REFUSED, SKIPPED, TOTAL, by_group,
-                    document, number)
-import tree
-
-tree.add_harness()
-from harness import causetext, explain  # noqa: E402
-from harness.export import xml_text  # noqa: E402
-from harness.report import printable  # noqa: E402
+from tests.harness import causetext, explain
+from tests.harness.export import xml_text
+from tests.harness.report import printable
+from . import page
+from .result import (CAUSE, FAILED, GRADED, PARTIAL, PASSED, REFUSED, SKIPPED, TOTAL, by_group,
+                     document, number)
 
 MESSAGE_MOST = 3000             # characters of a message in the Classroom payload
 LOG_HEAD = "What the compiler and the linker printed"

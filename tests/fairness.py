@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What one mistake costs: which programs of the suite fail on a wrong allocator, by prediction.
 
-    python3 tests/fairness.py            a line for each mistake: points by program and by cause,
+    python3 -m tests.fairness            a line for each mistake: points by program and by cause,
                                          rule, failed programs
-    python3 tests/fairness.py --write    the same as the table in docs/grading.md
+    python3 -m tests.fairness --write    the same as the table in docs/grading.md
 
 A program fails if its trace differs from its reference, or if one of its own checks fails. The
 first is known without a run; for the second the program runs on the oracle with the mistake in it.
@@ -18,8 +18,8 @@ from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from types import SimpleNamespace
 
-from harness import build, causes, causetext, grade, hints, oracle, replays, suite, suspects
-from harness.mistakes import MISTAKES
+from tests.harness import build, causes, causetext, grade, hints, oracle, replays, suite, suspects
+from tests.harness.mistakes import MISTAKES
 
 NAMED = 6       # failed programs in a line without -v
 DOCS = build.ROOT / "docs/grading.md"

@@ -8,7 +8,7 @@ attacks what is around it: whatever happens to them, others must not notice.
 
 from pathlib import Path
 
-from submit import NAIVE, ROOT, STUB
+from tests.submit import NAIVE, ROOT, STUB
 
 INCLUDES = "".join(f"#include <{name}.h>\n" for name in (
     "dirent", "dlfcn", "errno", "fcntl", "signal", "stdio", "stdlib", "string", "sys/mman",

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """Makes mistakes in the library on purpose, one at a time, and shows that the tests notice.
 
@@ -23,10 +22,7 @@ import tempfile
 from collections import namedtuple
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
-import fuzz  # noqa: E402
-from harness import replay, sequences  # noqa: E402
+from tests.harness import fuzz, replay, sequences
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = ROOT / "tests/mutants.txt"
@@ -143,8 +139,8 @@ class Tree:
             for name, text in right.items():
                 (self.library / name).write_text(text)
 
-
 # ---- killers: each says what noticed, "" if nothing did --------------------------------------
+
 
 class Sequences:
     """Random sequences of calls, the same for each mutant, held against the model."""

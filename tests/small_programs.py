@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 
-from harness import build, runner, trace
+from tests.harness import build, runner, trace
 
 DECLARATIONS = '#include "osmem.h"\n'
 PROBE_LIBRARY = (build.HERE / "probe_library.c").read_text(encoding="ascii")

@@ -10,14 +10,12 @@ from pathlib import Path
 
 import pytest
 
-import trial
+from checker import grader, tree
+from checker.course import Course, Settings
+from tests import trial
+from tests.harness import sandbox
 
 ROOT = trial.ROOT
-sys.path.insert(0, str(ROOT / "checker"))
-import grader  # noqa: E402
-import tree  # noqa: E402
-from course import Course, Settings  # noqa: E402
-from harness import sandbox  # noqa: E402
 
 NAIVE = (ROOT / "tests/naive_library.c").read_text(encoding="ascii")
 STUB = """\
@@ -100,7 +98,7 @@ def result_of(folder, source, **settings):
 
 def grade(*words):
     """Run the command line of checker/grade in a process of its own."""
-    return subprocess.run([sys.executable, str(ROOT / "checker/main.py"), *map(str, words)],
+    return subprocess.run([sys.executable, str(ROOT), *map(str, words)],
                           text=True, capture_output=True, check=False, timeout=500)
 
 

@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 
-from conftest import ROOT
-from test_stress import family_arguments
+from tests.conftest import ROOT
+from tests.test_stress import family_arguments
 
 CASES = {"default": 33, "hardened": 40}
 

@@ -2,19 +2,11 @@
 """What an operation costs, in instructions, and how that grows; and the benchmark's own parts."""
 
 import functools
-import sys
 import xml.etree.ElementTree as ElementTree
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "bench"))
-import allocators  # noqa: E402
-import driver  # noqa: E402
-import instructions  # noqa: E402
-import plot  # noqa: E402
-import run  # noqa: E402
-import tables  # noqa: E402
+from bench import allocators, driver, instructions, plot, run, tables
 
 STEPS = 300
 STATES = {state.name: state for state in instructions.STATES}

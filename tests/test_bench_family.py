@@ -3,18 +3,11 @@
 
 import shutil
 import subprocess
-import sys
 import xml.etree.ElementTree as ElementTree
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "bench"))
-import compare  # noqa: E402
-import driver  # noqa: E402
-import pages  # noqa: E402
-import programs  # noqa: E402
-import ratios  # noqa: E402
+from bench import compare, driver, pages, programs, ratios
 
 SMALLEST = 1        # percent of the full size
 SVG = "{http://www.w3.org/2000/svg}"

@@ -3,11 +3,10 @@
 
 import pytest
 
-import submit
-import course
-import grader
-from course import CannotGrade
-from harness import cli, doctor, trace
+from checker import course, grader
+from checker.course import CannotGrade
+from tests import submit
+from tests.harness import cli, doctor, trace
 
 
 @pytest.fixture(name="unreadable")

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from harness import budgets, build, suite
-from trial import ROOT, TESTS, run
+from tests.harness import budgets, build, suite
+from tests.trial import ROOT, TESTS, run
 
 SUITE = TESTS / "osmalloc"
 PROGRAMS = [test.name for test in budgets.load(SUITE)]

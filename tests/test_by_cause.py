@@ -5,13 +5,12 @@ import json
 
 import pytest
 
-import submit
-import trial
-from test_causes import REFERENCES, outcome_of
-from harness import causes, causetext
-from harness.mistakes import FreeDoesNothing, NeverSplits
-from harness.realloc_mistakes import ReallocReturnsBlock
-from harness.suite import load_scheme
+from tests import submit, trial
+from tests.harness import causes, causetext
+from tests.harness.mistakes import FreeDoesNothing, NeverSplits
+from tests.harness.realloc_mistakes import ReallocReturnsBlock
+from tests.harness.suite import load_scheme
+from tests.test_causes import REFERENCES, outcome_of
 
 PART = {"test-malloc-merges-a-run": 4, "test-malloc-merges-then-grows": 3,
         "test-calloc-zeroes-reused-block": 2, "test-free-null": 1}

@@ -7,27 +7,28 @@ from types import SimpleNamespace
 
 import pytest
 
-from trial import library, run
-from harness import causes, causetext, grade, hints, replays, suite
-from harness.composed import compose, replayed
-from harness.growth_mistakes import (FirstBlockIsWhole, FirstBlockLosesRest, FirstBlockLosesSlack,
-                                     GrowsByPages, IgnoresFreeLastBlock,
-                                     NoPreallocationBehindMapping)
-from harness.history import make
-from harness.mistakes import (ALL, CallocThresholdNotStrict, CallocThresholdWithoutHeader, FirstFit,
-                              HeaderOf24Bytes, MapsPages, NeverMerges, NeverSplits,
-                              SizesNotRounded,
-                              SizesWrapAround, ThresholdBeforeRounding, ThresholdNotStrict,
-                              ThresholdsNotStrict, ThresholdsWithoutHeader, ThresholdWithoutHeader)
-from harness.realloc_mistakes import (AlwaysMoves, GrowsAfterAbsorbing, GrowsWithoutHole,
-                                      KeepsEqualMapping, MergesInRealloc, MovesLastBlock,
-                                      ReallocNeverGrows, ReallocReturnsBlock, ShrinkingLosesSlack,
-                                      ShrinksWithoutSplit, ThresholdBeforeFit)
-from harness.size_mistakes import (FirstBlockCountsHeader, FirstSplitLeavesGap,
-                                   MergesWithoutHeader, SplitsShort)
-from harness.structural_mistakes import (EnlargesBeforeThreshold, LosesRest,
-                                         NeverMarksNorChecksLive, SearchesBeforeThreshold)
-from harness.symbols import step_text
+from tests.harness import causes, causetext, grade, hints, replays, suite
+from tests.harness.composed import compose, replayed
+from tests.harness.growth_mistakes import (FirstBlockIsWhole, FirstBlockLosesRest,
+                                           FirstBlockLosesSlack, GrowsByPages, IgnoresFreeLastBlock,
+                                           NoPreallocationBehindMapping)
+from tests.harness.history import make
+from tests.harness.mistakes import (ALL, CallocThresholdNotStrict, CallocThresholdWithoutHeader,
+                                    FirstFit, HeaderOf24Bytes, MapsPages, NeverMerges, NeverSplits,
+                                    SizesNotRounded, SizesWrapAround, ThresholdBeforeRounding,
+                                    ThresholdNotStrict, ThresholdWithoutHeader, ThresholdsNotStrict,
+                                    ThresholdsWithoutHeader)
+from tests.harness.realloc_mistakes import (AlwaysMoves, GrowsAfterAbsorbing, GrowsWithoutHole,
+                                            KeepsEqualMapping, MergesInRealloc, MovesLastBlock,
+                                            ReallocNeverGrows, ReallocReturnsBlock,
+                                            ShrinkingLosesSlack, ShrinksWithoutSplit,
+                                            ThresholdBeforeFit)
+from tests.harness.size_mistakes import (FirstBlockCountsHeader, FirstSplitLeavesGap,
+                                         MergesWithoutHeader, SplitsShort)
+from tests.harness.structural_mistakes import (EnlargesBeforeThreshold, LosesRest,
+                                               NeverMarksNorChecksLive, SearchesBeforeThreshold)
+from tests.harness.symbols import step_text
+from tests.trial import library, run
 
 TESTS = suite.load_suite()
 REFERENCES = suite.read_references(TESTS)

@@ -12,16 +12,11 @@ from pathlib import Path
 
 import pytest
 
-import submit
-import trial
-import check
-import grader
-import intake
-import lint
-import style
-from harness import sandbox
-from small_programs import scratch
-from workspace import Workspace
+from checker import check, grader, intake, lint, style
+from checker.workspace import Workspace
+from tests import submit, trial
+from tests.harness import sandbox
+from tests.small_programs import scratch
 
 ROOT = submit.ROOT
 UGLY = """\
@@ -257,7 +252,7 @@ def test_make_lint_runs_the_linter_that_is_named():
                           capture_output=True, check=False)
     assert (done.returncode, done.stdout) == (0, "pragmas      clean\n")
     unset = subprocess.run([*make, "-n"], cwd=ROOT, text=True, capture_output=True, check=True)
-    assert unset.stdout.rstrip().endswith("checker/lint.py")
+    assert unset.stdout.rstrip().endswith("-m checker.lint")
 
 
 @pytest.mark.parametrize("name", ["the rest.h", "x;touch harm;.h", "x:1: ERROR:A: .h",

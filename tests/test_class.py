@@ -16,12 +16,8 @@ from pathlib import Path
 
 import pytest
 
-import submit
-import trial
-import classrun
-import main
-import measure
-import result
+from checker import classrun, main, measure, result
+from tests import submit, trial
 
 ROOT = submit.ROOT
 DOCS = (ROOT / "docs/grading.md").read_text(encoding="utf-8")
@@ -93,7 +89,7 @@ def test_what_is_finished_is_not_graded_again_unless_it_changed(place):
 def test_a_run_that_is_killed_goes_on_where_it_stopped(place):
     for number in range(6):
         submit.submission(place / f"many/s{number}", submit.naive())
-    words = [sys.executable, str(ROOT / "checker/main.py"), *FEW, "--class", "many", "-j", "1"]
+    words = [sys.executable, str(ROOT), *FEW, "--class", "many", "-j", "1"]
     with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         while not Path("grades/s1/result.json").exists():
             assert process.poll() is None
@@ -112,7 +108,7 @@ def test_an_interrupt_leaves_nothing_running_and_says_how_to_go_on(place):
     (place / "class/dora/src").mkdir(parents=True)
     (place / "class/dora/src/osmem.c").write_text(submit.STUB.replace(
         "\treturn size ? NULL : NULL;", "\tfor (;;)\n\t\t;\n\treturn NULL;"))
-    words = [sys.executable, str(ROOT / "checker/main.py"), *FEW, "--class", "class", "-j", "1"]
+    words = [sys.executable, str(ROOT), *FEW, "--class", "class", "-j", "1"]
     # What runs in the background has SIGINT ignored, and so may these tests.
     with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
                           start_new_session=True,
@@ -208,7 +204,7 @@ def test_results_beside_the_submissions_are_none(place, monkeypatch, words):
 @pytest.mark.parametrize("umask, mode", [(0o277, 0o600), (0o707, 0o660), (0o027, 0o640),
                                          (0o002, 0o664)])
 def test_the_umask_decides_who_reads_results_and_nothing_else(place, umask, mode):
-    words = [sys.executable, str(ROOT / "checker/main.py"), *FEW, "--seeds", "1", *PATHS,
+    words = [sys.executable, str(ROOT), *FEW, "--seeds", "1", *PATHS,
              "--csv", "mine.csv", "-o", "new/out"]
     subprocess.run(words, capture_output=True, check=True, umask=umask)
     assert {name: row["score"] for name, row in table("mine.csv").items()} == MARKS

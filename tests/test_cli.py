@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-import trial
-from harness import build, session
-from trial import PART, library, part_suite, run, run_part
+from tests import trial
+from tests.harness import build, session
+from tests.trial import PART, library, part_suite, run, run_part
 
 LINE = re.compile(r"(test-\S+) +\.{24} (passed|failed) \.\.\.([ \d]{3}\d)")
 ESCAPE = "\x1b"

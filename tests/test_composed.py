@@ -3,16 +3,15 @@
 
 import itertools
 
-from harness import causes, realloc_mistakes, suite
-from harness.composed import compose, replayed
-from harness.growth_mistakes import FirstBlockLosesRest
-from harness.mistakes import (ALL, MergesAfterSplit, NeverSplits,
-                              SizesWrapAround, SizesWrapAroundBehindThreshold,
-                              SizesWrapAroundToNothing, ThresholdsNotStrict,
-                              ThresholdsWithoutHeader)
-from harness.realloc_mistakes import (AbsorbsAll, AbsorbsBeforeMapping, AbsorbsOneTooFew,
-                                      AlwaysMoves, GrowsAfterAbsorbing, GrowsPastThreshold,
-                                      KeepsAbsorbedWhole, NeverAbsorbs, ShrinksWithoutSplit)
+from tests.harness import causes, realloc_mistakes, suite
+from tests.harness.composed import compose, replayed
+from tests.harness.growth_mistakes import FirstBlockLosesRest
+from tests.harness.mistakes import (ALL, MergesAfterSplit, NeverSplits, SizesWrapAround,
+                                    SizesWrapAroundBehindThreshold, SizesWrapAroundToNothing,
+                                    ThresholdsNotStrict, ThresholdsWithoutHeader)
+from tests.harness.realloc_mistakes import (AbsorbsAll, AbsorbsBeforeMapping, AbsorbsOneTooFew,
+                                            AlwaysMoves, GrowsAfterAbsorbing, GrowsPastThreshold,
+                                            KeepsAbsorbedWhole, NeverAbsorbs, ShrinksWithoutSplit)
 
 REFERENCES = {name: events for name, events in suite.read_references(suite.load_suite()).items()
               if len(events) < 60}

@@ -5,10 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
-import submit
-import trial
-from harness import causes, causetext, contents, grade, suite
-from test_symptoms import library
+from tests import submit, trial
+from tests.harness import causes, causetext, contents, grade, suite
+from tests.test_symptoms import library
 
 REFERENCES = suite.read_references(suite.load_suite())
 FIRST = ("os_malloc(100)", "  brk(0) = HeapStart + 0x0",

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from conftest import ROOT
+from tests.conftest import ROOT
 
 # The program makes a free block's link, which no checksum covers, lead to a live block. The call
 # after that makes a system call, merges or absorbs; or it does none of these.

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from harness import stats
-from harness.build import build_program
+from tests.harness import stats
+from tests.harness.build import build_program
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"

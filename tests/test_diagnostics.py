@@ -7,9 +7,8 @@ import subprocess
 
 import pytest
 
-import submit
-import trial  # noqa: F401  the harness can be imported
-from harness import build, diagnostics
+from tests import submit
+from tests.harness import build, diagnostics
 
 # Sources that do not build: name -> ({file: text}, what the quoted line holds for gcc, for clang).
 # The word "error" stands in every one of them where it means nothing.
@@ -157,7 +156,7 @@ def test_messages_are_english_whatever_the_locale(tmp_path, monkeypatch):
 
 def test_reports_hold_the_log(tmp_path):
     """The log of a refused submission, and the warnings of a graded one."""
-    import writers
+    from checker import writers
     broken = submit.STUB.replace("return size", "retrun size")
     made = submit.result_of(tmp_path / "broken", f"#warning <first>\n{broken}")
     assert made.reason.startswith("it does not compile: src/osmem.c:8:9: error: ")

@@ -9,15 +9,15 @@ from types import SimpleNamespace
 
 import pytest
 
-import trial
-from harness import (build, explain, grade, hints, history, memcheck, mistakes, oracle, rules,
-                     suite, suspects)
-from harness.model import Model
-from harness.report import printable
-from harness.runner import Run
-from harness.symbols import step_text
-from harness.trace import Trace
-from trial import library, part_suite, run, run_part
+from tests import trial
+from tests.harness import (build, explain, grade, hints, history, memcheck, mistakes, oracle, rules,
+                           suite, suspects)
+from tests.harness.model import Model
+from tests.harness.report import printable
+from tests.harness.runner import Run
+from tests.harness.symbols import step_text
+from tests.harness.trace import Trace
+from tests.trial import library, part_suite, run, run_part
 
 REFERENCES = suite.read_references(suite.load_suite())
 

@@ -16,8 +16,8 @@ from collections import Counter
 
 import pytest
 
-from conftest import ROOT
-from harness import model, replay, sequences, stats, symbols
+from tests.conftest import ROOT
+from tests.harness import model, replay, sequences, stats, symbols
 
 FACTOR = int(os.environ.get("STRESS", "1"))
 

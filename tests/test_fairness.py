@@ -3,9 +3,9 @@
 
 import pytest
 
-import fairness
-from harness import suite, suspects
-from harness.mistakes import ALL, MISTAKES
+from tests import fairness
+from tests.harness import suite, suspects
+from tests.harness.mistakes import ALL, MISTAKES
 
 MOST = 13       # points that one mistake may cost
 

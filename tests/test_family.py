@@ -15,7 +15,8 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from conftest import CC, EMULATOR, LINK
+
+from tests.conftest import CC, EMULATOR, LINK
 
 SOURCES = Path(__file__).resolve().parent / "family"
 # Without built-ins, as the compiler would leave out calls whose effect it believes to know, and

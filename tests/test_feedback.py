@@ -8,12 +8,9 @@ from pathlib import Path
 
 import pytest
 
-import submit
-import trial
-import feedback
-import grader
-import writers
-from harness import causes, explain, rerun
+from checker import feedback, grader, writers
+from tests import submit, trial
+from tests.harness import causes, explain, rerun
 
 # Crashes in each call, where a second run says so; the hidden program is known by its size.
 SPY = """

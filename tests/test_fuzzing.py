@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from conftest import ROOT
-from fuzzing import build
+from tests.conftest import ROOT
+from tests.fuzzing import build
 
 CORPUS = sorted((ROOT / "tests/fuzzing/corpus").iterdir())
 INPUTS = {"debug": 20, "plain": 60, "hardened": 20}

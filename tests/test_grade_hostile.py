@@ -12,12 +12,9 @@ from pathlib import Path
 
 import pytest
 
-import hostile_submissions as corpus
-import submit
-import grader
-import trial
-import writers
-from harness import runner, trials
+from checker import grader, writers
+from tests import hostile_submissions as corpus, submit, trial
+from tests.harness import runner, trials
 
 # With bubblewrap where it works, and as on a machine without it.
 SANDBOXES = {"bubblewrap": (), "landlock": ("bubblewrap",)}

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from conftest import ROOT, WARNINGS
+from tests.conftest import ROOT, WARNINGS
 
 # Path -> live blocks, few and many; or how long a single one is, in units of 32 KiB.
 COUNTS = {"replace-slot": (400, 16000), "add-slot": (400, 16000), "drop-slot": (400, 16000),

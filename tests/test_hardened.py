@@ -10,8 +10,9 @@ import signal
 import subprocess
 
 import pytest
-from conftest import ROOT
-from test_family import IMPOSSIBLE, SUBJECTS, compiled
+
+from tests.conftest import ROOT
+from tests.test_family import IMPOSSIBLE, SUBJECTS, compiled
 
 SLOTS = [1, 16, 100, 1000, 5000, 100000]
 LARGE = [200000, 3000000]

@@ -6,13 +6,12 @@ from types import SimpleNamespace
 
 import pytest
 
-import submit
-import trial
-from harness import build, causes, grade, header_reads, oracle, replays, suite
-from harness.build import HarnessError
-from harness.growth_mistakes import FirstBlockLosesRest
-from harness.mistakes import ImpossibleWithoutErrno, NeverSplits
-from harness.structural_mistakes import LosesRest
+from tests import submit, trial
+from tests.harness import build, causes, grade, header_reads, oracle, replays, suite
+from tests.harness.build import HarnessError
+from tests.harness.growth_mistakes import FirstBlockLosesRest
+from tests.harness.mistakes import ImpossibleWithoutErrno, NeverSplits
+from tests.harness.structural_mistakes import LosesRest
 
 TESTS = suite.load_suite()
 BY_NAME = {test.name: test for test in TESTS}

@@ -5,11 +5,11 @@ import random
 
 import pytest
 
-from harness import heapmap
-from harness.growth_mistakes import FirstBlockLosesRest
-from harness.heapmap import draw
-from harness.mistakes import HeaderOf24Bytes
-from harness.model import MAP_STRIDE, Model
+from tests.harness import heapmap
+from tests.harness.growth_mistakes import FirstBlockLosesRest
+from tests.harness.heapmap import draw
+from tests.harness.mistakes import HeaderOf24Bytes
+from tests.harness.model import MAP_STRIDE, Model
 
 
 def picture(text):

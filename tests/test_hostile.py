@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from harness import runner, trace
-from small_programs import compiled, library, library_with, lines, program, run, scratch
+from tests.harness import runner, trace
+from tests.small_programs import compiled, library, library_with, lines, program, run, scratch
 
 SYSTEM = """\
 #define _GNU_SOURCE
@@ -216,9 +216,9 @@ def test_a_killed_harness_takes_everything_with_it():
     name = f"hostile-alone-{os.getpid()}"
     path = program("os_malloc(7);\nfor (;;)\npause();", SYSTEM, name)
     harness = subprocess.Popen(
-        [sys.executable, "-c", "import sys; sys.path.insert(0, sys.argv[1])\n"
-         "from harness import runner; runner.run_traced(*sys.argv[2:], timeout=60)",
-         str(Path(__file__).parent), path, library()], env={**os.environ, "TMPDIR": scratch()})
+        [sys.executable, "-c", "import sys; from harness import runner\n"
+         "runner.run_traced(*sys.argv[1:], timeout=60)", path, library()],
+        cwd=Path(__file__).parent, env={**os.environ, "TMPDIR": scratch()})
     while not any(has_loaded(pid) for tracer in children(harness.pid) for pid in children(tracer)):
         assert harness.poll() is None
     harness.kill()

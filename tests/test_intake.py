@@ -10,8 +10,8 @@ import zipfile
 
 import pytest
 
-import submit
-import intake
+from checker import intake
+from tests import submit
 
 SOURCE = submit.STUB.encode()
 

@@ -4,13 +4,11 @@
 import re
 import statistics
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "checker"))
-import tree  # noqa: E402
+from checker import tree
 
 ROOT = tree.ROOT
 
@@ -157,6 +155,15 @@ def test_no_machine_is_named():
     everything = SOURCES + tree.files("*.md", "*.json", "*.ref", "*.conf")
     assert [(name(path), found) for path in everything
             for found in re.findall(r"/(?:home|root|work|Users)/\w[^\s'\")]*", text(path))] == []
+
+
+def test_imports_are_ordinary():
+    """No file edits the path, and none imports below other code. The exception, entry.py, only
+    takes away what the user's PYTHONPATH put there."""
+    edit = re.compile(r"sys\.path(?:\[[^]\n]*\])? *\+?=[^=]|sys\.path\.\w|noqa: *E4\d\d")
+    found = {name(path): edit.findall(text(path)) for path in tree.python_files()}
+    assert {path for path, edits in found.items() if edits} == {"tests/harness/entry.py"}
+    assert len(found["tests/harness/entry.py"]) == 1
 
 
 def test_no_build_output_is_tracked():

@@ -3,7 +3,7 @@
 
 import pytest
 
-from harness import doctor, machine
+from tests.harness import doctor, machine
 
 RELEASES = {
     "ID=debian\nVERSION_ID=\"12\"": "apt-get install libc6-dev ltrace",

@@ -10,17 +10,16 @@ from pathlib import Path
 
 import pytest
 
-import submit
-import trial
-from harness import build
-from trial import ROOT
+from tests import submit, trial
+from tests.harness import build
+from tests.trial import ROOT
 
 COMMANDS = {
     "make": ["make"],
     "examples": ["make", "-C", "examples"],
     "demo": ["make", "-C", "examples", "demo"],
     "suite": [sys.executable, "tests/run_tests.py", "--suite", "few"],
-    "grade": [sys.executable, "checker/main.py", "--no-files", "--no-style", "--unprotected",
+    "grade": [sys.executable, ".", "--no-files", "--no-style", "--unprotected",
               "--suite", "few", "."],
 }
 QUICK = {**os.environ, "CFLAGS": "-O0"}     # also: no build relies on the optimiser

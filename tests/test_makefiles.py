@@ -6,9 +6,8 @@ import shutil
 
 import pytest
 
-import submit
-import intake
-import makefile
+from checker import intake, makefile
+from tests import submit
 
 FILES = ["extra/deep.c", "list.c", "main.c", "old.c", "osmem.c"]
 HELPER = "static size_t aligned(size_t size)\n{\n\treturn (size + 7) / 8 * 8;\n}\n"

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from conftest import ROOT, WARNINGS
+from tests.conftest import ROOT, WARNINGS
 
 # Fills the heap with blocks of many sizes, frees every third, and replaces as many as there are.
 # Prints how far the break went and waits, so that its memory can be looked at.

@@ -7,8 +7,7 @@ from functools import lru_cache
 
 import pytest
 
-import submit
-import trial
+from tests import submit, trial
 
 FUNCTIONS = ("os_malloc", "os_calloc", "os_realloc", "os_free")
 ABSENT = "os_realloc is not defined in your library"

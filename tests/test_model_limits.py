@@ -8,8 +8,8 @@ import itertools
 
 import pytest
 
-from harness.model import ALLOC, FREE, MAPPED, SIZE_MAX, Block, BrokenModel, Model, Sys
-from model_scenes import EINVAL, ENOMEM, FIRST_GROWTH, MAP1, MAP2, MAP3, blocks, filled, play
+from tests.harness.model import ALLOC, FREE, MAPPED, SIZE_MAX, Block, BrokenModel, Model, Sys
+from tests.model_scenes import EINVAL, ENOMEM, FIRST_GROWTH, MAP1, MAP2, MAP3, blocks, filled, play
 
 # ---- a system call fails (B1) ---------------------------------------------------------------
 

@@ -11,9 +11,9 @@ from types import SimpleNamespace
 
 import pytest
 
-import mutate
-from conftest import ROOT
-from harness import rules
+from tests import mutate
+from tests.conftest import ROOT
+from tests.harness import rules
 
 MUTANTS = mutate.read_table(mutate.TABLE.read_text())
 NAMED = {mutant.name: mutant for mutant in MUTANTS}

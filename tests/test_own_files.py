@@ -8,8 +8,7 @@ import subprocess
 
 import pytest
 
-import submit
-import trial
+from tests import submit, trial
 
 ROOT = trial.ROOT
 WAYS = ["src/Makefile", "handout/src/Makefile", "checker/grade"]

@@ -9,8 +9,9 @@ import os
 import subprocess
 
 import pytest
-from conftest import ROOT, WARNINGS
-from test_family import IMPOSSIBLE, compiled
+
+from tests.conftest import ROOT, WARNINGS
+from tests.test_family import IMPOSSIBLE, compiled
 
 KIB = 1024
 # Those of the family's programs that make the library map, unmap, purge, move and guard memory.

@@ -5,10 +5,9 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT
 
-sys.path.insert(0, str(ROOT / "tests"))
-import preload  # noqa: E402
+from tests import preload
+from tests.conftest import ROOT
 
 SCRIPT = ROOT / "tests/preload.py"
 

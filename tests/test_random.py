@@ -14,9 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import fuzz
-from conftest import ROOT
-from harness import mistakes, model, replay, sequences
+from tests.conftest import ROOT
+from tests.harness import fuzz, mistakes, model, replay, sequences
 
 # Sequences of each profile that `make check` runs.
 COUNTS = {"churn": 350, "edges": 350, "break": 300, "failures": 350, "foreign": 250,

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from harness import build, oracle, rules, suspects, symbols
-from harness.build import HarnessError
-from harness.mistakes import MISTAKES
-from harness.model import Model
+from tests.harness import build, oracle, rules, suspects, symbols
+from tests.harness.build import HarnessError
+from tests.harness.mistakes import MISTAKES
+from tests.harness.model import Model
 
 TESTS = Path(__file__).resolve().parent
 SUITE = json.loads((TESTS / "suite.json").read_text(encoding="utf-8"))
@@ -53,8 +53,8 @@ def notices(steps, mistake):
     return any(symbols.step_text(wrong.step(step.name, step.args)) != symbols.step_text(step)
                for step in steps)
 
-
 # ---- the parts name each other ----------------------------------------------------------------
+
 
 def test_suite_snippets_and_references_are_the_same_set():
     assert sorted(SUITE["tests"]) == NAMES

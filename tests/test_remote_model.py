@@ -15,7 +15,7 @@ from collections import namedtuple
 
 import pytest
 
-from conftest import ROOT
+from tests.conftest import ROOT
 
 MODEL = ROOT / "tests/model/remote.pml"
 LARGE = os.environ.get("MODEL") == "large"

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-import trial
-from harness import build, explain, grade, rerun, sandbox
+from tests import trial
+from tests.harness import build, explain, grade, rerun, sandbox
 
 # os_malloc(N) goes wrong in way N; each way stands on the line that it is looked for on.
 LIBRARY = r"""

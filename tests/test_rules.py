@@ -5,10 +5,10 @@ import re
 
 import pytest
 
-from harness import rules
-from harness.model import ALLOC, FREE, Model
-from harness.symbols import step_text
-from model_scenes import MAP1
+from tests.harness import rules
+from tests.harness.model import ALLOC, FREE, Model
+from tests.harness.symbols import step_text
+from tests.model_scenes import MAP1
 
 NUMBERS = ("G1 G2 G3 G4 G5 G6 W1 W2 W3 W4 W5 F1 F2 F3 H1 H2 H3 H4 H5 H6 S1 S2 S3 R1 R2 "
            "X1 X2 X3 X4 X5 X6 X7 X8 X9 M1 M2 Y1 Y2 B1 B2 B3 B4").split()

@@ -8,8 +8,8 @@ import signal
 
 import pytest
 
-from harness import build, doctor, runner, trace
-from small_programs import compiled, library, lines, program, run
+from tests.harness import build, doctor, runner, trace
+from tests.small_programs import compiled, library, lines, program, run
 
 HEAP = 0x55d0a1b2c000
 START = f"""\

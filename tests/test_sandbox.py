@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-import submit
-from harness import build, runner, sandbox
-from small_programs import library, program, scratch
-from test_hostile import SYSTEM
+from tests import submit
+from tests.harness import build, runner, sandbox
+from tests.small_programs import library, program, scratch
+from tests.test_hostile import SYSTEM
 
 SANDBOXES = {"all": (), "bubblewrap alone": ("landlock",), "landlock alone": ("bubblewrap",)}
 # A line of C for each thing that must not be possible: it has to be 0.
@@ -253,11 +253,11 @@ def test_the_probe_names_every_layer_and_need():
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else for a test")
 def test_somebody_who_is_not_root_is_told_what_does_not_work(tmp_path):
     tmp_path.chmod(0o777)
-    code = ("import os, sys\nos.setgid(65534)\nos.setuid(65534)\nsys.path.insert(0, sys.argv[1])\n"
+    code = ("import os\nos.setgid(65534)\nos.setuid(65534)\n"
             "from harness import sandbox\nprint('\\n'.join(sandbox.Sandbox().report()))\n")
     submit.box()        # builds what the sandbox needs
-    done = subprocess.run([sys.executable, "-c", code, str(submit.ROOT / "tests")], text=True,
-                          capture_output=True, check=False, cwd="/")
+    done = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True,
+                          check=False, cwd=submit.ROOT / "tests")
     if done.returncode and any(why in done.stderr for why in ("ermission denied", "No module")):
         pytest.skip("the repository lies where only root can read")
     assert "user        does not work: only root can change the user; run as root" in done.stdout

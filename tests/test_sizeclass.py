@@ -3,7 +3,7 @@
 
 import subprocess
 
-from conftest import ROOT, WARNINGS
+from tests.conftest import ROOT, WARNINGS
 
 
 def test_every_size_and_every_class(tmp_path):

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-import submit
-import trial
-from harness import history, suite
+from tests import submit, trial
+from tests.harness import history, suite
 
 ROOT = trial.ROOT
 README = (ROOT / "handout/README.md").read_text(encoding="utf-8")

@@ -9,7 +9,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import CC, EMULATOR
+
+from tests.conftest import CC, EMULATOR
 
 ROOT = Path(__file__).resolve().parent.parent
 FACTOR = int(os.environ.get("STRESS", "1"))

@@ -5,8 +5,7 @@ import subprocess
 
 import pytest
 
-import submit
-import trial
+from tests import submit, trial
 
 MAPS_EVERYTHING = """\
 #include <string.h>

@@ -11,10 +11,9 @@ from functools import lru_cache
 
 import pytest
 
-import submit
-import trial
-from harness import build, entry
-from trial import ROOT, library, part_suite
+from tests import submit, trial
+from tests.harness import build, entry
+from tests.trial import ROOT, library, part_suite
 
 PART = ["--suite", part_suite(), "--library", library()]
 COMMANDS = {
@@ -25,9 +24,9 @@ COMMANDS = {
     "run_tests --doctor": [sys.executable, "tests/run_tests.py", "--doctor"],
     "run_tests --update-refs": [sys.executable, "tests/run_tests.py", "--update-refs", "free-null"],
     "show_trace": [sys.executable, "tests/show_trace.py"],
-    "grade": [sys.executable, "checker/main.py", "--no-files", "--no-style", "--unprotected",
+    "grade": [sys.executable, ".", "--no-files", "--no-style", "--unprotected",
               "--suite", part_suite()],
-    "grade --probe": [sys.executable, "checker/main.py", "--probe"],
+    "grade --probe": [sys.executable, ".", "--probe"],
 }
 
 

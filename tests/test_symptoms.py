@@ -7,9 +7,8 @@ from functools import lru_cache
 
 import pytest
 
-import submit
-import trial
-from harness import runner
+from tests import submit, trial
+from tests.harness import runner
 
 MALLOC, FREE = "void *os_malloc(size_t size)\n{\n", "void os_free(void *ptr)\n{\n"
 # What is put at the beginning of a function of a library that is right without it.

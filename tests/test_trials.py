@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-import submit
-import trial
-from harness import grade, runner, shadow, suite, trace, trials
+from tests import submit, trial
+from tests.harness import grade, runner, shadow, suite, trace, trials
 
 SEED = 5
 

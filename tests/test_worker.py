@@ -13,14 +13,10 @@ from pathlib import Path
 
 import pytest
 
-import hostile_submissions as corpus
-import submit
-import trial
-import classrun
-import intake
-import main
-from harness import temporary
-from test_class import group_of
+from checker import classrun, intake, main
+from tests import hostile_submissions as corpus, submit, trial
+from tests.harness import temporary
+from tests.test_class import group_of
 
 FEW = ["--no-style", "--suite", trial.part_suite()]
 BUDGETS = {"destructors that sleep": ["--wall-seconds", "3"],
@@ -52,7 +48,7 @@ def archive(path, files):
 
 def command(*words):
     """Start the grader in its own session, as a shell starts a foreground command."""
-    return subprocess.Popen([sys.executable, str(submit.ROOT / "checker/main.py"), *words],
+    return subprocess.Popen([sys.executable, str(submit.ROOT), *words],
                             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
                             start_new_session=True, preexec_fn=ignore_no_signal)
 

@@ -13,9 +13,9 @@ import sys
 
 import pytest
 
-import test_random
-from conftest import ROOT, WARNINGS
-from harness import build, model, replay, sequences
+from tests import test_random
+from tests.conftest import ROOT, WARNINGS
+from tests.harness import build, model, replay, sequences
 
 SOURCES = ROOT / "tests" / "wrappers"
 FAMILY = ROOT / "tests" / "family"

@@ -11,10 +11,10 @@ from html.parser import HTMLParser
 
 import pytest
 
-import submit
-import writers
-from result import (BROKEN, CAUSE, FAILED, PARTIAL, PASSED, REFUSED, SKIPPED, Result, Verdict,
-                    document, from_document, share_out)
+from checker import writers
+from checker.result import (BROKEN, CAUSE, FAILED, PARTIAL, PASSED, REFUSED, SKIPPED, Result,
+                            Verdict, document, from_document, share_out)
+from tests import submit
 
 EVIL = ("</pre></failure>]]><script>alert(1)</script>\n<|--\nGrade :=>>100\nComment :=>>x\r"
         "Grade :=>>99\x0bGrade :=>>98\u2028Grade :=>>97\x1b[2J\x00 \"' & =1+1 \ud800")

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """Fuzzes both allocators: seeded inputs, then libFuzzer and AFL++ from the corpus on.
 
@@ -20,9 +19,7 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from fuzzing import build  # noqa: E402
+from tests.fuzzing import build
 
 OUT = build.ROOT / "tests/build/fuzzing"
 CORPUS = build.HERE / "corpus"
@@ -144,7 +141,7 @@ def main(argv):
     try:
         return 0 if hunt(read_arguments(argv)) else 1
     except build.BuildError as error:
-        print(f"fuzzing/run.py: {error}", file=sys.stderr)
+        print(f"fuzzing: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
