@@ -252,10 +252,13 @@ def test_any_checkout_path(tmp_path, name):
     submit.copy_tree(place)
     trial.make_suite(place / "few", {"test-free-unmaps": 1, "test-free-null": 1})
     done = shell(["python3", "tests/run_tests.py", "--suite", "few"],
-                 f"cd -- {shlex.quote(str(place))} && make -s -C src && {{}}")
+                 f"cd -- {shlex.quote(str(place))} && make -s && {{}}")
     assert done.stdout.endswith("\nTotal: 2/2\n") and done.returncode == 0, done.stderr
     shown = shell([place / "tests/show_trace.py", place / "few/build/test-free-unmaps"], "{}")
     assert (shown.returncode, shown.stderr) == (0, ""), shown.stdout
+    fuzz = ["python3", place / "tests/fuzz.py", "--sequences", "1", "--seed", "1"]
+    done = shell(["env", "-C", "/", *fuzz], "{}")
+    assert done.returncode == 0, done.stdout + done.stderr
     done = shell([place / "checker/grade", "--no-style", "--unprotected", "--suite", place / "few",
                   "--out", place / "out", "--name", "it", place], "{}")
     assert "Total: 90/90" in done.stdout, done.stdout + done.stderr

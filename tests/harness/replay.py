@@ -58,7 +58,8 @@ def build(library=None, out=BUILD):
     out.mkdir(parents=True, exist_ok=True)
     if library is None:
         library = out
-        _run(["make", "-s", "-C", str(ROOT / "src"), f"O={out}"])
+        # A relative path: make splits an absolute one at the spaces that the checkout's may have.
+        _run(["make", "-s", "-C", str(ROOT / "src"), f"O={os.path.relpath(out, ROOT / 'src')}"])
     library = Path(library).resolve()
     if not (library / "libosmem.so").is_file():
         raise ReplayError(f"no libosmem.so in {library}; build it there or name another directory")
@@ -97,8 +98,9 @@ class Replay:
 
     def __init__(self, program, library):
         self._process = subprocess.Popen(
-            [str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
-            env={**os.environ, "LD_LIBRARY_PATH": str(library)})
+            [os.path.abspath(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
+            # The loader splits this list at colons, which the path of the directory may have.
+            cwd=library, env={**os.environ, "LD_LIBRARY_PATH": "."})
         self._input, self._output = self._process.stdin.fileno(), self._process.stdout.fileno()
         self._rest = b""
         self._ahead = []
