@@ -46,7 +46,7 @@ stress: deps ## threads, fork, refused memory, 20 times as long: STRESS=100 for 
 	@STRESS=$(STRESS) "$(PYTHON)" -m pytest -q tests/test_stress.py tests/test_failures.py
 
 fuzz: deps ## random calls of both allocators, half of them by the model: SECONDS=3600
-	@"$(PYTHON)" tests/fuzz.py --seconds $$(($(SECONDS) / 2))
+	@"$(PYTHON)" tests/random_calls.py --seconds $$(($(SECONDS) / 2))
 	@"$(PYTHON)" -m tests.fuzzing.run --seconds $$(($(SECONDS) / 2))
 
 model: deps ## osmalloc's remote frees, thread exit, adoption and fork in every order, by spin

@@ -11,7 +11,7 @@ import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tests.harness import build, suite, trials
+from tests.harness import build, generated, suite
 from tests.harness.session import build_directory
 from .tree import ROOT
 
@@ -65,36 +65,37 @@ class Course:
             library = str(build.SOURCES) if built else build.build_library()
             programs = build.build_programs([test.c_file for test in self.tests], library,
                                             build_directory(root))
-            self.player = trials.program()
+            self.player = generated.program()
             build.build_guard()
         self.programs = dict(zip((test.name for test in self.tests), programs))
-        made = self.make_trials() if settings.seeds else {"seed": [], "twin": {}}
-        self.seeds, self.twins = made["seed"], made["twin"]
-        self.faults = trials.fault_trials() if settings.faults else []
+        made = self.make_generated() if settings.seeds else {"seed": [], "variant": {}}
+        self.seeds, self.variants = made["seed"], made["variant"]
+        self.faults = generated.refusals() if settings.faults else []
 
-    def make_trials(self):
-        """The random sequences and the perturbed variants ("twin"), cached by seed and suite."""
-        key = json.dumps([self.settings.seeds, self.settings.seed, self.references, trials.VERSION])
+    def make_generated(self):
+        """The random sequences and the perturbed variants, cached by seed and suite."""
+        key = json.dumps([self.settings.seeds, self.settings.seed, self.references,
+                          generated.VERSION])
         name = hashlib.sha256(key.encode()).hexdigest()[:16]
-        path = build.BUILD / f"trials-{name}.json"
+        path = build.BUILD / f"generated-{name}.json"
         try:
             made = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            twins = trials.twin_trials(self.references, self.settings.seed)
-            seeds = trials.seed_trials(self.settings.seeds, self.settings.seed)
-            made = {"seed": [asdict(trial) for trial in seeds],
-                    "twin": {name: asdict(trial) for name, trial in twins.items()}}
+            variants = generated.variants(self.references, self.settings.seed)
+            seeds = generated.random_tests(self.settings.seeds, self.settings.seed)
+            made = {"seed": [asdict(one) for one in seeds],
+                    "variant": {name: asdict(one) for name, one in variants.items()}}
             part = path.with_suffix(f".{os.getpid()}")
             part.write_text(json.dumps(made), encoding="utf-8")
             part.replace(path)
-        return {"seed": [trials.from_record(record) for record in made["seed"]],
-                "twin": {name: trials.from_record(record)
-                         for name, record in made["twin"].items()}}
+        return {"seed": [generated.from_record(record) for record in made["seed"]],
+                "variant": {name: generated.from_record(record)
+                            for name, record in made["variant"].items()}}
 
     def fingerprint(self):
         """A hash of everything that can change a mark: the settings, the suite and the grader."""
-        names = ("course", "workspace", "worker", "grader", "feedback", "marks", "intake", "style",
-                 "lint")
+        names = ("course", "workspace", "worker", "submission", "feedback", "marks", "intake",
+                 "style", "lint")
         sources = [ROOT / f"checker/{name}.py" for name in names]
         sources += sorted((ROOT / "tests/harness").glob("*.[cph]*")) + [ROOT / ".checkpatch.conf"]
         sources += [path for test in self.tests for path in (test.c_file, test.ref_file)]
@@ -106,7 +107,7 @@ class Course:
         return sha.hexdigest()
 
     def control_name(self, box):
-        """The name of the control run (grader.py); a change of the name makes a new run due."""
+        """The name of the control run (submission.py); a change of the name makes a new run due."""
         tracer = shutil.which("ltrace") or ""
         made = [self.fingerprint(), tracer, os.stat(tracer).st_mtime if tracer else 0, box.report()]
         for path in ("/proc/version", "/proc/sys/kernel/random/boot_id"):
@@ -124,6 +125,6 @@ class Course:
         plan = [(test.name, test.group, (*scheme.needs(test.group), *test.needs),
                  test.hidden or scheme.hidden(test.group), test.points) for test in self.tests]
         for group, chosen in (("seeds", self.seeds), ("faults", self.faults)):
-            plan += [(trial.name, group, scheme.needs(group), scheme.hidden(group),
-                      scheme.points(group) / len(chosen)) for trial in chosen]
+            plan += [(sequence.name, group, scheme.needs(group), scheme.hidden(group),
+                      scheme.points(group) / len(chosen)) for sequence in chosen]
         return plan

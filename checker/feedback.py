@@ -10,7 +10,7 @@ from tests.harness import causes, causetext, entry, explain, symptoms
 from tests.harness.build import HarnessError
 from tests.harness.report import printable
 from .course import CannotGrade
-from .marks import about_trial, shadow_text
+from .marks import about_sequence, shadow_text
 from .result import FAILED, PARTIAL, SKIPPED
 
 MOST_LONGER = 100       # events that a collected trace may have beyond its reference
@@ -23,33 +23,33 @@ class Feedback:
         self.course = course
         self.programs = {}      # name -> Outcome of a program of the suite
         self.decisive = {}      # name -> Outcome that failed: of program, sequence or variant
-        self.trials = {}        # name -> Trial of that sequence or variant, None for a program
+        self.sequences = {}     # name -> GeneratedTest, None for a program
         self.texts = {}         # name -> explanation of a failure whose Outcome is not collected
         self.looks = {}         # name -> rerun.Seen of a program that ended early
         self.found = None       # causes.Found
         self.stumbles = []      # type and place of each exception raised while explaining
 
-    def add(self, name, outcome, trial=None):
-        """Collect the Outcome of a program or, with its Trial, that of a sequence or perturbed
-        variant. A trace far longer than its reference is explained at once and not collected:
-        no cause predicts it."""
+    def add(self, name, outcome, sequence=None):
+        """Collect the Outcome of a program or, with its GeneratedTest, that of a sequence or
+        perturbed variant. A trace far longer than its reference is explained at once and not
+        collected: no cause predicts it."""
         if len(outcome.actual) > len(outcome.expected) + MOST_LONGER:
-            self.texts[name] = self.text_of(outcome, trial)
+            self.texts[name] = self.text_of(outcome, sequence)
             return
-        if trial is None:
+        if sequence is None:
             self.programs[name] = outcome
         if not outcome.passed:
-            self.decisive[name], self.trials[name] = outcome, trial
+            self.decisive[name], self.sequences[name] = outcome, sequence
 
     def find(self, verdicts, play, jobs):
         """Find the causes of the failures among these Verdicts, which are in the order of the
         tests. In a scheme by cause, a program counts as explained only if its perturbed variant,
-        which play(Trial) runs, is explained as well. Returns the number of programs that do not
-        count as explained for this reason."""
+        which play(GeneratedTest) runs, is explained as well. Returns the number of programs that do
+        not count as explained for this reason."""
         order = [made.name for made in verdicts if made.status != SKIPPED]
         programs = [self.programs[name] for name in order if name in self.programs]
-        others = [self.decisive[name] for name in order if self.trials.get(name)
-                  and self.trials[name].kind != "fault"]
+        others = [self.decisive[name] for name in order if self.sequences.get(name)
+                  and self.sequences[name].kind != "fault"]
         self.look(programs, {made.name for made in verdicts if made.hidden}, jobs)
         shown = {made.name: self.looks[made.name] for made in verdicts
                  if made.name in self.looks and not made.hidden}
@@ -58,15 +58,15 @@ class Feedback:
         refuted = []
         if self.course.scheme.by_cause:
             refuted = [name for name in self.found.by_program
-                       if name in self.course.twins and self.trials[name] is None
-                       and not self.found.predicts(play(self.course.twins[name]))]
+                       if name in self.course.variants and self.sequences[name] is None
+                       and not self.found.predicts(play(self.course.variants[name]))]
         self.found = self.found.without(refuted)
         return len(refuted)
 
     def look(self, programs, hidden, jobs):
         """Run programs that ended early a second time. Hidden programs run in a batch of their own,
         so that what students read does not depend on them."""
-        ended = [outcome for outcome in programs if self.trials.get(outcome.test.name) is None]
+        ended = [outcome for outcome in programs if self.sequences.get(outcome.test.name) is None]
         for apart in (False, True):
             chosen = [outcome for outcome in ended if (outcome.test.name in hidden) is apart]
             self.looks.update(self.attempt(lambda: symptoms.looks(chosen, jobs), dict))
@@ -85,16 +85,16 @@ class Feedback:
         """The whole explanation of a failed test, "" if there is none."""
         outcome = self.decisive.get(made.name)
         text = self.texts.get(made.name, "") if outcome is None else \
-            self.text_of(outcome, self.trials[made.name], passed, self.looks.get(made.name))
+            self.text_of(outcome, self.sequences[made.name], passed, self.looks.get(made.name))
         if text and made.share:
             text += "\nEvery call behaved like an allocator's, so the test earns " \
                 f"{made.share:.0%} of its points.\n"
         return text
 
-    def text_of(self, outcome, trial, passed=(), seen=None):
+    def text_of(self, outcome, sequence, passed=(), seen=None):
         """The function text_of(); if that raises, only the comparison of the traces."""
         return self.attempt(
-            lambda: text_of(outcome, trial, passed, self.found, seen),
+            lambda: text_of(outcome, sequence, passed, self.found, seen),
             lambda: self.attempt(lambda: printable(explain.comparison(outcome)), str))
 
     def records(self):
@@ -127,10 +127,10 @@ def is_of_machine(error):
         isinstance(error, OSError) and error.errno in entry.REMEDIES
 
 
-def text_of(outcome, trial, passed=(), found=None, seen=None):
+def text_of(outcome, sequence, passed=(), found=None, seen=None):
     """The explanation of one failure; `seen`: the rerun.Seen of a program's second run."""
-    if trial:
-        text = about_trial(outcome, trial, passed, found)
+    if sequence:
+        text = about_sequence(outcome, sequence, passed, found)
     else:
         text = explain.explain(outcome, f"python3 tests/run_tests.py {outcome.test.name}",
                                passed, seen, found, brief=True)

@@ -19,7 +19,7 @@ from tests.harness import entry, sandbox, temporary
 from tests.harness.build import HarnessError
 from tests.harness.cli import MOST_JOBS, MOST_SECONDS, Parser, whole
 from tests.harness.export import check_writable, write_text
-from . import classrun, grader, intake, result, scratch, tree, worker, writers
+from . import classrun, intake, result, scratch, submission, tree, worker, writers
 from .course import BUILD_SECONDS, CannotGrade, Course, Settings
 
 CANNOT, INTERRUPTED = 2, 130
@@ -214,17 +214,17 @@ def graded(path, name, options, course, box):
     full."""
     def work():
         scratch.check_space(tempfile.gettempdir())
-        made = grader.grade_submission(path, name, course, box, options.jobs)
+        made = submission.grade_submission(path, name, course, box, options.jobs)
         scratch.check_space(tempfile.gettempdir())
         return made
 
     try:
         return worker.supervised(work, name, worker.budget(course))
     except worker.Spent as reason:
-        made = grader.blank(name, course, box)
-        grader.refuse(made, f"building, linting, running and analysing it took {reason}; look for "
-                      "endless loops, sleeps and functions that make thousands of system calls",
-                      course)
+        made = submission.blank(name, course, box)
+        submission.refuse(made, f"building, linting, running and analysing it took {reason}; look "
+                          "for endless loops, sleeps and functions that make thousands of system "
+                          "calls", course)
         return made
 
 
@@ -264,7 +264,7 @@ def run(options):
     box = protected(options)
     scratch.check_open(box, tempfile.gettempdir())
     course = Course(settings(options), built=bool(options.worker))
-    grader.control(course, box, options.jobs)
+    submission.control(course, box, options.jobs)
     if len(chosen) == 1 and not options.whole_class:
         done = grade_one(*chosen[0], options, course, box)
         if done.status == result.BROKEN:

@@ -61,16 +61,16 @@ def shadow_text(outcome):
     return "The shadow heap, which uses no reference:\n" + indented(lines, "  ") if lines else ""
 
 
-def about_trial(outcome, trial, passed, found):
+def about_sequence(outcome, sequence, passed, found):
     """The explanation of a failed generated test, as for a program where the model can explain it.
 
     passed  outcomes of programs that passed
     found   causes.Found of all failures
     """
-    shown = f"python3 tests/fuzz.py --replay '{trial.text}'"
-    if outcome.difference is None or outcome.stopped_itself or trial.kind == "fault":
-        again = f"{REFUSALS}\nThe calls (format: tests/harness/player.c): {trial.text}" \
-            if trial.kind == "fault" else "Run it again:\n  " + shown
+    shown = f"python3 tests/random_calls.py --replay '{sequence.text}'"
+    if outcome.difference is None or outcome.stopped_itself or sequence.kind == "fault":
+        again = f"{REFUSALS}\nThe calls (format: tests/harness/player.c): {sequence.text}" \
+            if sequence.kind == "fault" else "Run it again:\n  " + shown
         said = outcome.run.stderr.decode("utf-8", "replace").strip()
         return "\n\n".join(filter(None, [explain.comparison(outcome), said, again]))
     return explain.explain(outcome, shown, passed, found=found, brief=True)

@@ -27,7 +27,7 @@ class Verdict:
 
     share   0 to 1: the share of its points that it earns
     points  the points that it can earn, of TOTAL
-    played  0 to 1: how far the program came before it got NULL for memory (harness/grade.py)
+    played  0 to 1: how far the program came before it got NULL for memory (harness/compare.py)
     """
 
     name: str

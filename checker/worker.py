@@ -46,7 +46,7 @@ class Spent(Exception):
 def budget(course):
     """The Budget of each submission: from the settings, or by the number of program runs."""
     settings = course.settings
-    runs = len(course.planned()) + len(course.twins)
+    runs = len(course.planned()) + len(course.variants)
     return Budget(settings.wall_seconds or max(WALL_SECONDS, WALL_EACH * runs),
                   settings.cpu_seconds or max(CPU_SECONDS, CPU_EACH * runs))
 

@@ -18,7 +18,7 @@ from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from types import SimpleNamespace
 
-from tests.harness import build, causes, causetext, grade, hints, oracle, replays, suite, suspects
+from tests.harness import build, causes, causetext, compare, hints, oracle, replays, suite, suspects
 from tests.harness.mistakes import MISTAKES
 
 NAMED = 6       # failed programs in a line without -v
@@ -54,11 +54,11 @@ def outcome(mistake, test, events, program, place):
         stopped = suspects.stops(program, Path(place), session)
         if stopped:
             actual, check = [*stopped[0], ("killed(SIGILL)",)], stopped[1]
-    difference = grade.first_difference(events, actual)
+    difference = compare.first_difference(events, actual)
     trace = SimpleNamespace(signal="SIGILL" if check else None, open_call=None)
     run = SimpleNamespace(comparable=True, stderr=check.encode() + b"\n", trace=trace)
     reason = check or difference and difference.sentence() or ""
-    return grade.Outcome(test, events, actual, run, 0.0, difference, reason)
+    return compare.Outcome(test, events, actual, run, 0.0, difference, reason)
 
 
 def checked(mistake, test, events):
@@ -75,7 +75,7 @@ def without_memory(events, actual):
     """(events of a wrong allocator up to the first call that has no memory where the reference
     has, what the program says there before it stops itself), or all of them and ""."""
     for index, (wanted, event) in enumerate(zip(events, actual)):
-        if event[-1] == grade.NO_MEMORY != wanted[-1]:
+        if event[-1] == compare.NO_MEMORY != wanted[-1]:
             return [*actual[:index + 1], ("killed(SIGILL)",)], "snippet.c:1: no memory"
     return actual, ""
 

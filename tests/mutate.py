@@ -22,7 +22,7 @@ import tempfile
 from collections import namedtuple
 from pathlib import Path
 
-from tests.harness import fuzz, replay, sequences
+from tests.harness import random_calls, replay, sequences
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = ROOT / "tests/mutants.txt"
@@ -151,7 +151,7 @@ class Sequences:
         self._library = tree.library
         self._program, _ = replay.build(tree.library, tree.root / "tests/build/replay")
         rng = random.Random(SEED)
-        made = (fuzz.make(rng, number) for number in range(1, count + 1))
+        made = (random_calls.make(rng, number) for number in range(1, count + 1))
         self._expected = [(operations, replay.finish(lines, player, True))
                           for operations, player, lines in made]
 
@@ -310,9 +310,9 @@ MARKDOWN = """# Mistakes that the tests notice
 Each row is a mistake that was made in the library's source on purpose, one at a time: {summary}.
 
 All were run against random sequences of calls that are compared with the model (the column shows
-the first that differs, shortened, in the notation of `tests/fuzz.py --replay`), and against the
-traced programs (the first that fails, and how many more do). Those that neither notices went to the
-pytest tests of misuse, of refused system calls, of threads, of forks, and of other users of the
+the first that differs, shortened, in the notation of `tests/random_calls.py --replay`), and against
+the traced programs (the first that fails, and how many more do). Those that neither notices went to
+the pytest tests of misuse, of refused system calls, of threads, of forks, and of other users of the
 break, until one failed. The mistakes are in `tests/mutants.txt`; `make mutants` tries all of them
 again and writes this table.
 

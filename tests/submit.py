@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from checker import grader, tree
+from checker import tree
 from checker.course import Course, Settings
-from tests import trial
+from checker.submission import grade_submission
+from tests import small_suite
 from tests.harness import sandbox
 
-ROOT = trial.ROOT
+ROOT = small_suite.ROOT
 
 NAIVE = (ROOT / "tests/naive_library.c").read_text(encoding="ascii")
 STUB = """\
@@ -81,14 +82,14 @@ def want_protection():
 
 @lru_cache(maxsize=None)
 def course(**settings):
-    """What a few programs (trial.PART) and no style, unless told otherwise, are graded with."""
-    chosen = {"suite": trial.part_suite(), "style": False, **settings}
+    """The Course of a few programs (small_suite.PART) without style, unless told otherwise."""
+    chosen = {"suite": small_suite.part_suite(), "style": False, **settings}
     return Course(Settings(**chosen))
 
 
 def graded(path, without=(), **settings):
     """The Result of one submission, graded in this process."""
-    return grader.grade_submission(path, Path(path).name, course(**settings), box(*without), 2)
+    return grade_submission(path, Path(path).name, course(**settings), box(*without), 2)
 
 
 def result_of(folder, source, **settings):

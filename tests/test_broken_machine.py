@@ -3,7 +3,7 @@
 
 import pytest
 
-from checker import course, grader
+from checker import course, submission
 from checker.course import CannotGrade
 from tests import submit
 from tests.harness import cli, doctor, trace
@@ -29,34 +29,34 @@ def test_the_suite_fails_as_a_whole(unreadable, capsys):
 
 def test_the_grader_grades_nobody(unreadable, tmp_path, monkeypatch):
     submit.want_protection()
-    monkeypatch.setattr(grader.build, "BUILD", tmp_path)
+    monkeypatch.setattr(submission.build, "BUILD", tmp_path)
     with pytest.raises(CannotGrade, match="^cannot grade on this machine: .* fails "
                        "test-.*: the trace is damaged"):
-        grader.control(submit.course(), submit.box(), 2)
+        submission.control(submit.course(), submit.box(), 2)
     assert not list(tmp_path.glob("control-*"))
 
 
 def test_a_machine_that_works_is_looked_at_once(tmp_path, monkeypatch):
     submit.want_protection()
-    monkeypatch.setattr(grader.build, "BUILD", tmp_path)
-    grader.control(submit.course(), submit.box(), 2)
+    monkeypatch.setattr(submission.build, "BUILD", tmp_path)
+    submission.control(submit.course(), submit.box(), 2)
     assert len(list(tmp_path.glob("control-*"))) == 1
-    monkeypatch.setattr(grader.grade, "grade", None)        # is not called a second time
-    grader.control(submit.course(), submit.box(), 2)
+    monkeypatch.setattr(submission.compare, "run", None)        # is not called a second time
+    submission.control(submit.course(), submit.box(), 2)
     monkeypatch.setattr(course.resource, "getrlimit", lambda number: (number, number))
     with pytest.raises(TypeError):      # but under other limits it is
-        grader.control(submit.course(), submit.box(), 2)
+        submission.control(submit.course(), submit.box(), 2)
 
 
 def test_a_compiler_that_fails_is_no_students_fault(tmp_path, monkeypatch):
     """If this library does not build either, no submission is refused for that."""
     submit.want_protection()
-    monkeypatch.setattr(grader.build, "BUILD", tmp_path)
+    monkeypatch.setattr(submission.build, "BUILD", tmp_path)
 
     def fail(self, command, cwd):
         return "collect2: fatal error: cannot find ld\n", 1
 
-    monkeypatch.setattr(grader.Workspace, "tool", fail)
+    monkeypatch.setattr(submission.Workspace, "tool", fail)
     with pytest.raises(CannotGrade, match="own library is refused: it does not compile: .*find ld"):
-        grader.control(submit.course(), submit.box(), 2)
+        submission.control(submit.course(), submit.box(), 2)
     assert not list(tmp_path.glob("control-*"))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness import budgets, build, suite
-from tests.trial import ROOT, TESTS, run
+from tests.small_suite import ROOT, TESTS, run
 
 SUITE = TESTS / "osmalloc"
 PROGRAMS = [test.name for test in budgets.load(SUITE)]

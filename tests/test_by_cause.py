@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from tests import submit, trial
+from tests import small_suite, submit
 from tests.harness import causes, causetext
 from tests.harness.mistakes import FreeDoesNothing, NeverSplits
 from tests.harness.realloc_mistakes import ReallocReturnsBlock
@@ -50,9 +50,9 @@ def test_a_function_without_its_work_is_not_proved(made, proved):
 
 def suite_by(place, marks, part=None):
     """A suite of PART, or of other programs, with a scheme."""
-    root = trial.make_suite(place, part or PART)
-    trial.write_suite(root, {name: {"points": points, "group": "own"}
-                             for name, points in (part or PART).items()}, marks=marks)
+    root = small_suite.make_suite(place, part or PART)
+    small_suite.write_suite(root, {name: {"points": points, "group": "own"}
+                                   for name, points in (part or PART).items()}, marks=marks)
     return root
 
 
@@ -130,15 +130,15 @@ def test_a_known_mistake_played_for_known_programs_gets_nothing_back(tmp_path):
 
 def sizes_of(root, name):
     """The sizes that a program asks os_malloc for."""
-    text = (trial.Path(root) / f"ref/{name}.ref").read_text()
+    text = (small_suite.Path(root) / f"ref/{name}.ref").read_text()
     return [int(line[len("os_malloc("):-1]) for line in text.splitlines()
             if line.startswith("os_malloc(")]
 
 
 def test_run_tests_says_both_figures(tmp_path):
     root = suite_by(tmp_path / "suite", {"cause": 2})
-    words = ("--suite", root, "--library", trial.library("NEVER_MERGES"))
-    done = trial.run(*words, "--json", tmp_path / "it.json")
+    words = ("--suite", root, "--library", small_suite.library("NEVER_MERGES"))
+    done = small_suite.run(*words, "--json", tmp_path / "it.json")
     assert "\nTotal: 3/10\n" in done.stdout and "\nTotal by cause: 8/10: " in done.stdout
     document = json.loads((tmp_path / "it.json").read_text())
     assert (document["earned"], document["earned_by_cause"]) == (3, 8)

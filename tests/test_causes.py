@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.harness import causes, causetext, grade, hints, replays, suite
+from tests.harness import causes, causetext, compare, hints, replays, suite
 from tests.harness.composed import compose, replayed
 from tests.harness.growth_mistakes import (FirstBlockIsWhole, FirstBlockLosesRest,
                                            FirstBlockLosesSlack, GrowsByPages, IgnoresFreeLastBlock,
@@ -28,7 +28,7 @@ from tests.harness.size_mistakes import (FirstBlockCountsHeader, FirstSplitLeave
 from tests.harness.structural_mistakes import (EnlargesBeforeThreshold, LosesRest,
                                                NeverMarksNorChecksLive, SearchesBeforeThreshold)
 from tests.harness.symbols import step_text
-from tests.trial import library, run
+from tests.small_suite import library, run
 
 TESTS = suite.load_suite()
 REFERENCES = suite.read_references(TESTS)
@@ -47,12 +47,12 @@ def outcome_of(name, mistakes):
     if said:
         actual, signal = [*expected[:made], ("killed(SIGILL)",)], "SIGILL"
         says = f"own.c:1: {said}\n".encode()
-    difference = grade.first_difference(expected, actual)
+    difference = compare.first_difference(expected, actual)
     run = SimpleNamespace(comparable=True, stderr=says,
                           trace=SimpleNamespace(signal=signal, open_call=None))
     test = SimpleNamespace(name=name, hidden=False, group="free", headers=HEADERS[name])
-    return grade.Outcome(test, expected, actual, run, 0.0, difference,
-                         said or "it differs" if difference else "")
+    return compare.Outcome(test, expected, actual, run, 0.0, difference,
+                           said or "it differs" if difference else "")
 
 
 def found_for(mistakes):
@@ -309,9 +309,9 @@ def garbled_after(name, mistakes):
     index, made = outcome.difference.index, []
     for events in (outcome.actual, outcome.expected):
         actual = [*events[:index + 1], ("os_malloc(1)", "  = HeapStart + 0x8"), ("exit(0)",)]
-        difference = grade.first_difference(outcome.expected, actual)
-        made.append(grade.Outcome(outcome.test, outcome.expected, actual, outcome.run, 0.0,
-                                  difference, "it differs"))
+        difference = compare.first_difference(outcome.expected, actual)
+        made.append(compare.Outcome(outcome.test, outcome.expected, actual, outcome.run, 0.0,
+                                    difference, "it differs"))
     return made
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from checker import check, grader, intake, lint, style
+from checker import check, intake, lint, style, submission
 from checker.workspace import Workspace
-from tests import submit, trial
+from tests import small_suite, submit
 from tests.harness import sandbox
 from tests.small_programs import scratch
 
@@ -46,7 +46,7 @@ def style_of(source, *without):
     with tempfile.TemporaryDirectory(dir=scratch()) as place:
         workspace = Workspace(submit.box(*without), place, submit.course().settings.build_seconds)
         workspace.prepare(intake.Sources({"osmem.c": source.encode()}, ["osmem.c"]))
-        return grader.Grading(submit.course(), workspace, 1).judge_style(90)
+        return submission.Grading(submit.course(), workspace, 1).judge_style(90)
 
 
 def findings(kind, count):
@@ -78,9 +78,9 @@ def test_a_submission_that_is_not_there_is_refused(tmp_path):
 
 def hidden_suite(place, points):
     """A suite with one new program, whose reference the model makes; other users cannot read it."""
-    trial.make_suite(place, {})
-    trial.add_program(place, "test-own", "\txfree(xmalloc(200000));", "", points=points)
-    assert trial.run("--update-refs", "--suite", place).returncode == 0
+    small_suite.make_suite(place, {})
+    small_suite.add_program(place, "test-own", "\txfree(xmalloc(200000));", "", points=points)
+    assert small_suite.run("--update-refs", "--suite", place).returncode == 0
     place.chmod(0o700)
     return place
 
@@ -316,7 +316,7 @@ def style_points(place, files):
     with tempfile.TemporaryDirectory(dir=scratch()) as inside:
         workspace = Workspace(submit.box(), inside, submit.course().settings.build_seconds)
         workspace.prepare(intake.take(place))
-        made, missing = grader.Grading(submit.course(), workspace, 1).judge_style(90)
+        made, missing = submission.Grading(submit.course(), workspace, 1).judge_style(90)
     if missing:
         pytest.skip(missing)
     return round(made.share * style.POINTS, 2)

@@ -17,11 +17,11 @@ from pathlib import Path
 import pytest
 
 from checker import classrun, main, measure, result
-from tests import submit, trial
+from tests import small_suite, submit
 
 ROOT = submit.ROOT
 DOCS = (ROOT / "docs/grading.md").read_text(encoding="utf-8")
-FEW = ["--no-style", "--suite", trial.part_suite()]
+FEW = ["--no-style", "--suite", small_suite.part_suite()]
 BROKEN_C = "not C\n"
 
 
@@ -168,7 +168,7 @@ def test_one_submission_prints_its_report_and_keeps_its_seed(place):
 
 
 def test_a_mistake_of_the_graders_is_a_result_too(place, monkeypatch, capsys):
-    monkeypatch.setattr(main.grader, "grade_submission", lambda *_: {}["gone"])
+    monkeypatch.setattr(main.submission, "grade_submission", lambda *_: {}["gone"])
     assert main.main([*FEW, "class/anna"]) == 2
     assert submit.document("grades", "anna")["status"] == "broken"
     said = capsys.readouterr().err
@@ -265,15 +265,16 @@ def test_the_table_of_a_single_submission(place):
 
 def test_a_suite_whose_prerequisites_make_no_sense(tmp_path):
     submit.want_protection()
-    place = Path(trial.make_suite(tmp_path / "suite", {"test-free-null": 1}))
-    trial.write_suite(place, {"test-free-null": {"points": 1, "group": "g", "needs": ["test-x"]}})
+    place = Path(small_suite.make_suite(tmp_path / "suite", {"test-free-null": 1}))
+    needs = {"points": 1, "group": "g", "needs": ["test-x"]}
+    small_suite.write_suite(place, {"test-free-null": needs})
     done = submit.grade("--no-files", "--suite", place, submit.submission(tmp_path / "anna"))
     assert (done.returncode, 'needs "test-x", which is not a test' in done.stderr) == (2, True)
 
 
 def test_prerequisites_hidden_tests_and_weights(tmp_path):
-    place = Path(trial.make_suite(tmp_path / "suite", trial.PART))
-    trial.write_suite(place, {
+    place = Path(small_suite.make_suite(tmp_path / "suite", small_suite.PART))
+    small_suite.write_suite(place, {
         "test-malloc-first-use-preallocates": {"points": 1, "group": "malloc"},
         "test-free-null": {"points": 2, "group": "free", "hidden": True},
         "test-free-unmaps": {"points": 3, "group": "free",
@@ -290,7 +291,7 @@ def test_prerequisites_hidden_tests_and_weights(tmp_path):
 
 
 def test_the_page_explains_with_rules_and_pictures_of_the_heap(tmp_path):
-    place = trial.make_suite(tmp_path / "suite", {"test-mixed-linked-list": 1})
+    place = small_suite.make_suite(tmp_path / "suite", {"test-mixed-linked-list": 1})
     made = submit.result_of(tmp_path / "anna", submit.naive("FIRST_FIT"), suite=place)
     page = classrun.writers.FILES["report.html"](made)
     assert made.tests[0].rules and f"rules {', '.join(made.tests[0].rules)}" in page
@@ -427,14 +428,14 @@ def test_gradescope(autograder, place):
         shutil.copytree(place / "class" / name, autograder / "submission", dirs_exist_ok=True)
         assert run_gradescope(autograder, "run_autograder").returncode == 0
         read = json.loads((autograder / "results/results.json").read_text())
-        assert read["score"] == score and len(read["tests"]) == len(trial.PART)
+        assert read["score"] == score and len(read["tests"]) == len(small_suite.PART)
     assert "it does not compile" in read["output"]
 
 
 def test_gradescope_gets_a_result_when_the_grader_fails(autograder, place):
     shutil.copytree(place / "class/anna", autograder / "submission")
     script = autograder / "source/run_autograder"
-    script.write_text(script.read_text().replace(trial.part_suite(), "/nowhere"))
+    script.write_text(script.read_text().replace(small_suite.part_suite(), "/nowhere"))
     done = run_gradescope(autograder, "run_autograder")
     read = json.loads((autograder / "results/results.json").read_text())
     assert read["score"] == 0

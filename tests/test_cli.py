@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from tests import trial
+from tests import small_suite
 from tests.harness import build, session
-from tests.trial import PART, library, part_suite, run, run_part
+from tests.small_suite import PART, library, part_suite, run, run_part
 
 LINE = re.compile(r"(test-\S+) +\.{24} (passed|failed) \.\.\.([ \d]{3}\d)")
 ESCAPE = "\x1b"
@@ -72,9 +72,9 @@ def test_part_says_that_it_is_one():
 
 
 def test_suite_order_although_later_ones_end_first(tmp_path):
-    suite = trial.make_suite(tmp_path / "suite", {})
+    suite = small_suite.make_suite(tmp_path / "suite", {})
     for number, pause in enumerate((300, 0, 100, 0)):
-        trial.add_program(suite, f"test-own-{number}", f"\tusleep({pause * 1000});")
+        small_suite.add_program(suite, f"test-own-{number}", f"\tusleep({pause * 1000});")
     done = run("--suite", suite, "--library", library(), "-j", 4, "own-3", "own-*")
     assert [name for name, _, _ in results(done.stdout)] == [f"test-own-{n}" for n in range(4)]
     assert done.returncode == 0
@@ -134,7 +134,7 @@ def test_help_names_all_options():
 
 def test_verbose_prints_each_trace():
     lines = run_part("NONE", "-v", "free-null", "calloc-*").stdout
-    trace = (trial.TESTS / "ref/test-calloc-zeroes-reused-block.ref").read_text()
+    trace = (small_suite.TESTS / "ref/test-calloc-zeroes-reused-block.ref").read_text()
     assert "".join(f"    {line}\n" for line in trace.splitlines()) in lines
 
 
@@ -158,8 +158,8 @@ def test_update_refs_leaves_true_references_alone():
 
 
 def test_a_suite_of_ones_own(tmp_path):
-    place = trial.make_suite(tmp_path / "hidden", {})
-    trial.add_program(place, "test-own", "\txfree(xmalloc(200000));", "")
+    place = small_suite.make_suite(tmp_path / "hidden", {})
+    small_suite.add_program(place, "test-own", "\txfree(xmalloc(200000));", "")
     done = run("--update-refs", "--suite", place)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "test-own.ref: changed\nreferences: 1, changed: 1\n"
@@ -177,24 +177,24 @@ def test_any_working_directory(tmp_path):
 # ---- the harness cannot run -----------------------------------------------------------------
 
 def test_no_ltrace(tmp_path):
-    path = trial.path_without("ltrace", tmp_path / "bin")
+    path = small_suite.path_without("ltrace", tmp_path / "bin")
     refused(run_part("NONE", PATH=path), "ltrace", "apt-get install")
 
 
 def test_no_compiler(tmp_path):
-    suite = trial.make_suite(tmp_path, {"test-free-null": 1})
+    suite = small_suite.make_suite(tmp_path, {"test-free-null": 1})
     refused(run("--suite", suite, "--library", library(), CC="no-such-cc"), "no-such-cc")
 
 
 def test_missing_reference_is_found_before_anything_runs(tmp_path):
-    suite = trial.make_suite(tmp_path, {"test-free-null": 1, "test-free-unmaps": 1})
+    suite = small_suite.make_suite(tmp_path, {"test-free-null": 1, "test-free-unmaps": 1})
     os.unlink(tmp_path / "ref/test-free-unmaps.ref")
     refused(run("--suite", suite, "--library", library()), "test-free-unmaps", "--update-refs")
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"tests": {}}', '{"tests": {"test-free-null": {}}}'])
 def test_damaged_suite(tmp_path, text):
-    suite = trial.make_suite(tmp_path, {"test-free-null": 1})
+    suite = small_suite.make_suite(tmp_path, {"test-free-null": 1})
     (tmp_path / "suite.json").write_text(text)
     refused(run("--suite", suite), "suite.json")
 
@@ -284,9 +284,9 @@ def test_library_older_than_its_sources(tmp_path):
     ("return 3;", "exit(3)"), ("if (fork() == 0)\n\t\tpause();", "started a process"),
 ])
 def test_only_the_misbehaving_program_fails(tmp_path, body, reason):
-    suite = trial.make_suite(tmp_path, {"test-free-null": 1})
-    trial.add_program(suite, "test-own", f"\tos_free(NULL);\n\t{body}",
-                      "os_free(NULL)\n  = <void>\nexit(0)\n")
+    suite = small_suite.make_suite(tmp_path, {"test-free-null": 1})
+    small_suite.add_program(suite, "test-own", f"\tos_free(NULL);\n\t{body}",
+                            "os_free(NULL)\n  = <void>\nexit(0)\n")
     done = run("--suite", suite, "--library", library(), "--timeout", "5",
                "--json", tmp_path / "out.json")
     assert [word for _, word, _ in results(done.stdout)] == ["passed", "failed"]
@@ -344,8 +344,8 @@ def test_terminal_is_safe_from_what_programs_print():
 def on_terminal(*args, **environment):
     """Everything that run_tests.py sends to a terminal."""
     ours, theirs = pty.openpty()
-    process = subprocess.Popen(trial.command(*args), stdin=theirs, stdout=theirs, stderr=theirs,
-                               env={**os.environ, "TERM": "xterm", **environment})
+    process = subprocess.Popen(small_suite.command(*args), stdin=theirs, stdout=theirs,
+                               stderr=theirs, env={**os.environ, "TERM": "xterm", **environment})
     os.close(theirs)
     output = b""
     while True:
@@ -392,11 +392,11 @@ def test_dumb_terminal():
 
 def test_a_library_that_hangs_does_not_take_all_day(tmp_path):
     """The first eight programs, and those that run at the same time, get the whole time-out."""
-    names = sorted(path.stem for path in (trial.TESTS / "ref").glob("test-free-*"))
-    names += sorted(path.stem for path in (trial.TESTS / "ref").glob("test-realloc-m*"))
-    place = trial.make_suite(tmp_path / "suite", dict.fromkeys(names, 1))
-    done = trial.run("--suite", place, "--library", library("HANGS"), "--timeout", "1.5", "-j", "4",
-                     "--json", tmp_path / "it.json")
+    names = sorted(path.stem for path in (small_suite.TESTS / "ref").glob("test-free-*"))
+    names += sorted(path.stem for path in (small_suite.TESTS / "ref").glob("test-realloc-m*"))
+    place = small_suite.make_suite(tmp_path / "suite", dict.fromkeys(names, 1))
+    done = small_suite.run("--suite", place, "--library", library("HANGS"), "--timeout", "1.5",
+                           "-j", "4", "--json", tmp_path / "it.json")
     reasons = [test["reason"] for test in json.loads((tmp_path / "it.json").read_text())["tests"]]
     said = [reason for reason in reasons if "hung: did not end within 1" in reason]
     long = sum("1.5" in reason for reason in said)
@@ -445,7 +445,8 @@ def gone(pid):
 def waiting(place):
     """The command, in TMPDIR `place`, while a program that never ends is traced."""
     process = subprocess.Popen(
-        trial.command("--suite", part_suite(), "--library", library("HANGS"), "--timeout", "60"),
+        small_suite.command("--suite", part_suite(), "--library", library("HANGS"),
+                            "--timeout", "60"),
         env={**os.environ, "TMPDIR": str(place)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         # A shell starts what is to run in the background with SIGINT ignored, nohup all with
         # SIGHUP ignored, and so were we then.
@@ -460,7 +461,7 @@ def waiting(place):
     (signal.SIGHUP, 129, ""),
 ])
 def test_interrupt_kills_everything(number, status, said):
-    place = trial.scratch() / number.name
+    place = small_suite.scratch() / number.name
     place.mkdir(mode=0o755)
     process = waiting(place)
     started = descendants(process.pid)
@@ -472,7 +473,7 @@ def test_interrupt_kills_everything(number, status, said):
 
 
 def test_the_next_run_removes_what_a_killed_one_left():
-    place = trial.scratch() / "killed"
+    place = small_suite.scratch() / "killed"
     place.mkdir(mode=0o755)
     process = waiting(place)
     started = descendants(process.pid)
@@ -480,12 +481,12 @@ def test_the_next_run_removes_what_a_killed_one_left():
     process.communicate(timeout=300)
     wait_until(lambda: all(map(gone, started)), "a program survived")
     assert len(list(place.iterdir())) == 1
-    trial.run("--suite", part_suite(), "--library", library(), TMPDIR=str(place))
+    small_suite.run("--suite", part_suite(), "--library", library(), TMPDIR=str(place))
     assert list(place.iterdir()) == []
 
 
 def test_reader_that_goes_away():
-    line = " ".join(trial.command("--suite", part_suite(), "--library", library(), "-v"))
+    line = " ".join(small_suite.command("--suite", part_suite(), "--library", library(), "-v"))
     done = subprocess.run(["sh", "-c", f"{line} | head -n 1"], capture_output=True, text=True,
                           check=False)
     assert done.stdout.startswith("test-") and done.stderr == ""

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests import submit, trial
-from tests.harness import causes, causetext, contents, grade, suite
+from tests import small_suite, submit
+from tests.harness import causes, causetext, compare, contents, suite
 from tests.test_symptoms import library
 
 REFERENCES = suite.read_references(suite.load_suite())
@@ -24,8 +24,8 @@ def outcome_of(name, index=None, text="", events=None):
     run = SimpleNamespace(comparable=True, stderr=f"{name}.c:1: {text}\n".encode(),
                           trace=SimpleNamespace(signal=signal, open_call=None))
     test = SimpleNamespace(name=name, hidden=False, group="free", headers=())
-    return grade.Outcome(test, expected, actual, run, 0.0,
-                         grade.first_difference(expected, actual), text)
+    return compare.Outcome(test, expected, actual, run, 0.0,
+                           compare.first_difference(expected, actual), text)
 
 
 def outcomes_of(text, function, seen_in, loses):
@@ -104,7 +104,7 @@ def test_what_mremap_moved_is_no_stray_address():
               ("os_realloc(<mapped-addr 1> + 0x20, 150000)", "  mremap(...)", "  = <unknown>")]
     wanted = [events[0], (events[1][0], "  = <mapped-addr 2> + 0x20"), ("exit(0)",)]
     outcome = outcome_of("own", 1, contents.LOST, [*events, ("exit(0)",)])
-    outcome.difference = grade.first_difference(wanted, outcome.actual)
+    outcome.difference = compare.first_difference(wanted, outcome.actual)
     assert contents.symptoms_of([outcome], [outcome]) == []
 
 
@@ -113,8 +113,8 @@ def test_a_library_that_clears_one_member_is_explained_once():
     assert text != submit.naive()
     part = {"test-calloc-odd-sizes": 1, "test-calloc-zeroes-reused-block": 1, "test-free-null": 1,
             "test-calloc-keeps-slack": 1}
-    root = trial.make_suite(trial.scratch() / "cleared", part)
-    out = trial.run("--suite", root, "--library", library(text)).stdout
+    root = small_suite.make_suite(small_suite.scratch() / "cleared", part)
+    out = small_suite.run("--suite", root, "--library", library(text)).stdout
     words = " ".join(out.split())
     assert "1 cause explains 3 of 3 failures." in words
     assert "H6: the library leaves bytes that are not zero in memory from os_calloc: it clears " \

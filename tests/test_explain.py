@@ -9,15 +9,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests import trial
-from tests.harness import (build, explain, grade, hints, history, memcheck, mistakes, oracle, rules,
-                           suite, suspects)
+from tests import small_suite
+from tests.harness import (build, compare, explain, hints, history, memcheck, mistakes, oracle,
+                           rules, suite, suspects)
 from tests.harness.model import Model
 from tests.harness.report import printable
 from tests.harness.runner import Run
 from tests.harness.symbols import step_text
 from tests.harness.trace import Trace
-from tests.trial import library, part_suite, run, run_part
+from tests.small_suite import library, part_suite, run, run_part
 
 REFERENCES = suite.read_references(suite.load_suite())
 
@@ -195,7 +195,7 @@ def difference_of(mistake, events):
     for index, event in enumerate(events):
         step = history.make(model, event)
         if step is not None and step_text(step) != event:
-            return grade.Difference(index, event, step_text(step))
+            return compare.Difference(index, event, step_text(step))
     return None
 
 
@@ -216,7 +216,7 @@ def test_every_mistake_fails_a_program_and_is_recognised(mistake):
 def test_what_a_passed_test_contradicts_is_not_said(tmp_path):
     """8 bytes too few go on the heap, which is not what confusing the two thresholds leads to."""
     names = ["test-malloc-largest-on-heap", "test-malloc-grows-free-last"]
-    place = trial.make_suite(tmp_path / "suite", dict.fromkeys(names, 1))
+    place = small_suite.make_suite(tmp_path / "suite", dict.fromkeys(names, 1))
     source = (build.ROOT / "tests/naive_library.c").read_text()
     made = source.replace("HEADER) < limit;", "HEADER) < limit - 8;")
     assert made != source
@@ -239,10 +239,10 @@ def test_every_mistake_in_memory_is_recognised(kind):
         if not stopped:
             continue
         events, said = stopped
-        outcome = grade.Outcome(
+        outcome = compare.Outcome(
             test, REFERENCES[test.name], [*events, ("killed(SIGILL)",)],
             Run(Trace(signal="SIGILL"), b"", said.encode(), "killed", 4, "", True), 0.0,
-            grade.Difference(len(events), (), ("killed(SIGILL)",)), said)
+            compare.Difference(len(events), (), ("killed(SIGILL)",)), said)
         assert outcome.stopped_itself
         seen.append((kind.rule, kind.__doc__) in suspects.found(outcome))
     assert seen and all(seen)
@@ -257,14 +257,14 @@ def test_every_mistake_in_memory_is_recognised(kind):
       "  brk(HeapStart + 0x20000) = HeapStart + 0x20000", "  = HeapStart + 0x20"), "Y1"),
 ])
 def test_signs_at_the_first_use(actual, rule):
-    difference = grade.Difference(0, step_text(Model().malloc(1)), actual)
+    difference = compare.Difference(0, step_text(Model().malloc(1)), actual)
     assert [found for found, _ in hints.from_signs(difference, [difference.expected],
                                                    ["F1"])] == [rule]
 
 
 def test_a_model_of_the_mistake_comes_before_a_sign():
     first = step_text(Model().malloc(1))
-    difference = grade.Difference(0, first, (*first[:-1], "  = HeapStart + 0x18"))
+    difference = compare.Difference(0, first, (*first[:-1], "  = HeapStart + 0x18"))
     assert hints.hints(difference, [first], ["F1"]) == [
         ("G1", f"the library {mistakes.HeaderOf24Bytes.__doc__}")]
 
@@ -276,7 +276,7 @@ def test_a_model_of_the_mistake_comes_before_a_sign():
               "<mapped-addr 1> + 0x0", "  = <mapped-addr 1> + 0x20"], 150001)])
 def test_a_sign_that_a_passed_program_contradicts_is_not_given(call, actual, denying):
     step = Model().malloc(call)
-    difference = grade.Difference(0, step_text(step), (step_text(step)[0], *actual))
+    difference = compare.Difference(0, step_text(step), (step_text(step)[0], *actual))
     passed = [SimpleNamespace(expected=[step_text(Model().malloc(denying))])]
     assert hints.from_signs(difference, [difference.expected], step.rules)
     assert not hints.from_signs(difference, [difference.expected], step.rules, passed)
@@ -285,7 +285,7 @@ def test_a_sign_that_a_passed_program_contradicts_is_not_given(call, actual, den
 def one_call_differs(call, actual, model):
     """Rules of the hints when a model's next call shows `actual` instead."""
     step = model.step(*call)
-    difference = grade.Difference(0, step_text(step), (step_text(step)[0], *actual))
+    difference = compare.Difference(0, step_text(step), (step_text(step)[0], *actual))
     return [rule for rule, _ in hints.from_signs(difference, [difference.expected], step.rules)]
 
 
@@ -323,31 +323,31 @@ def test_signs_after_other_calls():
     ([("a", "  = 1")], [("a",)], 0, "event 1, a: did not return"),
 ])
 def test_first_difference(expected, actual, index, words):
-    difference = grade.first_difference(expected, actual)
+    difference = compare.first_difference(expected, actual)
     assert difference.index == index and words in difference.sentence()
 
 
 def test_no_difference():
-    assert grade.first_difference([("a", "  = 1")], [("a", "  = 1")]) is None
+    assert compare.first_difference([("a", "  = 1")], [("a", "  = 1")]) is None
 
 
 def test_a_run_that_cannot_be_compared_fails_although_it_agrees():
     ended = Run(Trace(), b"", b"", "exited", 0, "started a thread", False)
-    assert grade.why_failed(ended, None) == "started a thread"
+    assert compare.why_failed(ended, None) == "started a thread"
 
 
 def test_diff_of_a_huge_trace_is_short():
     calls = [(f"os_malloc({size})", "  = NULL") for size in range(1, 5000)]
-    outcome = grade.Outcome(None, calls, [("os_malloc(7)", "  = NULL")] * 30000, None, 0.0,
-                            grade.Difference(0, calls[0], ("os_malloc(7)", "  = NULL")), "x")
+    outcome = compare.Outcome(None, calls, [("os_malloc(7)", "  = NULL")] * 30000, None, 0.0,
+                              compare.Difference(0, calls[0], ("os_malloc(7)", "  = NULL")), "x")
     assert len(explain.unified(outcome).splitlines()) == explain.MOST_DIFF + 1
 
 
 def test_diff_counts_lines_from_the_beginning():
     expected = [(f"call {number}", "  = 1") for number in range(20)]
     actual = [*expected[:10], ("call 10", "  = 2"), *expected[11:]]
-    outcome = grade.Outcome(None, expected, actual, None, 0.0,
-                            grade.first_difference(expected, actual), "x")
+    outcome = compare.Outcome(None, expected, actual, None, 0.0,
+                              compare.first_difference(expected, actual), "x")
     assert explain.unified(outcome).splitlines()[0] == "@@ -19,7 +19,7 @@"
 
 
@@ -363,8 +363,8 @@ def test_printable(data, text):
 
 def memory_run(tmp_path, body, reference, *args, mistake="NONE", **properties):
     """The output of `-m` on one program of our own."""
-    place = trial.make_suite(tmp_path / "suite", {})
-    trial.add_program(place, "test-own", body, reference, **properties)
+    place = small_suite.make_suite(tmp_path / "suite", {})
+    small_suite.add_program(place, "test-own", body, reference, **properties)
     return run("--suite", place, "--library", library(mistake), "-m", *args)
 
 
@@ -415,17 +415,17 @@ def test_invalid_access(tmp_path):
 
 
 def test_access_to_freed_memory_is_seen_with_the_real_library(tmp_path):
-    place = trial.make_suite(tmp_path / "suite", {})
+    place = small_suite.make_suite(tmp_path / "suite", {})
     body = "\tchar *p = os_malloc(1);\n\tp[0] = 0;\n\tos_free(p);\n\treturn p[0];"
     steps = [(model := Model()).malloc(1), model.free(0x20)]
-    trial.add_program(place, "test-own", body, "".join(
+    small_suite.add_program(place, "test-own", body, "".join(
         f"{line}\n" for step in steps for line in step_text(step)) + "exit(0)\n")
     done = run("--suite", place, "-m")
     assert "memory error: Invalid read of size 1 in main (test-own.c:7)" in done.stdout
 
 
 def test_without_valgrind_leaks_are_still_found(tmp_path):
-    path = trial.path_without("valgrind", tmp_path / "bin")
+    path = small_suite.path_without("valgrind", tmp_path / "bin")
     done = run_part("NEVER_UNMAPS", "-m", "free-unmaps", PATH=path)
     assert done.stdout.count("valgrind is missing") == 1
     assert "apt-get install valgrind" in done.stdout

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from checker import feedback, grader, writers
-from tests import submit, trial
+from checker import feedback, submission, writers
+from tests import small_suite, submit
 from tests.harness import causes, explain, rerun
 
 # Crashes in each call, where a second run says so; the hidden program is known by its size.
@@ -66,9 +66,9 @@ def test_no_mistake_in_an_explanation_costs_the_result(tmp_path, monkeypatch, mo
 
 
 def test_a_cause_that_decides_the_mark_is_no_mere_explanation(tmp_path, monkeypatch):
-    place = trial.make_suite(tmp_path / "suite", {"test-malloc-grows-free-last": 1})
+    place = small_suite.make_suite(tmp_path / "suite", {"test-malloc-grows-free-last": 1})
     tests = json.loads(Path(place, "suite.json").read_text())["tests"]
-    trial.write_suite(place, tests, marks={"by": "cause"})
+    small_suite.write_suite(place, tests, marks={"by": "cause"})
     monkeypatch.setattr(causes, "find", stumble)
     with pytest.raises(KeyError):
         crashes(tmp_path / "one", suite=place)
@@ -85,12 +85,13 @@ def test_a_full_disk_is_no_mistake_in_an_explanation(tmp_path, monkeypatch):
 
 def test_what_ran_beside_the_last_program_that_hung_explains_nothing(tmp_path, monkeypatch):
     """The number of programs that run at a time changes no explanation."""
-    monkeypatch.setattr(grader, "MOST_HUNG", 2)
-    suite = trial.make_suite(tmp_path / "suite", {})
+    monkeypatch.setattr(submission, "MOST_HUNG", 2)
+    suite = small_suite.make_suite(tmp_path / "suite", {})
     for number in range(6):
-        trial.add_program(suite, f"test-{number}", "\tos_malloc(1);")
+        small_suite.add_program(suite, f"test-{number}", "\tos_malloc(1);")
     folder = submit.submission(tmp_path / "one", HANGS)
-    made = [grader.grade_submission(folder, "one", submit.course(suite=suite), submit.box(), jobs)
+    course = submit.course(suite=suite)
+    made = [submission.grade_submission(folder, "one", course, submit.box(), jobs)
             for jobs in (1, 6)]
     assert [test.status for test in made[0].tests] == 2 * ["failed"] + 4 * ["skipped"]
     assert made[0].causes[0]["tests"] == ["test-0", "test-1"]
@@ -113,9 +114,9 @@ def told(folder, suite, secret):
 
 def test_students_are_told_nothing_of_a_hidden_programs_second_run(tmp_path):
     """It crashes where a visible program does, or elsewhere, as a secret of the program says."""
-    suite = trial.make_suite(tmp_path / "suite", {})
-    trial.add_program(suite, "test-shown", "\tos_malloc(1);")
-    trial.add_program(suite, "test-hidden", "\tos_malloc(12345);", hidden=True)
+    suite = small_suite.make_suite(tmp_path / "suite", {})
+    small_suite.add_program(suite, "test-shown", "\tos_malloc(1);")
+    small_suite.add_program(suite, "test-hidden", "\tos_malloc(12345);", hidden=True)
     made, forms = told(tmp_path / "no", suite, 0)
     same, others = told(tmp_path / "yes", suite, 1)
     assert "called from" in made.tests[0].output and made.tests[0].name == "test-shown"

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from checker import grader, writers
-from tests import hostile_submissions as corpus, submit, trial
-from tests.harness import runner, trials
+from checker import submission, writers
+from tests import hostile_submissions as corpus, small_suite, submit
+from tests.harness import generated, runner
 
 # With bubblewrap where it works, and as on a machine without it.
 SANDBOXES = {"bubblewrap": (), "landlock": ("bubblewrap",)}
@@ -61,13 +61,13 @@ def descendants():
 @lru_cache(maxsize=None)
 def one_program():
     """A suite with one program that allocates."""
-    return trial.make_suite(trial.scratch() / "one", {"test-malloc-grows-free-last": 1})
+    return small_suite.make_suite(small_suite.scratch() / "one", {"test-malloc-grows-free-last": 1})
 
 
 @lru_cache(maxsize=None)
 def worth_of_nothing():
     """The mark of a submission whose functions return NULL."""
-    return submit.result_of(trial.scratch() / "nothing", submit.STUB).score
+    return submit.result_of(small_suite.scratch() / "nothing", submit.STUB).score
 
 
 def honest(folder):
@@ -138,15 +138,15 @@ def test_a_line_without_end_is_cut_in_every_form(tmp_path, name):
 
 def test_a_hidden_program_tells_students_nothing(tmp_path, without, monkeypatch):
     """A library in it prints the program's memory, its sources, its reference and submissions."""
-    runs, grade = [], grader.grade.grade
+    runs, grade = [], submission.compare.run
 
     def watched(*words, **options):
         outcome = grade(*words, **options)
         runs.append(outcome.run)
         return outcome
 
-    monkeypatch.setattr(grader.grade, "grade", watched)
-    suite = Path(trial.make_suite(tmp_path / "suite", {"test-free-null": 1}))
+    monkeypatch.setattr(submission.compare, "run", watched)
+    suite = Path(small_suite.make_suite(tmp_path / "suite", {"test-free-null": 1}))
     hidden = (suite / "snippets/test-free-null.c").read_text(encoding="ascii")
     other = submit.submission(tmp_path / "other", "/* another one's work */")
     text = "SECRET_OF_MEMORY"
@@ -154,14 +154,14 @@ def test_a_hidden_program_tells_students_nothing(tmp_path, without, monkeypatch)
         hidden.replace("int main(", f'const char *secret = "{text}";\n\nint main('))
     shutil.copy(suite / "ref/test-free-null.ref", suite / "ref/test-hidden.ref")
     (suite / "ref/test-hidden.ref").open("a").write("SECRET_OF_REFERENCE\n")
-    trial.write_suite(suite, {
+    small_suite.write_suite(suite, {
         "test-free-null": {"points": 1, "group": "free"},
         "test-hidden": {"points": 1, "group": "own", "hidden": True}})
     source = corpus.tells_all([suite / "snippets/test-hidden.c", suite / "ref/test-hidden.ref",
                                suite / "suite.json", other / "src/osmem.c", "/proc/self/maps",
                                "/proc/self/environ", "/proc/1/cmdline", "/etc/passwd"])
-    made = grader.grade_submission(submit.submission(tmp_path / "teller", source), "teller",
-                                   submit.course(suite=str(suite)), submit.box(*without), 1)
+    made = submission.grade_submission(submit.submission(tmp_path / "teller", source), "teller",
+                                       submit.course(suite=str(suite)), submit.box(*without), 1)
     assert made.status == "graded" and made.score == 0
     for name in ("report.html", "classroom.txt", "vpl.txt"):
         form = writers.FILES[name](made)
@@ -175,12 +175,12 @@ def test_a_hidden_program_tells_students_nothing(tmp_path, without, monkeypatch)
 
 def sizes_in_references():
     """Every size that a program of the small suite asks for."""
-    steps = [trials.operations_of(events) for events in submit.course().references.values()]
+    steps = [generated.operations_of(events) for events in submit.course().references.values()]
     return sorted({number for operations in steps for operation in operations
                    for number in operation[1:] if isinstance(number, int)})
 
 
-def test_who_knows_the_references_by_heart_fails_the_twins(tmp_path):
+def test_who_knows_the_references_by_heart_fails_the_variants(tmp_path):
     """An allocator for the sizes in the references and no others: whatever it recognises a program
     by, other sizes decided by the same rules take the points away."""
     sizes = sizes_in_references()
@@ -191,9 +191,9 @@ def test_who_knows_the_references_by_heart_fails_the_twins(tmp_path):
     path = submit.submission(tmp_path / "heart", corpus.honest_if("known(size)", known))
     assert submit.graded(path).score == FULL
     made = submit.graded(path, seeds=2, seed=7)
-    with_twin = submit.course(seeds=2, seed=7).twins
-    assert len(with_twin) >= 5
-    assert {test.share for test in made.tests if test.name in with_twin or
+    with_variant = submit.course(seeds=2, seed=7).variants
+    assert len(with_variant) >= 5
+    assert {test.share for test in made.tests if test.name in with_variant or
             test.group == "seeds"} == {0.0}
     assert all(test.reason.startswith("the same calls with other sizes: ")
-               for test in made.tests if test.name in with_twin)
+               for test in made.tests if test.name in with_variant)

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests import submit, trial
-from tests.harness import build, causes, grade, header_reads, oracle, replays, suite
+from tests import small_suite, submit
+from tests.harness import build, causes, compare, header_reads, oracle, replays, suite
 from tests.harness.build import HarnessError
 from tests.harness.growth_mistakes import FirstBlockLosesRest
 from tests.harness.mistakes import ImpossibleWithoutErrno, NeverSplits
@@ -70,12 +70,12 @@ def test_a_damaged_file_is_refused(tmp_path, text):
 def story_of(name, events, end, reason=""):
     """The Story of a program that made these events and came to this end."""
     expected = suite.read_reference(BY_NAME[name])
-    difference = grade.first_difference(expected, [*events, end])
+    difference = compare.first_difference(expected, [*events, end])
     check = end[0] == "killed(SIGILL)"
     run = SimpleNamespace(comparable=True, stderr=f"own.c:1: {reason}\n".encode() * check,
                           trace=SimpleNamespace(signal="SIGILL" if check else None, open_call=None))
-    return replays.story_of(grade.Outcome(BY_NAME[name], expected, [*events, end], run, 0.0,
-                                          difference, reason or "it differs" * bool(difference)))
+    return replays.story_of(compare.Outcome(BY_NAME[name], expected, [*events, end], run, 0.0,
+                                            difference, reason or "it differs" * bool(difference)))
 
 
 def test_a_read_that_passed_refutes_and_one_that_failed_does_not():
@@ -113,11 +113,11 @@ def test_a_library_that_forgets_to_link_the_rest_is_told_so(tmp_path):
     source.write_text("#define MISTAKE NONE\n" + submit.NAIVE[:begin] + submit.NAIVE[end:],
                       encoding="ascii")
     (tmp_path / "lib").mkdir()
-    subprocess.run(["gcc", "-O1", "-g", "-shared", "-fPIC", f"-I{trial.ROOT / 'utils'}", source,
-                    "-o", tmp_path / "lib/libosmem.so"], check=True)
+    subprocess.run(["gcc", "-O1", "-g", "-shared", "-fPIC", f"-I{small_suite.ROOT / 'utils'}",
+                    source, "-o", tmp_path / "lib/libosmem.so"], check=True)
     part = {HEADER: 1, "test-malloc-first-use-preallocates": 1, "test-free-block-is-reused": 1,
             "test-malloc-split-leaves-rest": 1, "test-malloc-growth-is-exact": 1}
-    output = trial.run("--suite", trial.make_suite(tmp_path / "suite", part),
-                       "--library", tmp_path / "lib").stdout
+    output = small_suite.run("--suite", small_suite.make_suite(tmp_path / "suite", part),
+                             "--library", tmp_path / "lib").stdout
     assert "S1: the library loses what a split leaves" in output
     assert "does not split a block that is longer" not in output

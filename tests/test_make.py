@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests import submit, trial
+from tests import small_suite, submit
 from tests.harness import build
-from tests.trial import ROOT
+from tests.small_suite import ROOT
 
 COMMANDS = {
     "make": ["make"],
@@ -37,7 +37,7 @@ def fixture_fresh(tmp_path):
     """A copy of the repository in which nothing was built yet."""
     tmp_path.chmod(0o755)
     place = submit.copy_tree(tmp_path / "osmem")
-    trial.make_suite(place / "few", {"test-free-unmaps": 1, "test-free-null": 1})
+    small_suite.make_suite(place / "few", {"test-free-unmaps": 1, "test-free-null": 1})
     return place
 
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import pytest
 
-from tests import submit, trial
+from tests import small_suite, submit
 
 FUNCTIONS = ("os_malloc", "os_calloc", "os_realloc", "os_free")
 ABSENT = "os_realloc is not defined in your library"
@@ -24,33 +24,35 @@ def without(*names):
 @lru_cache(maxsize=None)
 def library(*names):
     """The directory of a libosmem.so without these functions."""
-    place = trial.scratch() / "-".join(["without", *names])
+    place = small_suite.scratch() / "-".join(["without", *names])
     place.mkdir()
     source = place / "osmem.c"
     source.write_text(without(*names), encoding="utf-8")
-    subprocess.run(["gcc", "-O1", "-g", "-w", "-shared", "-fPIC", f"-I{trial.ROOT / 'utils'}",
-                    source, trial.ROOT / "utils/printf.c", "-o", place / "libosmem.so"], check=True)
+    subprocess.run(["gcc", "-O1", "-g", "-w", "-shared", "-fPIC", f"-I{small_suite.ROOT / 'utils'}",
+                    source, small_suite.ROOT / "utils/printf.c", "-o", place / "libosmem.so"],
+                   check=True)
     return place
 
 
 def test_programs_that_do_not_call_it_pass():
-    done = trial.run("--suite", trial.part_suite(), "--library", library("os_calloc", "os_realloc"))
+    done = small_suite.run("--suite", small_suite.part_suite(),
+                           "--library", library("os_calloc", "os_realloc"))
     lines = [line.split() for line in done.stdout.splitlines() if line.startswith("test-")]
     passed = {line[0] for line in lines if "passed" in line}
     assert (done.returncode, done.stderr) == (1, "")
     assert {line[0] for line in lines} - passed == {
-        name for name in trial.PART if re.search(r"calloc\(|realloc\(", program(name))}
+        name for name in small_suite.PART if re.search(r"calloc\(|realloc\(", program(name))}
     assert f"{ABSENT}: 1 test fails for that reason." in done.stdout
     assert "No known mistake" not in done.stdout, "there is nothing else to explain"
 
 
 def program(name):
     """The text of a program of the suite."""
-    return (trial.ROOT / f"tests/snippets/{name}.c").read_text(encoding="utf-8")
+    return (small_suite.ROOT / f"tests/snippets/{name}.c").read_text(encoding="utf-8")
 
 
 def test_a_program_that_is_asked_for_says_no_more_than_that():
-    done = trial.run("--library", library("os_realloc"), "realloc-last-grows")
+    done = small_suite.run("--library", library("os_realloc"), "realloc-last-grows")
     assert f"test-realloc-last-grows: {ABSENT}" in done.stdout
     assert "First call that differs" not in done.stdout
     assert "symbol lookup" not in done.stdout
@@ -82,7 +84,7 @@ def test_missing_functions_gain_nothing(tmp_path):
     played = [test for test in half.tests if test.group == "seeds"]
     assert played and all(test.reason.endswith(ABSENT) for test in played)
     passed = [test.name for test in half.tests if test.status == "passed"]
-    assert "test-free-null" in passed, "its twin does not call os_realloc() either"
+    assert "test-free-null" in passed, "its variant does not call os_realloc() either"
 
 
 def test_a_submission_without_any_of_them_is_refused(tmp_path):

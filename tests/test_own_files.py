@@ -8,9 +8,9 @@ import subprocess
 
 import pytest
 
-from tests import submit, trial
+from tests import small_suite, submit
 
-ROOT = trial.ROOT
+ROOT = small_suite.ROOT
 WAYS = ["src/Makefile", "handout/src/Makefile", "checker/grade"]
 HELPER = """\
 static size_t aligned(size_t size)
@@ -55,7 +55,7 @@ def earned(way, place, files):
                           check=False)
     if done.returncode:
         return done.stderr
-    done = trial.run("--suite", trial.part_suite(), "--library", place / "it/src")
+    done = small_suite.run("--suite", small_suite.part_suite(), "--library", place / "it/src")
     return int(done.stdout.partition("Total: ")[2].partition("/")[0])
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Random sequences of calls: the library must agree with the model, call by call.
 
-The sequences are the same every time; tests/fuzz.py generates others for a given time. Both
+The sequences are the same every time; tests/random_calls.py generates others for a given time. Both
 compare results, errno, system calls, headers, contents and the library's own audit. The second
 half of this file shows that wrong models and wrong libraries are found.
 """
@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import ROOT
-from tests.harness import fuzz, mistakes, model, replay, sequences
+from tests.harness import mistakes, model, random_calls, replay, sequences
 
 # Sequences of each profile that `make check` runs.
 COUNTS = {"churn": 350, "edges": 350, "break": 300, "failures": 350, "foreign": 250,
@@ -147,7 +147,7 @@ def test_sequences_reach_every_rule():
     applied = set()
     rng = random.Random("rules")
     for number in range(1, 400):
-        for step in fuzz.make(rng, number)[1].steps:
+        for step in random_calls.make(rng, number)[1].steps:
             applied.update(step.rules if step else ())
     assert applied >= set("W1 W2 W3 W4 W5 F1 H1 H2 H3 H4 H6 S1 S2 R1 R2 X1 X2 X3 X4 X5 X6 X7 X8 "
                           "X9 M1 B1 B2 B4".split())
@@ -218,7 +218,7 @@ MODELS = [m for m in mistakes.MISTAKES if m.calloc_limit == mistakes.Mistake.cal
 def test_wrong_model_is_noticed(driver, wrong_model):
     rng = random.Random("wrong models")
     for number in range(1, 1500):
-        operations = fuzz.make(rng, number)[0]
+        operations = random_calls.make(rng, number)[0]
         if replay.diverges(driver, operations, wrong_model):
             return
     pytest.fail(f"1500 sequences do not show that {wrong_model.__doc__}")
@@ -230,7 +230,7 @@ def test_divergence_is_shrunk_and_can_be_replayed(driver):
         return replay.diverges(driver, candidate, mistakes.MergesAtFree)
 
     rng = random.Random("shrinking")
-    found = next(operations for operations in iter(lambda: fuzz.make(rng, 1)[0], None)
+    found = next(operations for operations in iter(lambda: random_calls.make(rng, 1)[0], None)
                  if fails(operations))
     shrunk = sequences.shrink(found, fails)
     assert fails(shrunk)
@@ -320,7 +320,7 @@ def test_dropping_a_realloc_hands_its_pointer_on():
 
 def run_fuzz(capsys, *arguments):
     """Run the command here; its exit status and output."""
-    status = fuzz.main(list(arguments))
+    status = random_calls.main(list(arguments))
     return SimpleNamespace(status=status, out=capsys.readouterr().out)
 
 
@@ -337,7 +337,7 @@ def test_fuzz_shrinks_and_shows_a_divergence(capsys, wrong):
                     "--seed", "1")
     assert done.status == 1
     assert "not-copied" in done.out
-    assert "again     python3 tests/fuzz.py --replay" in done.out
+    assert "again     python3 tests/random_calls.py --replay" in done.out
 
 
 def test_fuzz_reports_a_break_touched_too_early(capsys, wrong):
@@ -355,5 +355,5 @@ def test_fuzz_counts_what_it_ran(capsys, built):
 
 
 def test_fuzz_says_what_it_cannot_do(capsys, tmp_path):
-    assert fuzz.main(["--library", str(tmp_path), "--replay", "m 1"]) == 2
+    assert random_calls.main(["--library", str(tmp_path), "--replay", "m 1"]) == 2
     assert "no libosmem.so" in capsys.readouterr().err

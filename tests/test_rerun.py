@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests import trial
-from tests.harness import build, explain, grade, rerun, sandbox
+from tests import small_suite
+from tests.harness import build, compare, explain, rerun, sandbox
 
 # os_malloc(N) goes wrong in way N; each way stands on the line that it is looked for on.
 LIBRARY = r"""
@@ -70,7 +70,7 @@ void os_free(void *p) { (void)p; }
 @lru_cache(maxsize=None)
 def library():
     """The directory of a library made of LIBRARY, with its source."""
-    place = trial.scratch() / "goes-wrong"
+    place = small_suite.scratch() / "goes-wrong"
     place.mkdir()
     (place / "osmem.c").write_text(LIBRARY, encoding="utf-8")
     subprocess.run(["gcc", "-O0", "-g", "-w", "-shared", "-fPIC", f"-I{build.UTILS}", "osmem.c",
@@ -80,12 +80,12 @@ def library():
 
 def outcome_of(tmp_path, body, lib, **options):
     """The outcome of a program with this body, whose reference is a bare exit(0)."""
-    place = trial.make_suite(tmp_path / "suite", {})
-    trial.add_program(place, "test-own", body)
+    place = small_suite.make_suite(tmp_path / "suite", {})
+    small_suite.add_program(place, "test-own", body)
     c_file = tmp_path / "suite/snippets/test-own.c"
     program = build.build_program(c_file, build.SOURCES, tmp_path / "build")
     test = SimpleNamespace(name="test-own", c_file=c_file)
-    return grade.grade(test, [("exit(0)",)], program, lib, 2.0, **options)
+    return compare.run(test, [("exit(0)",)], program, lib, 2.0, **options)
 
 
 def line_of(text):
@@ -174,12 +174,12 @@ def test_in_the_sandbox_as_well(tmp_path):
 
 
 def test_the_grader_says_it_as_well(tmp_path):
-    place = trial.make_suite(tmp_path / "suite", {})
-    trial.add_program(place, "test-own", "    os_malloc(2);")
-    words = [trial.ROOT / "checker/grade", "-q", "-j1", "--no-style", "--suite", place, "--out",
-             tmp_path / "out", "--name", "one", library()]
-    subprocess.run([sys.executable, trial.ROOT / "tests/run_tests.py", "--update-refs", "--suite",
-                    place, "test-own"], check=True, capture_output=True)
+    place = small_suite.make_suite(tmp_path / "suite", {})
+    small_suite.add_program(place, "test-own", "    os_malloc(2);")
+    words = [small_suite.ROOT / "checker/grade", "-q", "-j1", "--no-style", "--suite", place,
+             "--out", tmp_path / "out", "--name", "one", library()]
+    subprocess.run([sys.executable, small_suite.ROOT / "tests/run_tests.py", "--update-refs",
+                    "--suite", place, "test-own"], check=True, capture_output=True)
     subprocess.run(words, check=True, capture_output=True)
     report = (tmp_path / "out/one/report.txt").read_text()
     assert f"use (osmem.c:{line_of('case 2:')})" in report
@@ -207,7 +207,7 @@ def test_no_second_run_of_what_was_not_traced(tmp_path):
 
 def test_headers_around_a_call(tmp_path):
     body = "\tvoid *p = os_malloc(100);\n\n\tos_malloc(200);\n\tos_free(p);"
-    outcome = outcome_of(tmp_path, body, trial.library())
+    outcome = outcome_of(tmp_path, body, small_suite.library())
     seen = rerun.look(outcome, 3)
     blocks = [(0, 104, 1), (136, 200, 1), (368, 130672, 0)]
     assert [(one.addr, one.size, one.status) for one in seen.before.headers] == blocks
@@ -217,10 +217,10 @@ def test_headers_around_a_call(tmp_path):
 
 def test_source_outside_the_librarys_folder_is_not_shown(tmp_path):
     (tmp_path / "secret.c").write_text("secret\n")
-    setup = grade.Setup("", "", str(tmp_path / "src"))
+    setup = compare.Setup("", "", str(tmp_path / "src"))
     frame = rerun.Frame("libosmem.so", 0, "f", str(tmp_path / "src/../secret.c"), 1)
     assert rerun.source_line(frame, setup) == ""
-    assert rerun.source_line(frame, grade.Setup("", "", str(tmp_path))) == "secret"
+    assert rerun.source_line(frame, compare.Setup("", "", str(tmp_path))) == "secret"
 
 
 START = "start 1000\n"
@@ -285,6 +285,6 @@ def test_the_environment_is_that_of_the_traced_run(tmp_path):
 @pytest.mark.parametrize("name", ["x" * 5000, "../src/" + "x" * 5000, "a\0b"])
 def test_a_path_that_no_file_can_have_has_no_line(tmp_path, name):
     """The submission chooses the path, with #line."""
-    setup = grade.Setup("", "", str(tmp_path))
+    setup = compare.Setup("", "", str(tmp_path))
     frame = rerun.Frame("libosmem.so", 0, "f", f"{tmp_path}/{name}", 1)
     assert rerun.source_line(frame, setup) == ""

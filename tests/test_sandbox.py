@@ -232,7 +232,7 @@ def test_what_is_left_open_is_said():
 
 def test_grading_refuses_to_run_unprotected_unless_told_so(tmp_path):
     words = ["--no-files", "--no-style", "--without", "bubblewrap", "--without", "landlock",
-             "--suite", submit.trial.part_suite(), submit.submission(tmp_path / "anna")]
+             "--suite", submit.small_suite.part_suite(), submit.submission(tmp_path / "anna")]
     done = submit.grade(*words)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("grade: not protected here: files")

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests import submit, trial
+from tests import small_suite, submit
 from tests.harness import history, suite
 
-ROOT = trial.ROOT
+ROOT = small_suite.ROOT
 README = (ROOT / "handout/README.md").read_text(encoding="utf-8")
 CALLS = ("os_malloc", "os_calloc", "os_realloc", "os_free")
 FIRST = {"test-malloc-zero-size", "test-calloc-zero-factor", "test-realloc-null-zero"}

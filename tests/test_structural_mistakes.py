@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from tests import submit, trial
+from tests import small_suite, submit
 
 MAPS_EVERYTHING = """\
 #include <string.h>
@@ -64,10 +64,10 @@ def told(place, source):
     """What the programs of PART print on a library that is this text."""
     (place / "lib").mkdir()
     (place / "own.c").write_text(source, encoding="ascii")
-    subprocess.run(["gcc", "-O1", "-g", "-shared", "-fPIC", f"-I{trial.ROOT / 'utils'}",
+    subprocess.run(["gcc", "-O1", "-g", "-shared", "-fPIC", f"-I{small_suite.ROOT / 'utils'}",
                     place / "own.c", "-o", place / "lib/libosmem.so"], check=True)
-    return trial.run("--suite", trial.make_suite(place / "suite", PART),
-                     "--library", place / "lib").stdout
+    return small_suite.run("--suite", small_suite.make_suite(place / "suite", PART),
+                           "--library", place / "lib").stdout
 
 
 @pytest.mark.parametrize("span, headline", [

@@ -11,9 +11,9 @@ from functools import lru_cache
 
 import pytest
 
-from tests import submit, trial
+from tests import small_suite, submit
 from tests.harness import build, entry
-from tests.trial import ROOT, library, part_suite
+from tests.small_suite import ROOT, library, part_suite
 
 PART = ["--suite", part_suite(), "--library", library()]
 COMMANDS = {
@@ -213,7 +213,7 @@ def test_an_old_python(monkeypatch):
     ("staff", "shellcheck", []), ("developer", "shellcheck", ["shellcheck"]),
 ])
 def test_who_needs_which_package(tmp_path, role, without, missing):
-    path = trial.path_without(without, tmp_path / "bin")
+    path = small_suite.path_without(without, tmp_path / "bin")
     done = shell(["checker/deps.sh", "--list", role], "{}", PATH=path)
     assert (done.returncode, done.stdout.split()) == (0, missing)
 
@@ -234,7 +234,7 @@ def test_an_unknown_role():
 
 
 def test_grading_installs_nothing(tmp_path):
-    path = trial.path_without("bwrap", tmp_path / "bin")
+    path = small_suite.path_without("bwrap", tmp_path / "bin")
     fake = tmp_path / "bin/apt-get"
     fake.unlink(missing_ok=True)
     fake.write_text(f"#!/bin/sh\ntouch {tmp_path}/called\n", encoding="ascii")
@@ -250,13 +250,13 @@ def test_any_checkout_path(tmp_path, name):
     tmp_path.chmod(0o755)
     place = tmp_path / name
     submit.copy_tree(place)
-    trial.make_suite(place / "few", {"test-free-unmaps": 1, "test-free-null": 1})
+    small_suite.make_suite(place / "few", {"test-free-unmaps": 1, "test-free-null": 1})
     done = shell(["python3", "tests/run_tests.py", "--suite", "few"],
                  f"cd -- {shlex.quote(str(place))} && make -s && {{}}")
     assert done.stdout.endswith("\nTotal: 2/2\n") and done.returncode == 0, done.stderr
     shown = shell([place / "tests/show_trace.py", place / "few/build/test-free-unmaps"], "{}")
     assert (shown.returncode, shown.stderr) == (0, ""), shown.stdout
-    fuzz = ["python3", place / "tests/fuzz.py", "--sequences", "1", "--seed", "1"]
+    fuzz = ["python3", place / "tests/random_calls.py", "--sequences", "1", "--seed", "1"]
     done = shell(["env", "-C", "/", *fuzz], "{}")
     assert done.returncode == 0, done.stdout + done.stderr
     done = shell([place / "checker/grade", "--no-style", "--unprotected", "--suite", place / "few",

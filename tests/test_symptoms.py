@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import pytest
 
-from tests import submit, trial
+from tests import small_suite, submit
 from tests.harness import runner
 
 MALLOC, FREE = "void *os_malloc(size_t size)\n{\n", "void os_free(void *ptr)\n{\n"
@@ -32,19 +32,20 @@ def text_of(place, line, mistake="NONE"):
 @lru_cache(maxsize=None)
 def library(text):
     """The directory of a libosmem.so made of this text, osmem.c."""
-    place = trial.scratch() / f"symptom-{abs(hash(text))}"
+    place = small_suite.scratch() / f"symptom-{abs(hash(text))}"
     place.mkdir()
     (place / "osmem.c").write_text(text, encoding="utf-8")
     subprocess.run(["gcc", "-O1", "-g", "-w", "-shared", "-fPIC",
-                    f"-I{trial.ROOT / 'utils'}", "osmem.c", trial.ROOT / "utils/printf.c",
-                    "-o", "libosmem.so"], cwd=place, check=True)
+                    f"-I{small_suite.ROOT / 'utils'}", "osmem.c",
+                    small_suite.ROOT / "utils/printf.c", "-o", "libosmem.so"],
+                   cwd=place, check=True)
     return place
 
 
 def run(change, *words):
     """What run_tests.py prints on a part of the suite with such a library."""
     text = change if isinstance(change, str) else text_of(*change)
-    done = trial.run("--suite", trial.part_suite(), "--library", library(text), *words)
+    done = small_suite.run("--suite", small_suite.part_suite(), "--library", library(text), *words)
     assert (done.returncode, done.stderr) == (1, "")
     return done.stdout
 
@@ -128,13 +129,13 @@ def test_a_printf_is_named_once_and_first():
 def test_the_example_of_an_unwritten_function_is_a_call_of_it():
     begin = "void *os_realloc(void *ptr, size_t size)\n{\n"
     text = submit.naive("NO_PREALLOCATION").replace(begin, begin + "\treturn NULL;\n")
-    done = trial.run("--library", library(text), "realloc-*")
+    done = small_suite.run("--library", library(text), "realloc-*")
     told = done.stdout[done.stdout.index("\n1. os_realloc returned NULL in"):]
     assert re.search(r"For example \S+, event \d+, os_realloc\(", told.split("\n2. ")[0]), told
 
 
 def test_one_program_is_enough_for_a_second_unwritten_function():
-    out = trial.run("--library", library(submit.STUB)).stdout
+    out = small_suite.run("--library", library(submit.STUB)).stdout
     assert "os_realloc returned NULL in 1 program: not written yet?" in out and "F1:" not in out
 
 
@@ -144,6 +145,6 @@ def test_one_program_is_enough_for_a_second_unwritten_function():
 def test_a_size_that_is_not_refused_is_explained_by_its_function(tmp_path, result, says):
     """However the size wraps around: no model of a mistake moves the break by 64 bytes."""
     change = (MALLOC, f"\tif (size > 1UL << 62)\n\t\treturn {result};\n")
-    suite = trial.make_suite(tmp_path / "suite", {"test-malloc-impossible-size": 1})
-    out = trial.run("--suite", suite, "--library", library(text_of(*change))).stdout
+    suite = small_suite.make_suite(tmp_path / "suite", {"test-malloc-impossible-size": 1})
+    out = small_suite.run("--suite", suite, "--library", library(text_of(*change))).stdout
     assert says in out and "1 cause explains 1 of 1 failure." in out

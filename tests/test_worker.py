@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from checker import classrun, intake, main
-from tests import hostile_submissions as corpus, submit, trial
+from tests import hostile_submissions as corpus, small_suite, submit
 from tests.harness import temporary
 from tests.test_class import group_of
 
-FEW = ["--no-style", "--suite", trial.part_suite()]
+FEW = ["--no-style", "--suite", small_suite.part_suite()]
 BUDGETS = {"destructors that sleep": ["--wall-seconds", "3"],
            "work before every program": ["--cpu-seconds", "1"]}
 ENDS = {"SIGINT": 130, "SIGTERM": 128 + 15, "SIGHUP": 128 + 1}
@@ -28,7 +28,7 @@ ENDS = {"SIGINT": 130, "SIGTERM": 128 + 15, "SIGHUP": 128 + 1}
 def place_fixture(monkeypatch):
     """A place to grade in, with a directory for temporary files that the sandbox's users enter."""
     submit.want_protection()
-    place = Path(tempfile.mkdtemp(dir=trial.scratch()))
+    place = Path(tempfile.mkdtemp(dir=small_suite.scratch()))
     (place / "tmp").mkdir()
     for folder in (place, place / "tmp"):
         folder.chmod(0o755)
@@ -249,7 +249,7 @@ def test_any_write_that_fails_for_want_of_space_stops_the_run(place, monkeypatch
         raise full
 
     with monkeypatch.context() as patch:
-        patch.setattr(main.grader.grade, "grade", fails)
+        patch.setattr(main.submission.compare, "run", fails)
         assert main.main([*FEW, str(path)]) == 2
     with monkeypatch.context() as patch:
         patch.setattr(classrun, "write_text", fails)

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 
 from . import contents, symptoms
 from .composed import FATAL, compose, replayed
-from .grade import RESULT
+from .compare import RESULT
 from .history import make
 from .mistakes import ALL
 from .replays import Replays, Spent, call_of, story_of
@@ -508,7 +508,7 @@ def unclear(outcome, kinds, index, others=frozenset()):
     in which it is alone, or shown by the first difference, and one of the same call; then the
     shortest trace. `index`: of the call that shows it; `others`: what Search.call_shown() gave."""
     difference, test = outcome.difference, outcome.test
-    return (test.hidden or test.group in ("seed", "twin"), -len(others),
+    return (test.hidden or test.group in ("seed", "variant"), -len(others),
             not as_in_contract(outcome, index, others), len(kinds) > 1 and
             not (difference and difference.index == index), len(kinds),
             not (difference and difference.same_call()), len(outcome.actual))

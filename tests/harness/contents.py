@@ -9,7 +9,7 @@ only if each failed check agrees with it and no call of any program contradicts 
 
 from dataclasses import dataclass
 
-from .grade import own_check
+from .compare import own_check
 from .history import model_after
 from .model import HEADER, MAP_STRIDE, aligned
 from .stats import gives_back, parse_call

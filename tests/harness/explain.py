@@ -8,7 +8,7 @@ from itertools import zip_longest
 
 from . import heapmap, rerun, rules
 from .composed import FATAL, replayed
-from .grade import RESULT, nested, own_check
+from .compare import RESULT, nested, own_check
 from .hints import MOST, as_hints, from_signs, hints
 from .history import make, model_after, step_at
 from .model import FREE, MAP_STRIDE

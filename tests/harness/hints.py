@@ -12,7 +12,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from .grade import RESULT, nested
+from .compare import RESULT, nested
 from .history import make
 from .mistakes import MISTAKES
 from .model import BrokenModel

@@ -194,7 +194,7 @@ def _first_difference(expected, actual):
 
 def replay_command(operations):
     """The shell command that runs one sequence and shows each step."""
-    return f"python3 tests/fuzz.py --replay {shlex.quote(text_of(operations))}"
+    return f"python3 tests/random_calls.py --replay {shlex.quote(text_of(operations))}"
 
 
 def explain(operations, expected, actual, model_class=Model):

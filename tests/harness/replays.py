@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from . import symptoms
 from .composed import FATAL, changed_by, compose, recorder
-from .grade import first_difference, own_check, stopped_itself
+from .compare import first_difference, own_check, stopped_itself
 from .history import STRAY
 from .mistakes import Mistake
 from .stats import parse_call

@@ -8,7 +8,7 @@ import threading
 import time
 from pathlib import Path
 
-from . import build, doctor, grade, suite
+from . import build, compare, doctor, suite
 
 MOST_HUNG = 8       # after this many programs have hung, the time-out is at most LESS
 LESS = 1.0          # seconds
@@ -86,7 +86,7 @@ def each(tests, programs, one, jobs, took):
 
 def run_one(test, expected, program, library, timeout, memory):
     """The outcome of one test, with memory checks if `memory` is true."""
-    outcome = grade.grade(test, expected, program, library, timeout)
+    outcome = compare.run(test, expected, program, library, timeout)
     if outcome.run.trace is not None and outcome.run.trace.problem:
         doctor.require_tracing()
     if memory:

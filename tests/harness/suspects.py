@@ -12,7 +12,7 @@ from pathlib import Path
 
 from . import history, oracle
 from .build import HarnessError
-from .grade import own_check_in
+from .compare import own_check_in
 from .hints import contradicted
 from .mistakes import MISTAKES
 from .model import ALLOC, FREE, BrokenModel, Model, aligned

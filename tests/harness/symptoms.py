@@ -18,7 +18,7 @@ import os
 from dataclasses import dataclass, field
 
 from . import build, explain, rerun
-from .grade import NO_MEMORY, RESULT, own_check
+from .compare import NO_MEMORY, RESULT, own_check
 from .stats import parse_call
 
 STDIO = ("write", "writev", "fstat", "newfstatat", "statx", "ioctl", "lseek")

@@ -8,7 +8,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from tests.harness import build, grade, suite, trials
+from tests.harness import build, compare, generated, suite
 from tests.harness.build import HarnessError
 from tests.harness.report import one_line, printable
 from . import intake, lint, style
@@ -38,7 +38,7 @@ class Grading:
         self.workspace = workspace
         self.jobs = jobs
         self.hung = {}          # index of a test in the plan -> whether it hung
-        self.trials = {trial.name: trial for trial in (*course.seeds, *course.faults)}
+        self.sequences = {sequence.name: sequence for sequence in (*course.seeds, *course.faults)}
         self.by_name = {test.name: test for test in course.tests}
         self.feedback = Feedback(course)
 
@@ -75,9 +75,9 @@ class Grading:
         self.hung[number] = hung(outcome.run)
         made = Verdict(name, group, status_of(share), share, 0.0, hidden, outcome.reason,
                        rules=rules_of(outcome, group), played=outcome.played)
-        self.feedback.add(name, outcome, self.trials.get(name))
-        if share == 1 and name in self.course.twins:
-            self.try_twin(made, name)
+        self.feedback.add(name, outcome, self.sequences.get(name))
+        if share == 1 and name in self.course.variants:
+            self.try_variant(made, name)
         made.seconds = round(time.monotonic() - begin, 3)
         return made
 
@@ -86,7 +86,7 @@ class Grading:
         library cannot be traced either, so that the submission is not the cause."""
         test = self.course.tests[0]
         try:
-            control = grade.grade(test, self.course.references[test.name],
+            control = compare.run(test, self.course.references[test.name],
                                   self.course.programs[test.name], build.SOURCES, RUN_SECONDS,
                                   box=self.workspace.box)
         except HarnessError:
@@ -110,39 +110,39 @@ class Grading:
 
     def judged(self, name):
         """Run a program or a sequence: (Outcome, share of its points)."""
-        trial = self.trials.get(name)
-        if trial:
-            outcome = self.play(trial)
+        sequence = self.sequences.get(name)
+        if sequence:
+            outcome = self.play(sequence)
         else:
             test = self.by_name[name]
-            outcome = grade.grade(test, self.course.references[name], self.course.programs[name],
+            outcome = compare.run(test, self.course.references[name], self.course.programs[name],
                                   self.workspace.library, RUN_SECONDS, self.workspace.place / "src",
                                   box=self.workspace.box,
                                   trace_most=trace_most(self.course.references[name]))
         return outcome, share_of(outcome, self.course.scheme.partial)
 
-    def play(self, trial):
+    def play(self, sequence):
         """Run a sequence; its Outcome."""
-        test = suite.Test(trial.name, trials.PLAYER, trials.PLAYER, 0, trial.kind)
-        return grade.grade(test, trial.events, self.course.player, self.workspace.library,
+        test = suite.Test(sequence.name, generated.PLAYER, generated.PLAYER, 0, sequence.kind)
+        return compare.run(test, sequence.events, self.course.player, self.workspace.library,
                            RUN_SECONDS, box=self.workspace.box,
-                           trace_most=trace_most(trial.events),
-                           stdin=trial.text.encode())
+                           trace_most=trace_most(sequence.events),
+                           stdin=sequence.text.encode())
 
-    def try_twin(self, made, name):
+    def try_variant(self, made, name):
         """Run the perturbed variant of a program that passed, and change its Verdict `made` if the
         variant fails: a program earns its points only if both pass."""
         try:
-            outcome = self.play(self.course.twins[name])
+            outcome = self.play(self.course.variants[name])
         except HarnessError as reason:
             raise CannotGrade(str(reason)) from None
         made.share = share_of(outcome, self.course.scheme.partial)
         if made.share == 1:
             return
         made.status = status_of(made.share)
-        made.rules = rules_of(outcome, "twin")
+        made.rules = rules_of(outcome, "variant")
         made.reason = "the same calls with other sizes: " + outcome.reason
-        self.feedback.add(name, outcome, self.course.twins[name])
+        self.feedback.add(name, outcome, self.course.variants[name])
 
     def judge_style(self, correctness):
         """(Verdict of style, why style was not measured or "")."""
@@ -199,7 +199,7 @@ def control_fault(course, workspace, jobs):
     except intake.Refused as reason:
         return f"is refused: {reason}"
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        runs = [pool.submit(grade.grade, test, course.references[test.name],
+        runs = [pool.submit(compare.run, test, course.references[test.name],
                             course.programs[test.name], workspace.library, RUN_SECONDS,
                             box=workspace.box)
                 for test in course.tests]

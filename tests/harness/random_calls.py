@@ -219,5 +219,5 @@ def main(argv=None):
     except KeyboardInterrupt:
         return 130
     except (replay.ReplayError, ValueError) as error:
-        print(f"fuzz.py: {error}", file=sys.stderr)
+        print(f"random_calls: {error}", file=sys.stderr)
         return 2

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import submit, trial
-from tests.harness import grade, runner, shadow, suite, trace, trials
+from tests import small_suite, submit
+from tests.harness import compare, generated, runner, shadow, suite, trace
 
 SEED = 5
 
@@ -18,16 +18,16 @@ def references_fixture():
     return suite.read_references(suite.load_suite())
 
 
-@pytest.fixture(scope="module", name="twins")
-def twins_fixture(references):
+@pytest.fixture(scope="module", name="variants")
+def variants_fixture(references):
     """The perturbed variant of every program that has one."""
-    return trials.twin_trials(references, SEED)
+    return generated.variants(references, SEED)
 
 
 def play(one, library, box=None):
     """The Outcome of a generated test on a library."""
-    test = suite.Test(one.name, trials.PLAYER, trials.PLAYER, 0, one.kind)
-    return grade.grade(test, one.events, trials.program(), library, 20.0, box=box,
+    test = suite.Test(one.name, generated.PLAYER, generated.PLAYER, 0, one.kind)
+    return compare.run(test, one.events, generated.program(), library, 20.0, box=box,
                        stdin=one.text.encode())
 
 
@@ -37,38 +37,39 @@ def failures(chosen, library):
     return [(outcome.test.name, outcome.reason) for outcome in outcomes if not outcome.passed]
 
 
-def test_the_library_plays_random_sequences_twins_and_refusals(library, twins):
-    chosen = [*trials.seed_trials(8, SEED), *list(twins.values())[::9], *trials.fault_trials()]
+def test_the_library_plays_random_sequences_variants_and_refusals(library, variants):
+    chosen = [*generated.random_tests(8, SEED), *list(variants.values())[::9],
+              *generated.refusals()]
     assert failures(chosen, library) == []
 
 
 def test_the_same_seed_makes_the_same_sequences_and_another_others():
-    assert trials.seed_trials(3, 1) == trials.seed_trials(3, 1)
-    assert trials.seed_trials(3, 1) == trials.seed_trials(5, 1)[:3]
-    assert trials.seed_trials(3, 1) != trials.seed_trials(3, 2)
+    assert generated.random_tests(3, 1) == generated.random_tests(3, 1)
+    assert generated.random_tests(3, 1) == generated.random_tests(5, 1)[:3]
+    assert generated.random_tests(3, 1) != generated.random_tests(3, 2)
 
 
 def test_random_sequences_have_something_in_them():
-    made = trials.seed_trials(20, SEED)
+    made = generated.random_tests(20, SEED)
     calls = [event[0].split("(")[0] for one in made for event in one.events]
     assert all(calls.count("os_" + name) > 50 for name in ("malloc", "calloc", "realloc", "free"))
     calls = [line.split("(")[0].strip() for one in made for event in one.events for line in event]
     assert all(calls.count(name) >= 10 for name in ("brk", "mmap", "munmap"))
 
 
-def test_a_twin_is_decided_by_the_same_rules_and_asks_for_other_sizes(references, twins):
-    assert [name for name in references if name not in twins] == [
+def test_a_variant_is_decided_by_the_same_rules_and_asks_for_other_sizes(references, variants):
+    assert [name for name in references if name not in variants] == [
         "test-malloc-zero-size", "test-malloc-impossible-size", "test-realloc-null-zero"]
-    for name, one in list(twins.items())[::8]:
-        operations = trials.operations_of(references[name])
-        other = trials.sequences.parse(one.text.replace(" !", ""))
-        assert trials.signature(trials.played(other)) == \
-            trials.signature(trials.played(operations))
+    for name, one in list(variants.items())[::8]:
+        operations = generated.operations_of(references[name])
+        other = generated.sequences.parse(one.text.replace(" !", ""))
+        assert generated.signature(generated.played(other)) == \
+            generated.signature(generated.played(operations))
         assert other != operations
 
 
 def test_every_way_to_the_system_is_refused():
-    calls = {(step.name, call.name) for one in trials.fault_trials()
+    calls = {(step.name, call.name) for one in generated.refusals()
              for step in refused_steps(one) for call in step.syscalls}
     assert calls >= {(name, call) for name in ("os_malloc", "os_calloc", "os_realloc")
                      for call in ("brk", "mmap")} | {("os_free", "munmap"),
@@ -77,24 +78,24 @@ def test_every_way_to_the_system_is_refused():
 
 def refused_steps(one):
     """The model's steps of a generated test in which something was refused."""
-    playing = trials.Playing()
+    playing = generated.Playing()
     for part in one.text.split(";"):
         words = part.replace("!", "").split()
         if words[0] in "lbu":
             playing.play((words[0],))
         else:
-            playing.play(trials.sequences.parse(" ".join(words))[0])
+            playing.play(generated.sequences.parse(" ".join(words))[0])
     return [step for step in playing.steps if "B1" in step.rules]
 
 
 @pytest.mark.parametrize("mistake", ["NO_PREALLOCATION", "FIRST_FIT", "NEVER_MERGES", "COPIES_HALF",
                                      "SPLITS_TOO_SMALL", "CALLOC_NOT_ZERO", "NEVER_UNMAPS"])
 def test_random_sequences_notice_a_mistake(mistake):
-    assert failures(trials.seed_trials(8, SEED), trial.library(mistake))
+    assert failures(generated.random_tests(8, SEED), small_suite.library(mistake))
 
 
 def test_refusals_notice_a_library_that_trusts_the_system():
-    failed = dict(failures(trials.fault_trials(), trial.library()))
+    failed = dict(failures(generated.refusals(), small_suite.library()))
     assert len(failed) >= 20
     assert any("SIGSEGV" in reason for reason in failed.values())
 
@@ -182,19 +183,20 @@ PARTIAL = {"test-free-unmaps": 1, "test-realloc-mapping-resizes": 1, "test-mixed
 
 def test_partial_credit_is_for_allocators_that_differ():
     """Half for other system calls, a quarter for other places, nothing for a wrong heap."""
-    place = Path(trial.make_suite(trial.scratch() / "partial", PARTIAL))
+    place = Path(small_suite.make_suite(small_suite.scratch() / "partial", PARTIAL))
     scheme = json.loads((place / "suite.json").read_text())
     scheme["partial"] = {"results": 0.5, "sound": 0.25}
     (place / "suite.json").write_text(json.dumps(scheme))
     shares = {name: {test.name: test.share for test in submit.result_of(
-        trial.scratch() / f"partial-{name}", submit.naive(name), suite=str(place)).tests}
+        small_suite.scratch() / f"partial-{name}", submit.naive(name), suite=str(place)).tests}
         for name in ("NEVER_UNMAPS", "FIRST_FIT", "COPIES_HALF")}
     assert shares["NEVER_UNMAPS"]["test-free-unmaps"] == 0.5
     assert shares["FIRST_FIT"]["test-mixed-linked-list"] == 0.25
     assert shares["COPIES_HALF"]["test-realloc-mapping-resizes"] == 0
 
 
-def test_the_documents_count_them_right(references, twins):
+def test_the_documents_count_them_right(references, variants):
     text = " ".join((submit.ROOT / "docs/grading.md").read_text().split())
-    assert len(references) - len(twins) == 3 and f"Three of the {len(references)} programs" in text
-    assert f"in {len(trials.fault_trials())} sequences" in text
+    assert len(references) - len(variants) == 3
+    assert f"Three of the {len(references)} programs" in text
+    assert f"in {len(generated.refusals())} sequences" in text

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Generated tests, which no submission has seen: random sequences, perturbed variants, refusals.
 
-    seed    random calls, as in tests/fuzz.py
-    twin    a perturbed variant of a program of the suite: the same calls with other sizes, chosen
-            so that the model decides each call by the same rules. A library that only knows the
-            program's trace fails it
-    fault   calls during which the system refuses memory or refuses munmap
+    seed     random calls, as in tests/random_calls.py
+    variant  a perturbed variant of a program of the suite: the same calls with other sizes, chosen
+             so that the model decides each call by the same rules. A library that only knows the
+             program's trace fails it
+    fault    calls during which the system refuses memory or refuses munmap
 
 One program (player.c) plays all of them. They are traced and compared like the suite's programs;
 the model supplies the expected events. They depend only on the seed and the suite.
@@ -22,7 +22,7 @@ PLAYER = build.HERE / "player.c"
 SEED_ACTIONS = 60
 SEED_PROFILES = ("churn", "edges", "break")
 LARGEST = 1 << 22           # bytes of the largest request that must succeed
-TWIN_LONGEST = 400          # operations of the longest program that gets a variant
+VARIANT_LONGEST = 400          # operations of the longest program that gets a variant
 DELTAS = (8, -8, 16, -16, 24, -24, 40, -40, 3, -3, 64, -64)
 TRIES = 120                 # changes that are tried for one variant
 NIL = ("nil", 0)
@@ -49,7 +49,7 @@ FAULT_SCENES = {
 
 
 @dataclass(frozen=True)
-class Trial:
+class GeneratedTest:
     """A generated test: its name, its kind, the player's input, the expected events."""
 
     name: str
@@ -59,9 +59,9 @@ class Trial:
 
 
 def from_record(record):
-    """The Trial in a JSON object."""
-    return Trial(record["name"], record["kind"], record["text"],
-                 [tuple(event) for event in record["events"]])
+    """The GeneratedTest in a JSON object."""
+    return GeneratedTest(record["name"], record["kind"], record["text"],
+                         [tuple(event) for event in record["events"]])
 
 
 class Starved(Model):
@@ -121,10 +121,10 @@ class Playing:
                 self.model.free(pointer)
         return self.model.malloc(*args) if letter == "m" else self.model.calloc(*args)
 
-    def trial(self, name, kind):
-        """The operations so far as a Trial."""
+    def test(self, name, kind):
+        """The operations so far as a GeneratedTest."""
         reference = symbols.reference(self.steps, 0)
-        return Trial(name, kind, "; ".join(self.words), symbols.parse_reference(reference))
+        return GeneratedTest(name, kind, "; ".join(self.words), symbols.parse_reference(reference))
 
 
 def played(operations):
@@ -142,9 +142,9 @@ def program():
 
 # ---- random sequences ----------------------------------------------------------------------
 
-def seed_trials(count, seed):
+def random_tests(count, seed):
     """`count` random sequences."""
-    return [played(random_operations(random.Random(f"seed/{seed}/{number}"))).trial(
+    return [played(random_operations(random.Random(f"seed/{seed}/{number}"))).test(
         f"seed-{number + 1}", "seed") for number in range(count)]
 
 
@@ -214,9 +214,9 @@ def changed(operations, places, delta):
     return [tuple(operation) for operation in result]
 
 
-def twin(name, operations, rng):
-    """A perturbed variant of these operations: a Trial with the same signature() and other sizes;
-    None if none was found."""
+def variant(name, operations, rng):
+    """A perturbed variant of these operations: a GeneratedTest with the same signature() and other
+    sizes; None if none was found."""
     wanted = signature(played(operations))
     best = operations
     for _ in range(TRIES):
@@ -232,38 +232,40 @@ def twin(name, operations, rng):
             candidate = changed(candidate, [other], rng.choice(DELTAS))
         if candidate and signature(played(candidate)) == wanted:
             best = candidate
-    return None if best == operations else played(best).trial(name, "twin")
+    return None if best == operations else played(best).test(name, "variant")
 
 
-def twin_trials(references, seed):
+def variants(references, seed):
     """{name of a program: its perturbed variant} for references {name: events}; some programs have
     none."""
-    twins = {}
+    made = {}
     for name, events in references.items():
         operations = operations_of(events)
-        if operations and len(operations) <= TWIN_LONGEST:
-            found = twin(name, operations, random.Random(f"twin/{seed}/{name}"))
+        if operations and len(operations) <= VARIANT_LONGEST:
+            # This text decides which variants a seed gives, so it stays as it is.
+            found = variant(name, operations, random.Random(f"twin/{seed}/{name}"))
             if found:
-                twins[name] = found
-    return twins
+                made[name] = found
+    return made
 
 
 # ---- refusals ------------------------------------------------------------------------------
 
-def fault_trials():
-    """For each scene: a Trial for each operation that needs memory, in which it is refused once and
-    then repeated; and a Trial for each operation that unmaps, in which munmap is refused."""
-    trials = []
+def refusals():
+    """For each scene: a GeneratedTest for each operation that needs memory, in which it is refused
+    once and then repeated; and a GeneratedTest for each operation that unmaps, in which munmap is
+    refused."""
+    tests = []
     for name, text in FAULT_SCENES.items():
         operations = sequences.parse(text)
         undisturbed = played(operations)
         for number, step in enumerate(undisturbed.steps):
             names = {call.name for call in step.syscalls}
             if names & {"brk", "mmap"}:
-                trials.append(short(f"{name}-{number + 1}", operations, number))
+                tests.append(short(f"{name}-{number + 1}", operations, number))
             if "munmap" in names:
-                trials.append(stuck(f"{name}-{number + 1}-munmap", operations, number))
-    return [trial for trial in trials if trial]
+                tests.append(stuck(f"{name}-{number + 1}-munmap", operations, number))
+    return [test for test in tests if test]
 
 
 def short(name, operations, refused):
@@ -276,7 +278,7 @@ def short(name, operations, refused):
                 playing.play(extra)
         playing.play(sequences.renamed(operation, names))
         names[number] = len(playing.results) - 1
-    return None if playing.model.least < PAGE else playing.trial(name, "fault")
+    return None if playing.model.least < PAGE else playing.test(name, "fault")
 
 
 def stuck(name, operations, first):
@@ -292,4 +294,4 @@ def stuck(name, operations, first):
             break
     for extra in sequences.parse("m 100; m 200000"):
         playing.play(extra)
-    return playing.trial(name, "fault")
+    return playing.test(name, "fault")

@@ -146,20 +146,20 @@ def first_difference(expected, actual):
     return None
 
 
-def grade(test, expected, program, library, timeout, sources=None, **options):
+def run(test, expected, program, library, timeout, sources=None, **options):
     """Run a built program and compare it with the events `expected`: an Outcome.
 
     sources  directory of the library's sources; None: the library's own
     options  passed on to runner.run_traced()
     """
     begin = time.monotonic()
-    run = runner.run_traced(program, library, timeout=timeout, **options)
+    done = runner.run_traced(program, library, timeout=timeout, **options)
     seconds = time.monotonic() - begin
-    actual = trace.events_text(run.trace) if run.trace else []
+    actual = trace.events_text(done.trace) if done.trace else []
     difference = first_difference(expected, actual)
-    reason = one_line(why_failed(run, difference))
+    reason = one_line(why_failed(done, difference))
     setup = Setup(program, library, sources or library, options.get("box"), options.get("stdin"))
-    return Outcome(test, expected, actual, run, seconds, difference, reason, setup)
+    return Outcome(test, expected, actual, done, seconds, difference, reason, setup)
 
 
 def why_failed(run, difference):

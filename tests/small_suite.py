@@ -29,7 +29,7 @@ PART = {
 @lru_cache(maxsize=None)
 def scratch():
     """A directory for what this module builds, which programs run as nobody can enter."""
-    place = Path(tempfile.mkdtemp(prefix="osmem-trial-"))
+    place = Path(tempfile.mkdtemp(prefix="osmem-suite-"))
     place.chmod(0o755)
     atexit.register(shutil.rmtree, place, ignore_errors=True)
     return place

@@ -4,7 +4,7 @@
 
 import sys
 
-from harness import fuzz
+from harness import random_calls
 
 if __name__ == "__main__":
-    sys.exit(fuzz.main())
+    sys.exit(random_calls.main())
