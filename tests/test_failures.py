@@ -17,7 +17,7 @@ from collections import Counter
 import pytest
 
 from tests.conftest import ROOT
-from tests.harness import model, replay, sequences, stats, symbols
+from tests.harness import events, model, replay, sequences, symbols
 
 FACTOR = int(os.environ.get("STRESS", "1"))
 
@@ -87,7 +87,7 @@ def calls_of(reference):
     """The sequence of the calls in a reference."""
     made, operations = {}, []
     for event in symbols.parse_reference(reference.read_text()):
-        call = stats.parse_call(event)
+        call = events.parse_call(event)
         if call is None:
             continue
         letter = call.name[len("os_")]

@@ -19,12 +19,12 @@ import dataclasses
 from dataclasses import dataclass, field
 
 from . import contents, symptoms
-from .composed import FATAL, compose, replayed
 from .compare import RESULT
+from .composed import FATAL, compose, replayed
+from .events import parse_address
 from .history import make
 from .mistakes import ALL
 from .replays import Replays, Spent, call_of, story_of
-from .stats import parse_address
 from .symbols import step_text
 
 MOST_TOGETHER = 8       # mistakes in one set

@@ -10,9 +10,9 @@ only if each failed check agrees with it and no call of any program contradicts 
 from dataclasses import dataclass
 
 from .compare import own_check
+from .events import gives_back, parse_call
 from .history import model_after
 from .model import HEADER, MAP_STRIDE, aligned
-from .stats import gives_back, parse_call
 from .symptoms import Symptom
 
 NOT_ZERO, LOST, CHANGED = "memory from calloc is not zero", "resizing lost contents", \

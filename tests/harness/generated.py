@@ -14,7 +14,8 @@ the model supplies the expected events. They depend only on the seed and the sui
 import random
 from dataclasses import dataclass
 
-from . import build, sequences, stats, suite, symbols
+from . import build, sequences, suite, symbols
+from .events import parse_call
 from .model import PAGE, PTRDIFF_MAX, Model
 
 VERSION = 2                 # increase it when the same seed gives other sequences
@@ -175,7 +176,7 @@ def operations_of(events):
     """The calls of a reference as operations; None if one uses a pointer that no call returned."""
     made, operations = {}, []
     for event in events:
-        call = stats.parse_call(event)
+        call = parse_call(event)
         if call is None:
             continue
         letter, arguments = call.name[len("os_")], list(call.args)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Replay a reference's calls through the contract's model to get the heap at any call."""
 
+from .events import parse_call
 from .model import MAP_STRIDE, Model
-from .stats import parse_call
 
 STRAY = MAP_STRIDE - 8      # a model address in no block, for `<unknown>` in a trace
 

@@ -16,8 +16,9 @@ import tempfile
 from xml.etree import ElementTree
 
 from . import build
+from .events import parse_call
 from .report import printable
-from .stats import follow, parse_call
+from .stats import follow
 from .symbols import address
 
 REPORT_MOST = 4 << 20       # bytes of valgrind's report that are read

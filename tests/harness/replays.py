@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from . import symptoms
-from .composed import FATAL, changed_by, compose, recorder
 from .compare import first_difference, own_check, stopped_itself
+from .composed import FATAL, changed_by, compose, recorder
+from .events import parse_call
 from .history import STRAY
 from .mistakes import Mistake
-from .stats import parse_call
 from .suite import FIELDS
 from .symbols import result_lines
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from . import build, machine, sandbox
+from .events import parse_call
 from .model import HEADER
-from .stats import parse_call
 
 SECONDS = 0.5           # processor time after which a program counts as hanging
 WALL = 15               # seconds of wall time; confine -t allows less

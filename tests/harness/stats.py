@@ -7,49 +7,12 @@ system gave: the heap from HeapStart to the break, and the mappings by the reque
 are numbered from 1 in the order of the trace.
 """
 
-import re
 from collections import Counter
 from dataclasses import dataclass, field
 
+from .events import gives_back, parse_address, parse_call, parse_system_call
 from .model import ALLOC, FREE, HEADER, MAP_STRIDE, MAPPED, MIN_SPLIT, Block, Model, aligned
 from .symbols import step_text
-
-CALL = re.compile(r"(os_malloc|os_calloc|os_realloc|os_free)\((.*)\)")
-SYSTEM_CALL = re.compile(r" *(\w+)\((.*?)\)(?: = (.*))?")
-ADDRESS = re.compile(r"(?:HeapStart|<mapped-addr (\d+)>) \+ 0x([0-9a-f]+)")
-
-
-@dataclass
-class Sys:
-    """One system call: `args` as texts, `result` a model address, 0, -1 or None (unknown)."""
-
-    name: str
-    args: list
-    result: int
-
-    @property
-    def refused(self):
-        """Whether the system refused the call. A refused brk returns the unchanged break."""
-        moves = self.name == "brk" and self.args != ["0"]
-        return self.result == -1 or moves and self.result != parse_address(self.args[0])
-
-
-@dataclass
-class Call:
-    """One os_* call: args and result are numbers (model addresses), None if unknown."""
-
-    name: str
-    args: list
-    syscalls: list
-    result: int = None
-    finished: bool = False
-
-    @property
-    def asked(self):
-        """The bytes of payload that this call requests: 0 for os_free."""
-        if self.name == "os_calloc":
-            return self.args[0] * self.args[1]
-        return 0 if self.name == "os_free" else self.args[-1]
 
 
 @dataclass
@@ -89,43 +52,6 @@ class Tally:
                 "free_and_slack": held - headers - self.payload}
 
 
-def parse_address(text):
-    """The model address of a text such as `HeapStart + 0x20`, 0 for NULL, None for other text."""
-    if text == "NULL":
-        return 0
-    match = ADDRESS.fullmatch(text)
-    return int(match[1] or 0) * MAP_STRIDE + int(match[2], 16) if match else None
-
-
-def parse_value(text):
-    """The value of a size or an address; None for other text."""
-    return int(text) if re.fullmatch(r"-?\d+", text) else parse_address(text)
-
-
-def parse_sys(line):
-    """The Sys of a line, indented or not. A program's end becomes a Sys named exit or killed."""
-    match = SYSTEM_CALL.fullmatch(line)
-    if not match:
-        return Sys(line, [], None)
-    result = match[3] or ""
-    return Sys(match[1], match[2].split(", "), -1 if result[:2] == "-1" else parse_value(result))
-
-
-def parse_call(event):
-    """The Call of an event, or None if it is not an os_* call."""
-    match = CALL.fullmatch(event[0])
-    if not match:
-        return None
-    call = Call(match[1], [parse_value(arg) for arg in match[2].split(", ")], [])
-    for line in event[1:]:
-        if line.startswith("  = "):
-            call.result = parse_value(line[4:])
-            call.finished = True
-        else:
-            call.syscalls.append(parse_sys(line))
-    return call
-
-
 def count_sys(tally, call):
     """Follow the break and the mappings."""
     if call.name == "brk" and call.result not in (-1, None):
@@ -140,7 +66,7 @@ def count_sys(tally, call):
 
 def count_foreign(tally, event):
     """Follow a system call of the program itself, if it moves the break."""
-    call = parse_sys(event[0])
+    call = parse_system_call(event[0])
     before = tally.brk
     if call.name == "brk":
         count_sys(tally, call)
@@ -156,13 +82,6 @@ def count_call(tally, call):
     if call.result:
         tally.live[call.result] = Live(call.asked, tally.call)
         tally.payload += call.asked
-
-
-def gives_back(call):
-    """Whether a finished call freed or resized the block that it was given."""
-    if call.name == "os_free":
-        return not any(nested.refused for nested in call.syscalls)     # B1
-    return call.name == "os_realloc" and bool(call.result or not call.asked)
 
 
 def follow(events, until=None):
@@ -312,7 +231,7 @@ def compare_with_model(events, most_calls, page):
         if call:
             compare_call(model, seen, call, event)
         else:
-            follow_foreign(model, seen, parse_sys(event[0]))
+            follow_foreign(model, seen, parse_system_call(event[0]))
     return seen
 
 

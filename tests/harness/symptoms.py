@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 from . import build, explain, rerun
 from .compare import NO_MEMORY, RESULT, own_check
-from .stats import parse_call
+from .events import parse_call
 
 STDIO = ("write", "writev", "fstat", "newfstatat", "statx", "ioctl", "lseek")
 LEAST = 2           # failures with one end or one unwritten function that are explained together
