@@ -7,8 +7,10 @@ their groups.
 
 import html as markup
 
+from tests.harness import points
 from tests.harness.causetext import counted
-from .result import CAUSE, GRADED, PASSED, by_group, number
+from tests.harness.points import number
+from .result import CAUSE, GRADED, PASSED, by_group
 
 STYLE = """
 body { font: 16px/1.5 sans-serif; margin: 2em auto; max-width: 62em; padding: 0 1em;
@@ -38,8 +40,8 @@ def text(value):
 
 def html(result):
     """The whole page."""
-    points = f"{number(result.mark)} of {number(result.max_score)} points"
-    body = [f"<h1>{text(result.name)}: {points}</h1>", f"<p>{text(other_figure(result))}</p>"]
+    mark = f"{number(result.mark)} of {number(result.max_score)} points"
+    body = [f"<h1>{text(result.name)}: {mark}</h1>", f"<p>{text(other_figure(result))}</p>"]
     if result.status != GRADED:
         body.append(f"<p><b>Not run:</b> {text(result.reason)}</p>")
     body += [f"<p>{text(remark)}</p>" for remark in (*result.remarks, result.style_note) if remark]
@@ -61,9 +63,9 @@ def sums(result):
     rows = ["<tr><th>group</th><th>points</th><th>of</th><th>tests passed</th></tr>"]
     for group, tests in by_group(result.tests).items():
         passed = sum(test.status == PASSED for test in tests)
-        rows.append(f"<tr><td>{text(group)}</td><td>{number(sum(t.score for t in tests))}</td>"
-                    f"<td>{number(sum(t.points for t in tests))}</td>"
-                    f"<td>{passed}/{len(tests)}</td></tr>")
+        score, possible = points.sums(tests)
+        rows.append(f"<tr><td>{text(group)}</td><td>{number(score)}</td>"
+                    f"<td>{number(possible)}</td><td>{passed}/{len(tests)}</td></tr>")
     return "<table>\n" + "\n".join(rows) + "\n</table>"
 
 

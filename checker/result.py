@@ -9,10 +9,8 @@ import contextlib
 import dataclasses
 import json
 import os
-from fractions import Fraction
 
-from tests.harness import causetext, entry
-from tests.harness.causes import costs as cause_costs, given_back, giving_back
+from tests.harness import causetext, entry, points
 
 SCHEMA = 1
 TOTAL = 100
@@ -73,17 +71,17 @@ class Result:
     @property
     def score(self):
         """The points of all tests, out of max_score, rounded to a hundredth."""
-        return round(sum(test.score for test in self.tests), 2)
+        return points.sums(self.tests)[0]
 
     @property
     def max_score(self):
         """The possible points: TOTAL, minus those of style if style was not measured."""
-        return round(sum(test.points for test in self.tests), 2) or TOTAL
+        return points.sums(self.tests)[1] or TOTAL
 
     @property
     def scaled(self):
         """The mark for systems whose maximum is always TOTAL: scaled from max_score to TOTAL."""
-        return round(self.mark * TOTAL / self.max_score, 2)
+        return points.scaled(self.mark, self.max_score, TOTAL)
 
     @property
     def lost(self):
@@ -92,25 +90,26 @@ class Result:
 
     @property
     def recoverable(self):
-        """{name: points that a test gets back if its failure is explained}: the points it lost,
-        times the share of the program that was played."""
-        return {test.name: self.lost[test.name] * test.played for test in self.tests}
+        """{name: points that a test gets back if its failure is explained}."""
+        return {test.name: points.recoverable(test.points, test.score, test.played)
+                for test in self.tests}
 
     @property
     def score_by_cause(self):
         """The score by cause: explained failures get their recoverable points back; each cause
         costs cause_points, but never more than the points it gives back."""
-        back = given_back(self.giving_back(self.causes), self.recoverable, self.cause_points)
-        return round(sum(test.score for test in self.tests) + back, 2)
+        back = points.given_back(self.giving_back(self.causes), self.recoverable,
+                                 self.cause_points)
+        return points.rounded(sum(test.score for test in self.tests) + back)
 
     def giving_back(self, causes):
         """For each of the causes, the tests that get points back."""
         unproved = [cause["tests"] for cause in self.causes if not is_proved(cause)]
-        return giving_back([cause["tests"] for cause in causes], unproved)
+        return points.giving_back([cause["tests"] for cause in causes], unproved)
 
     def with_costs(self, causes):
         """[(cause, the points that it costs in score_by_cause)]."""
-        costs = cause_costs(self.giving_back(causes), self.recoverable, self.cause_points)
+        costs = points.costs(self.giving_back(causes), self.recoverable, self.cause_points)
         return [(cause, cost if is_proved(cause) else sum(map(self.lost.get, cause["tests"])))
                 for cause, cost in zip(causes, costs)]
 
@@ -137,11 +136,9 @@ class Result:
         return causetext.headline(len(causes), len(explained), len(failed),
                                   causetext.noun_of(map(is_proved, causes)))
 
-    def points(self, style):
+    def sums(self, style):
         """(points earned, points possible) of style, or of all other tests if `style` is False."""
-        chosen = [test for test in self.tests if (test.group == "style") is style]
-        return (round(sum(test.score for test in chosen), 2),
-                round(sum(test.points for test in chosen), 2))
+        return points.sums([test for test in self.tests if (test.group == "style") is style])
 
     def counts(self):
         """{status: number of tests with it}, without style."""
@@ -171,11 +168,6 @@ def without_example(cause):
             "found": [], "picture": ""}
 
 
-def number(value):
-    """Points as text, to a hundredth at most."""
-    return f"{round(value, 2):g}"
-
-
 def by_group(tests):
     """{group: its tests}, in the order of the tests."""
     found = {}
@@ -187,26 +179,22 @@ def by_group(tests):
 def share_out(tests, total, cause=0):
     """Set the points of tests, (Verdict, weight) each, in proportion to their weights, so that they
     sum to `total`. Returns the points of one cause, whose weight is `cause`."""
-    whole = sum(Fraction(str(weight)) for _, weight in tests)
-
-    def scaled(weight):
-        return float(Fraction(str(weight)) * total / whole) if whole else 0.0
-
+    points_of = points.proportional([weight for _, weight in tests], total)
     for test, weight in tests:
-        test.points = scaled(weight)
-    return scaled(cause)
+        test.points = points_of(weight)
+    return points_of(cause)
 
 
 def document(result):
     """The JSON document of a result, as a dict."""
     made = dataclasses.asdict(result)
     for test, record in zip(result.tests, made["tests"]):
-        record["score"] = round(test.score, 4)
-        record["points"] = round(test.points, 4)
-        record["played"] = round(test.played, 4)
-    correctness, style = result.points(False), result.points(True)
+        record["score"] = points.exact(test.score)
+        record["points"] = points.exact(test.points)
+        record["played"] = points.exact(test.played)
+    correctness, style = result.sums(False), result.sums(True)
     for record, (_, cost) in zip(made["causes"], result.with_costs(result.causes)):
-        record["cost"] = round(cost, 4)
+        record["cost"] = points.exact(cost)
     made.update(score=result.score, score_by_cause=result.score_by_cause, mark=result.mark,
                 max_score=result.max_score,
                 correctness={"score": correctness[0], "max_score": correctness[1]},

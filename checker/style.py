@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Style points, 0 to 10: the cost of each finding. checker/README.md shows the same table."""
 
+from tests.harness.points import deduction, style_left
+
 POINTS = 10
 
 # kind of finding -> (its name, cost of each finding, most that all findings of the kind cost)
@@ -34,19 +36,10 @@ def deductions(findings):
     """The deductions: [(kind, number of findings, points)], kinds in the order of COSTS."""
     counts = {kind: sum(finding.kind == kind for finding in once_a_line(findings))
               for kind in COSTS}
-    return [(kind, count, min(count * COSTS[kind][1], COSTS[kind][2]))
+    return [(kind, count, deduction(count, *COSTS[kind][1:]))
             for kind, count in counts.items() if count]
 
 
 def points(findings):
     """The style points that remain, 0 to 10, rounded to a hundredth."""
-    lost = sum(cost for _kind, _count, cost in deductions(findings))
-    return max(0.0, round(POINTS - lost, 2))
-
-
-def earned(points_left, correctness):
-    """The style points that count: at most as many as correctness points.
-
-    The style of code that does next to nothing is worth next to nothing.
-    """
-    return min(points_left, float(correctness))
+    return style_left(POINTS, [cost for _kind, _count, cost in deductions(findings)])

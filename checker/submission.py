@@ -8,7 +8,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from tests.harness import build, compare, generated, suite
+from tests.harness import build, compare, generated, points, suite
 from tests.harness.build import HarnessError
 from tests.harness.report import one_line, printable
 from . import intake, lint, style
@@ -158,7 +158,7 @@ class Grading:
             made.status, made.share, made.reason = SKIPPED, 0.0, f"not measured: {reason}"
             return made, f"style not measured: {reason}"
         left = style.points(own)
-        earned = style.earned(left, correctness)
+        earned = points.style_earned(left, correctness)
         made.share = earned / style.POINTS
         made.status = PASSED if made.share == 1 else PARTIAL if made.share else FAILED
         lines = style_lines(own)
@@ -260,7 +260,7 @@ def judge(made, grading):
     made.tests = [test for test, _ in results]
     explain(made, grading)
     if course.settings.style:
-        correctness = made.points(False)[0]
+        correctness = made.sums(False)[0]
         test, made.style_note = grading.judge_style(correctness)
         test.points = 0.0 if made.style_note else float(course.scheme.style)
         made.tests.append(test)

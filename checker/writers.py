@@ -10,12 +10,13 @@ import csv
 import io
 import json
 
-from tests.harness import causetext, explain
+from tests.harness import causetext, explain, points
 from tests.harness.export import xml_text
+from tests.harness.points import number
 from tests.harness.report import printable
 from . import page
 from .result import (CAUSE, FAILED, GRADED, PARTIAL, PASSED, REFUSED, SKIPPED, TOTAL, by_group,
-                     document, number)
+                     document)
 
 MESSAGE_MOST = 3000             # characters of a message in the Classroom payload
 LOG_HEAD = "What the compiler and the linker printed"
@@ -28,8 +29,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")      # a spreadsheet's formula may st
 def hidden_sums(result):
     """(number of hidden tests, points earned, points possible)."""
     chosen = [test for test in result.tests if test.hidden]
-    return (len(chosen), round(sum(test.score for test in chosen), 2),
-            round(sum(test.points for test in chosen), 2))
+    return (len(chosen), *points.sums(chosen))
 
 
 # ---- people -----------------------------------------------------------------------------------
@@ -52,7 +52,7 @@ def terminal(result, verbose=False):
         lines += [LOG_HEAD + ":", *("  " + line for line in result.log.splitlines())]
     lines += [f"Note: {remark}" for remark in result.remarks]
     lines.append(f"By cause: {number(result.score_by_cause)}/{number(result.max_score)}")
-    correctness, style = result.points(False), result.points(True)
+    correctness, style = result.sums(False), result.sums(True)
     lines.append(f"Correctness: {number(correctness[0])}/{number(correctness[1])}")
     note = result.style_note.removeprefix("style ")
     lines.append("Style: " + (note or f"{number(style[0])}/{number(style[1])}"))
@@ -81,9 +81,9 @@ def causes_of(result, causes, verbose):
 def row(result):
     """One row of the class's table, values in the order of TABLE."""
     counts = result.counts()
-    style = "" if result.style_note else number(result.points(True)[0])
+    style = "" if result.style_note else number(result.sums(True)[0])
     return [result.name, result.status, number(result.score), number(result.max_score),
-            number(result.points(False)[0]), style, number(result.score_by_cause),
+            number(result.sums(False)[0]), style, number(result.score_by_cause),
             number(result.mark), *map(str, counts.values()),
             f"{result.seconds:.1f}", printable(result.note()).replace("\n", " ")]
 
@@ -144,8 +144,8 @@ def junit_case(test):
     if test.status == SKIPPED:
         inner = f'<skipped message="{xml_text(test.reason)}"/>'
     else:
-        points = f"{number(test.score)} of {number(test.points)} points"
-        inner = (f'<failure message="{xml_text(test.reason)} ({points})">'
+        score = f"{number(test.score)} of {number(test.points)} points"
+        inner = (f'<failure message="{xml_text(test.reason)} ({score})">'
                  f"{xml_text(test.output)}</failure>")
     return f"{head}>\n    {inner}\n  </testcase>\n"
 
@@ -175,8 +175,8 @@ def gradescope(result):
 def gradescope_test(count, test):
     """One member of `tests` in Gradescope's results.json."""
     return {
-        "score": round(test.score, 4),
-        "max_score": round(test.points, 4),
+        "score": points.exact(test.score),
+        "max_score": points.exact(test.points),
         "status": "passed" if test.status == PASSED else "failed",
         "name": test.name,
         "name_format": "text",
@@ -197,9 +197,9 @@ def summary(result):
         lines.append(f"Not run: {result.reason}")
     elif result.status != GRADED:
         lines.append(f"The grader failed, not the submission: {result.reason}")
-    count, score, points = hidden_sums(result)
+    count, score, possible = hidden_sums(result)
     if count:
-        lines.append(f"{count} hidden tests gave {number(score)} of {number(points)} points")
+        lines.append(f"{count} hidden tests gave {number(score)} of {number(possible)} points")
     return printable("\n".join(lines + result.remarks))
 
 
@@ -238,7 +238,7 @@ def classroom(result):
 
 def by_cause_test(result):
     """A member of the payload whose points make the sum equal the mark by cause."""
-    back = round(result.mark - result.score, 2)
+    back = points.rounded(result.mark - result.score)
     return {"name": "by cause", "status": "pass", "score": back, "max_score": 0,
             "message": printable(causes_of(result, result.shown_causes(), False))[:MESSAGE_MOST],
             "test_code": "checker/grade", "filename": "src/osmem.c", "line_no": 0, "duration": 0}
@@ -247,11 +247,12 @@ def by_cause_test(result):
 def classroom_test(group, tests):
     """The member of the payload for one group of tests."""
     lost = [f"{test.name}: {test.reason}" for test in tests if test.share < 1 and not test.hidden]
+    score, possible = points.sums(tests)
     return {
         "name": group,
         "status": "pass" if all(test.share == 1 for test in tests) else "fail",
-        "score": round(sum(test.score for test in tests), 2),
-        "max_score": round(sum(test.points for test in tests), 2),
+        "score": score,
+        "max_score": possible,
         "message": printable("\n".join(lost))[:MESSAGE_MOST],
         "test_code": f"checker/grade ({len(tests)} tests)",
         "filename": "src/osmem.c",
@@ -266,9 +267,8 @@ def vpl(result):
     lines = [*(summary(result) + scaling(result) + causes_for_students(result)
                + log_of_refused(result)).splitlines(), ""]
     for group, tests in by_group(result.tests).items():
-        points = f"{number(sum(test.score for test in tests))}/" \
-            f"{number(sum(test.points for test in tests))}"
-        lines.append(f"-{group} ({points})")
+        score, possible = points.sums(tests)
+        lines.append(f"-{group} ({number(score)}/{number(possible)})")
         for test in tests:
             if test.share < 1 and not test.hidden and result.status == GRADED:
                 lines.append(f"{test.name}: {test.reason}")

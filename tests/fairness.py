@@ -18,7 +18,7 @@ from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from types import SimpleNamespace
 
-from tests.harness import build, causes, causetext, compare, hints, oracle, replays, suite, suspects
+from tests.harness import build, causes, compare, hints, oracle, points, replays, suite, suspects
 from tests.harness.mistakes import MISTAKES
 
 NAMED = 6       # failed programs in a line without -v
@@ -87,7 +87,7 @@ def costs(mistakes=(*MISTAKES, *suspects.CONTENTS)):
     most, whole = suite.load_scheme().cause_points, sum(test.points for test in tests)
     made = {}
     for mistake, outcomes in predicted(tests, suite.read_references(tests), mistakes).items():
-        earned = causetext.earned_by_cause(causes.find(outcomes), outcomes, most)
+        earned = points.earned_by_cause(causes.find(outcomes), outcomes, most)
         made[mistake] = (whole - sum(one.earned for one in outcomes), whole - earned,
                          [one.test.name for one in outcomes if not one.passed])
     return made
@@ -122,9 +122,9 @@ def main(argv):
     found = costs()
     if options.write:
         DOCS.write_text(with_table(DOCS.read_text(encoding="utf-8"), found), encoding="utf-8")
-    for mistake, (points, by_cause, names) in dearest_first(found):
+    for mistake, (by_program, by_cause, names) in dearest_first(found):
         shown = " ".join(name.removeprefix("test-") for name in names[:most])
-        print(f"{points:3} {by_cause:3} {mistake.rule:3} {mistake.__name__:30} {shown}"
+        print(f"{by_program:3} {by_cause:3} {mistake.rule:3} {mistake.__name__:30} {shown}"
               + " ..." * (len(names) > len(names[:most])))
     return 0
 

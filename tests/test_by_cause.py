@@ -6,7 +6,7 @@ import json
 import pytest
 
 from tests import small_suite, submit
-from tests.harness import causes, causetext
+from tests.harness import causes, causetext, points
 from tests.harness.mistakes import FreeDoesNothing, NeverSplits
 from tests.harness.realloc_mistakes import ReallocReturnsBlock
 from tests.harness.suite import load_scheme
@@ -21,14 +21,14 @@ PART = {"test-malloc-merges-a-run": 4, "test-malloc-merges-then-grows": 3,
     ([["a"], ["b"]], 3, 3), ([["a", "b"], ["b", "c"]], 3, 4), ([["c"]], 3, 0), ([["a"]], 0, 5)])
 def test_what_explained_failures_get_back(programs, most, given):
     """A cause never costs more than its failures lost, and never less than 0."""
-    assert causes.given_back(programs, {"a": 5, "b": 4, "c": 1}, most) == given
+    assert points.given_back(programs, {"a": 5, "b": 4, "c": 1}, most) == given
 
 
 @pytest.mark.parametrize("programs, unproved, giving", [
     ([["a", "b"]], [], [["a", "b"]]), ([["a", "b"], ["b"]], [["b"]], [["a"], []]),
     ([["a"], ["b"]], [["a"], ["b"]], [[], []])])
 def test_a_failure_that_a_missing_function_shares_gives_nothing_back(programs, unproved, giving):
-    assert causes.giving_back(programs, unproved) == giving
+    assert points.giving_back(programs, unproved) == giving
 
 
 @pytest.mark.parametrize("made, proved", [
@@ -45,7 +45,7 @@ def test_a_function_without_its_work_is_not_proved(made, proved):
     unfinished = {kind for kind in made if kind.unfinished}
     back = [names for names, kinds in found.by_program.items() if unfinished.isdisjoint(kinds)]
     passed = sum(outcome.passed for outcome in outcomes)
-    assert causetext.earned_by_cause(found, outcomes, 0) == passed + len(back)
+    assert points.earned_by_cause(found, outcomes, 0) == passed + len(back)
 
 
 def suite_by(place, marks, part=None):

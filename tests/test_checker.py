@@ -15,7 +15,7 @@ import pytest
 from checker import check, intake, lint, style, submission
 from checker.workspace import Workspace
 from tests import small_suite, submit
-from tests.harness import sandbox
+from tests.harness import points, sandbox
 from tests.small_programs import scratch
 
 ROOT = submit.ROOT
@@ -193,7 +193,7 @@ def test_style_points_end_at_zero():
 
 
 def test_style_is_not_worth_more_than_correctness():
-    assert [style.earned(9.5, correctness) for correctness in (0, 3, 90)] == [0, 3, 9.5]
+    assert [points.style_earned(9.5, correctness) for correctness in (0, 3, 90)] == [0, 3, 9.5]
 
 
 def test_two_compilers_on_one_line_count_once():

@@ -166,6 +166,15 @@ def test_imports_are_ordinary():
     assert len(found["tests/harness/entry.py"]) == 1
 
 
+def test_points_are_rounded_in_one_module():
+    """Every report must show the same points, so nothing else rounds or scales them."""
+    rounding = re.compile(r"\bround\([^\n]*(?:score|points|mark|cost)|Fraction\(")
+    files = in_folder(tree.python_files(), "checker") + \
+        [path for path in tree.python_files() if "harness" in path.parts]
+    assert [name(path) for path in files if rounding.search(text(path))] == \
+        ["tests/harness/points.py"]
+
+
 def test_no_build_output_is_tracked():
     command = ["git", "-c", "safe.directory=*", "ls-files", "-ci", "--exclude-standard"]
     try:

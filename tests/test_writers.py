@@ -55,7 +55,7 @@ def test_points_are_in_proportion_to_weights_and_sum_to_the_whole():
 def test_the_sums():
     result = made()
     assert [round(test.score, 3) for test in result.tests] == [9, 4.5, 0, 0, 7.5]
-    assert (result.score, result.points(False), result.points(True)) == (21, (13.5, 90), (7.5, 10))
+    assert (result.score, result.sums(False), result.sums(True)) == (21, (13.5, 90), (7.5, 10))
     assert result.counts() == {PASSED: 1, PARTIAL: 1, FAILED: 1, SKIPPED: 1}
     assert result.note() == "1 partial, 1 failed, 1 skipped"
 

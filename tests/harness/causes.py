@@ -543,31 +543,6 @@ def causes_of(mistakes, by_program, shown, outcomes, alike):
     return by_size(made)
 
 
-# ---- what causes cost ---------------------------------------------------------------------------
-
-def giving_back(programs, unproved):
-    """Of each cause the names of those failures that give points back: none in which a cause that
-    is not proved has a part. `unproved`: of each such cause, the names of its failures."""
-    without = set().union(*unproved)
-    return [[name for name in names if name not in without] for names in programs]
-
-
-def costs(programs, lost, most):
-    """What each cause costs where causes count instead of programs: its points, at most what the
-    failures that it explains have lost.
-
-    programs  of each cause, the names of the failures that it explains
-    lost      {name: points that a failure lost}
-    """
-    return [min(most, sum(lost[name] for name in names)) for names in programs]
-
-
-def given_back(programs, lost, most):
-    """Points that explained failures get back, less what their causes cost; never below 0."""
-    explained = sum(lost[name] for name in set().union(*programs))
-    return max(explained - sum(costs(programs, lost, most)), 0)
-
-
 # ---- what wrong allocators show ----------------------------------------------------------------
 
 def trace_of(mistakes, events):

@@ -3,7 +3,7 @@
 
 import textwrap
 
-from . import causes, explain, rules
+from . import explain, rules
 from .composed import FATAL, replayed
 from .history import make
 from .report import first_lines, indented, printable
@@ -112,21 +112,6 @@ def rules_of(cause, step):
         return [list(pair) for pair in explain.rule_texts(outcome, named)]
     numbers = [cause.rule, *explain.cited(cause.sentence), *(step.rules if step else [])]
     return [[number, rules.text(number)] for number in dict.fromkeys(numbers)]
-
-
-def earned_by_cause(found, outcomes, most):
-    """Points that Outcomes give together if causes count: `most` points a cause at most. An
-    explained failure gives back the share of its points that it came to (Outcome.played); what
-    all give back together is rounded down to whole points."""
-    earned = sum(outcome.earned for outcome in outcomes)
-    if not found:
-        return earned
-    lost = {outcome.test.name: (outcome.test.points - outcome.earned) * outcome.played
-            for outcome in outcomes}
-    unproved = [cause.programs for cause in found.causes if not cause.proved]
-    programs = causes.giving_back([cause.programs for cause in found.causes], unproved)
-    back = causes.given_back(programs, lost, most)
-    return earned + int(back)
 
 
 def text(found, whole=False):

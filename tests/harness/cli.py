@@ -271,12 +271,12 @@ def without_explained(failed, found):
 
 def show_causes(args, outcomes, found):
     """Print the causes of the failures, and the total by cause."""
-    from . import causetext
+    from . import causetext, points
     print("\n" + causetext.text(found, bool(args.names)))
     if any(cause.proved for cause in found.causes):
         most = suite.load_scheme(args.suite or suite.DEFAULT_ROOT).cause_points
-        earned = causetext.earned_by_cause(found, outcomes, most)
-        possible = sum(outcome.test.points for outcome in outcomes)
+        earned = points.earned_by_cause(found, outcomes, most)
+        _, possible = points.earned_and_possible(outcomes)
         print(f"\nTotal by cause: {earned}/{possible}: counts only if your course says so. Then a "
               f"mistake costs at most\n{most} points, however many programs it fails.")
 

@@ -23,7 +23,7 @@ import json
 import os
 import re
 
-from . import causetext
+from . import causetext, points
 from .build import HarnessError
 from .entry import results_opener
 from .explain import rules_at_stake, unified
@@ -77,13 +77,14 @@ def write_json(path, outcomes, seconds, found, most):
     `found`: causes.Found or None; `most`: what one cause costs at most.
     """
     passed = sum(outcome.passed for outcome in outcomes)
+    earned, possible = points.earned_and_possible(outcomes)
     document = {
-        "earned": sum(outcome.earned for outcome in outcomes),
-        "possible": sum(outcome.test.points for outcome in outcomes),
+        "earned": earned,
+        "possible": possible,
         "passed": passed,
         "failed": len(outcomes) - passed,
         "seconds": round(seconds, 3),
-        "earned_by_cause": causetext.earned_by_cause(found, outcomes, most),
+        "earned_by_cause": points.earned_by_cause(found, outcomes, most),
         "causes": causetext.records(found) if found else [],
         "tests": [test_record(outcome) for outcome in outcomes],
     }

@@ -6,6 +6,8 @@ Colour and the progress line appear only on a terminal; NO_COLOR and TERM=dumb a
 
 import os
 
+from .points import earned_and_possible
+
 DOTS = "." * 24
 LINE_MOST = 4000        # characters of a line; the longest sequence of operations needs half
 REASON_MOST = 500       # characters of a reason
@@ -116,7 +118,6 @@ class Reporter:
 
 def total_line(outcomes, suite):
     """`Total: N/90`; for a part of the suite, out of the points of that part, with a note."""
-    earned = sum(outcome.earned for outcome in outcomes)
-    possible = sum(outcome.test.points for outcome in outcomes)
+    earned, possible = earned_and_possible(outcomes)
     part = "" if len(outcomes) == len(suite) else f" ({len(outcomes)} of {len(suite)} tests)"
     return f"Total: {earned}/{possible}{part}"
