@@ -123,6 +123,16 @@ def test_from_another_directory(commands):
         assert (done.returncode, done.stdout) == (0, usual(tuple(commands[name]))), done.stderr
 
 
+@pytest.mark.parametrize("name", ["run_tests", "show_trace", "grade"])
+def test_nothing_is_imported_from_the_current_directory(commands, tmp_path, name):
+    """It may be a submission, whose files must not run outside the sandbox."""
+    for module in ("json", "checker", "harness", "tests", "runpy"):
+        (tmp_path / f"{module}.py").write_text("raise SystemExit('not this one')\n")
+    words = [commands[name][0], ROOT / commands[name][1], *commands[name][2:]]
+    done = shell(["env", "-C", tmp_path, *words], "{}")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 # ---- what makes it impossible ----------------------------------------------------------------
 
 @pytest.mark.parametrize("name", ["run_tests", "show_trace", "grade"])
