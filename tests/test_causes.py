@@ -212,6 +212,21 @@ def test_what_a_mistake_has_no_part_in_is_not_replayed(story):
     assert with_base.left > without.left
 
 
+@pytest.mark.parametrize("story", ["test-malloc-best-fit", "test-realloc-absorbs-right"])
+def test_what_a_set_predicts_without_a_mistake_that_it_does_not_use_is_not_replayed(story):
+    told = causes.story_of(outcome_of(story, {FirstBlockIsWhole}))
+    right = causes.Replays(causes.MOST_CALLS).predicted(frozenset(), told)
+    spent = set()
+    for kind in ALL:
+        known = causes.Replays(causes.MOST_CALLS)
+        known.bases.append(frozenset((kind,)))
+        known.reached_in(frozenset((kind,)), told)
+        left = known.left
+        assert known.predicted(frozenset(), told) == right, kind
+        spent.add(left - known.left > 0)
+    assert spent == {False, True}
+
+
 def test_no_mistake_is_named_where_it_is_superfluous():
     """Where the rest of the first 128 KiB is lost, no free block is the last one. Either mistake
     explains this failure, and the one without which more are not explained is named."""

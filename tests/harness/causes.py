@@ -37,7 +37,7 @@ LEAST_SAVED = 5         # failures that a refuted set explains more than another
 MOST_SAVED = 2          # such sets that are looked at
 MOST_INSTEAD = 3        # mistakes that are tried in place of one
 MOST_EVENTS = 200       # of a program that the search looks at
-MOST_CALLS = 40000      # calls replayed for one suite
+MOST_CALLS = 35000      # calls replayed for one suite
 MOST_ALIKE = 3          # mistakes named for one cause
 MOST_POSSIBLE = 2       # mistakes named for a failure without a cause; if there are more, none is
 
@@ -217,9 +217,9 @@ class Search:
         return fewer if self.worth(fewer, self.short) > before else more
 
     def saved(self, denied, other):
-        """Of refuted sets the first that explains many more failures than another set and, with
-        one or two more mistakes, still does and is not refuted; with these, None if there is none:
-        one mistake can keep a program from failing by another."""
+        """Of refuted sets the first that explains many more failures than another set and, with one
+        or two mistakes more, is not refuted: one mistake can hide another from a program. The set
+        with these mistakes, None if there is none."""
         least = self.worth(other, self.short)[0] + LEAST_SAVED
         for more in denied[:MOST_SAVED]:
             if self.worth(more, self.short)[0] >= least:
@@ -229,8 +229,8 @@ class Search:
         return None
 
     def unrefuted(self, mistakes, least, most):
-        """A set with at most `most` mistakes more that no passed program refutes and that explains
-        at least so many failures; None if there is none."""
+        """A set with at most `most` mistakes more that explains at least `least` failures and that
+        no passed program refutes; None if there is none."""
         denying = next((story for story in self.passed
                         if self.replays.predicted(mistakes, story) < story.size), None)
         if denying is None:
@@ -264,8 +264,7 @@ class Search:
 
     @staticmethod
     def improved(mistakes, better, times=MOST_TOGETHER):
-        """The last of the sets that better() makes, each of the one before it, until it gives None
-        or the effort is spent."""
+        """The last set that better() makes of the one before, until None or no effort is left."""
         try:
             for _ in range(times):
                 more = better(mistakes)
@@ -277,9 +276,8 @@ class Search:
         return mistakes
 
     def exchanged(self, mistakes):
-        """A set that explains more than this one, with one or two others in place of one mistake;
-        None if there is none. Only a mistake is replaced that shows a part of a failure and then
-        something else than the program did."""
+        """A set that explains more, with one or two others in place of one mistake, or None. Only a
+        mistake is replaced that shows a part of a failure and then something else."""
         before, _ = self.worth(mistakes, self.short)
         for kind in (kind for kind in ALL if kind in mistakes):
             for first in self.instead(mistakes, kind):
@@ -302,18 +300,24 @@ class Search:
         return [more for worth, _, more in sorted(found, key=lambda entry: entry[:2], reverse=True)
                 if worth > least][:MOST_INSTEAD]
 
-    def fewer(self, mistakes):
-        """needed(), None if it is the same set."""
-        found = self.needed(mistakes)
-        return None if found == mistakes else found
-
     def needed(self, mistakes):
-        """A set without those that explain nothing which the others do not explain."""
-        for kind in (kind for kind in ALL if kind in mistakes):
-            fewer = mistakes - {kind}
-            if self.worth(fewer, self.short)[0] >= self.worth(mistakes, self.short)[0] and \
-                    not self.refuted(fewer):
-                mistakes = fewer
+        """A set without those that explain no failure which the others do not explain."""
+        stories = [story for story in self.short if self.replays.explains(mistakes, story)]
+        return self.reduced(mistakes, lambda fewer: self.explains_all(fewer, stories))
+
+    def fewer(self, mistakes):
+        """A set without those with which it explains no more failures."""
+        least = self.worth(mistakes, self.short)[0]
+        return self.reduced(mistakes, lambda fewer: self.worth(fewer, self.short)[0] >= least
+                            and not self.refuted(fewer))
+
+    def reduced(self, mistakes, suffices):
+        """A set without those mistakes of which suffices(the others) is true, one by one."""
+        self.replays.bases.append(mistakes)
+        for kind in filter(mistakes.__contains__, ALL):
+            if suffices(mistakes - {kind}):
+                mistakes -= {kind}
+                self.replays.bases.append(mistakes)
         return mistakes
 
     def rarest_first(self, mistakes):
@@ -404,7 +408,6 @@ def find(outcomes, more=(), looks=None):
     """What explains the failures among the Outcomes of one suite on one library: Found.
 
     `looks`: {name: rerun.Seen} of programs that ended early, for those that ended at one place.
-
     `more` outcomes of the same library, of random sequences say, have no part in the search; those
     among them that failed are explained as far as the causes found allow.
     """
@@ -515,11 +518,9 @@ def unclear(outcome, kinds, index, others=frozenset()):
 
 
 def as_in_contract(outcome, index, others):
-    """Whether an allocator with some mistakes makes one call of a failed program as the contract
-    does."""
-    events = outcome.actual
+    """Whether an allocator with some mistakes makes a call of a failure as the contract does."""
     try:
-        step = make(replayed(others, events[:index]), events[index])
+        step = make(replayed(others, outcome.actual[:index]), outcome.actual[index])
     except FATAL:
         return False
     return step is not None and index < len(outcome.expected) and \

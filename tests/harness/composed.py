@@ -6,7 +6,9 @@ from inspect import isfunction
 
 from .history import make
 from .mistakes import ALL, Mistake
-from .model import ENOMEM, NULL, BrokenModel, Step, SystemCallFailed
+from .model import (ENOMEM, FREE, MAP_STRIDE, NULL, BrokenModel, Step, SystemCallFailed,
+                    aligned)
+from .trace import API
 
 # What a wrong allocator raises where it cannot go on.
 FATAL = (BrokenModel, ArithmeticError, AttributeError, IndexError, TypeError, ValueError)
@@ -15,9 +17,17 @@ NO_DECISION = ("rule", "excludes", "unfinished")        # what is said about a m
 ALWAYS = ("_rounded", "_can_exist")         # methods of Model that all calls come to
 
 
+WORK = {name: name.replace("os_", "_") for name in API}     # methods that make the calls
+
+
 class WithoutCopies(Mistake):
     """An allocator for traces in which the system refuses nothing: no call has to be undone, so
-    that none needs a copy of all blocks."""
+    none needs a copy of all blocks. It does what the model does, with less work."""
+
+    _rounded = staticmethod(aligned)
+
+    def step(self, name, args):
+        return self._call(name, args, getattr(self, WORK[name]))
 
     def _call(self, name, args, work):
         step = self._now = Step(name, args)
@@ -27,6 +37,27 @@ class WithoutCopies(Mistake):
             step.errno = ENOMEM
             step.result = None if name == "os_free" else NULL
         return step
+
+    def _block_of_payload(self, p):
+        address = p - self.block.header
+        for block in self.heap:
+            if block.addr == address:
+                return block
+        return self._mapping_at(address)
+
+    def _mapping_at(self, address):
+        """The mapped block whose header is at an address, None if there is none."""
+        block = self.maps.get(address // MAP_STRIDE)
+        return block if block is not None and block.addr == address else None
+
+    def _merge_all(self):
+        was_free = False
+        for block in self.heap:
+            free = block.status == FREE
+            if free and was_free:
+                return super()._merge_all()
+            was_free = free
+        return None
 
 
 @lru_cache(maxsize=None)

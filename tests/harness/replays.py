@@ -105,7 +105,7 @@ class Replays:
         self.left = most
         self.known = {}         # (mistakes, story) -> predicted()
         self.reached = {}       # (mistakes, story) -> names of the methods that the replay called
-        self.bases = []         # sets of mistakes to which single mistakes are added
+        self.bases = []         # sets of mistakes that most other sets differ from by one
 
     def predicted(self, mistakes, story):
         """The number of events that an allocator with these mistakes predicts: those before the
@@ -113,28 +113,41 @@ class Replays:
         than all if the story is `silent` but memory is right in this allocator."""
         key = mistakes, story
         if key not in self.known:
-            count = self.without_one(mistakes, story)
-            self.known[key] = self.replay(mistakes, story) if count is None else count
+            like = self.smaller(mistakes, story)
+            like = self.larger(mistakes, story) if like is None else like
+            self.known[key] = self.replay(mistakes, story) if like is None else \
+                self.predicted(like, story)
         return self.known[key]
 
-    def without_one(self, mistakes, story):
-        """predicted() of a set in `bases` that has one mistake less, if its replay called none of
-        the methods that this mistake changes: the result is the same. None if there is no such
-        set."""
-        for base in self.bases:
+    def smaller(self, mistakes, story):
+        """A set in `bases` with one mistake less, whose methods its replay does not call, so that
+        the result is the same; None if there is none."""
+        for base in reversed(self.bases):
             if len(mistakes) == len(base) + 1 and base < mistakes:
                 kind, = mistakes - base
-                if not changed_by(kind) & self.reached_in(base, story):
-                    return self.predicted(base, story)
+                return None if changed_by(kind) & self.reached_in(base, story) else base
+        return None
+
+    def larger(self, mistakes, story):
+        """smaller() with one mistake more."""
+        for base in reversed(self.bases):
+            if len(base) == len(mistakes) + 1 and mistakes < base:
+                kind, = base - mistakes
+                return None if changed_by(kind) & self.reached_in(base, story) else base
         return None
 
     def reached_in(self, mistakes, story):
         """The names of the methods that the replay for predicted() calls."""
         key = mistakes, story
         if key not in self.reached:
-            model = recorder(mistakes)()
-            self.known[key] = self.replay(mistakes, story, model)
-            self.reached[key] = model.reached
+            like = self.smaller(mistakes, story)
+            if like is None:
+                model = recorder(mistakes)()
+                self.known[key] = self.replay(mistakes, story, model)
+                self.reached[key] = model.reached
+            else:
+                self.known[key] = self.predicted(like, story)
+                self.reached[key] = self.reached_in(like, story)
         return self.reached[key]
 
     def replay(self, mistakes, story, model=None):
@@ -147,7 +160,7 @@ class Replays:
                 self.left -= 1
                 if done in story.headers and wrong_header(model, story.headers[done]):
                     return done
-                if call is not None and result_lines(model.step(*call)) != event[1:]:
+                if call is not None and not shown(model.step(*call), event):
                     return done
         except FATAL:
             return done
@@ -159,6 +172,12 @@ class Replays:
     def explains(self, mistakes, story):
         """Whether an allocator with these mistakes predicts the whole trace of a failure."""
         return story.whole and self.predicted(mistakes, story) == story.size
+
+
+def shown(step, event):
+    """Whether an event shows the result and the system calls of a Step."""
+    return len(event) == len(step.syscalls) + 1 + (not step.misuse) and \
+        result_lines(step) == event[1:]
 
 
 def right_model(calls):

@@ -36,11 +36,16 @@ def step_text(step):
 
 def result_lines(step):
     """The lines after that of the call. A call that aborts (misuse) has no result line."""
-    lines = ["  " + system_call_text(call) for call in step.syscalls]
-    if not step.misuse:
-        result = "<void>" if step.result is None else pointer(step.result)
-        lines.append("  = " + result)
-    return tuple(lines)
+    last = () if step.misuse else result_line(step.result)
+    if not step.syscalls:
+        return last
+    return (*("  " + system_call_text(call) for call in step.syscalls), *last)
+
+
+@lru_cache(maxsize=4096)
+def result_line(value):
+    """A tuple of the line with the result of a call, None for void."""
+    return ("  = " + ("<void>" if value is None else pointer(value)),)
 
 
 def call_text(step):
