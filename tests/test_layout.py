@@ -17,8 +17,8 @@ ROOT = tree.ROOT
 LAYERS = {
     "src": ["config", "check", "os", "lock", "block", "map", "run", "index", "fit", "osmem"],
     "osmalloc": ["config", "check", "os", "lock", "streams", "central", "meta", "sizeclass",
-                 "harden", "pagemap", "bits", "bounds", "purge", "span", "slab", "exit", "large", "heap",
-                 "thread", "trim", "audit", "osmalloc", "stats", "malloc", "prefix"],
+                 "harden", "pagemap", "bits", "bounds", "purge", "span", "slab", "exit", "large",
+                 "heap", "thread", "trim", "audit", "osmalloc", "stats", "malloc", "prefix"],
 }
 LAYERS["compat"] = [*LAYERS["src"], *LAYERS["osmalloc"], "my_alloc", "memory_allocator"]
 # What programs and libraries share is below them all.
