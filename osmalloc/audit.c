@@ -2,10 +2,10 @@
 
 #include "audit.h"
 
-#include "central.h"
 #include "check.h"
+#include "lock.h"
 #include "os.h"
-#include "thread.h"
+#include "idle.h"
 
 /* What an audit knows so far. */
 struct audit {
@@ -270,28 +270,28 @@ static struct audit audit_all(void)
 	struct audit audit = { .fault = NULL };
 	const char *fault;
 
-	central_take();
+	lock_take();
 	fault = span_check();
 	holds(&audit, !fault, fault, NULL);
 	slab_walk(check_descriptor, &audit);
 	holds(&audit, audit.used == span_totals.used, "span 4: used units of no slab", NULL);
 	if (heap_mine != &heap_none)
 		check_heap(heap_mine, &audit);
-	heap_walk_idle(check_heap, &audit);
-	central_give();
+	idle_walk(check_heap, &audit);
+	lock_give();
 	return audit;
 }
 
 const char *audit_check(void)
 {
-	return central_abandoned ? NULL : audit_all().fault;
+	return lock_generation ? NULL : audit_all().fault;
 }
 
 void audit_now(void)
 {
 	struct audit audit = { .fault = NULL };
 
-	if (!central_abandoned)
+	if (!lock_generation)
 		audit = audit_all();
 	if (audit.fault)
 		check_report("audit", audit.fault, audit.where);

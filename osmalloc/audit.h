@@ -17,7 +17,7 @@
 /*
  * NULL or the name of the first broken invariant, such as "slab 3: ...". Takes
  * the lock. Walks everything: meant for tests and debugging. Finds nothing in
- * a process whose fork interrupted a change (central.h).
+ * a process whose fork interrupted a change (lock.h).
  */
 const char *audit_check(void);
 

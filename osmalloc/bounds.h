@@ -66,7 +66,7 @@ static inline bool bounds_enter(struct bounds *root, unsigned int number, void *
 	return true;
 }
 
-/* Raises the bounds to what the item has. In a fork's child, the tree may be new (central.h). */
+/* Raises the bounds to what the item has. In a fork's child, the tree may be new (lock.h). */
 static inline void bounds_raise(struct bounds *root, unsigned int number, unsigned int quantity,
 				uint16_t has)
 {

@@ -29,6 +29,6 @@ static void check_slab(const struct slab *slab, void *arg)
 /* Other threads, if there ever was one, may be in the middle of something, and so may this one. */
 __attribute__((destructor)) static void check_all(void)
 {
-	if (os_single_threaded() && !central_busy)
+	if (os_single_threaded() && !lock_busy)
 		slab_walk(check_slab, NULL);
 }

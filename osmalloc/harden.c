@@ -4,8 +4,9 @@
 
 #include <string.h>
 
-#include "central.h"
 #include "check.h"
+#include "lock.h"
+#include "secret.h"
 #include "sizeclass.h"
 
 /* Different for each thread and process; not secret for long, but not foreseeable either. */
@@ -33,7 +34,7 @@ static void canary_set(void *ptr, size_t size, uint64_t canary)
 
 static uint64_t canary_for(const void *ptr)
 {
-	return ((uintptr_t)ptr + central_secret) * SPREAD ^ central_secret;
+	return ((uintptr_t)ptr + secret) * SPREAD ^ secret;
 }
 
 /* What is next to what was asked for. No byte is 0: a string's end written too far is noticed. */
@@ -177,7 +178,7 @@ unsigned int harden_choose(uint64_t bits)
 	unsigned int turn;
 
 	/* Marsaglia, Xorshift RNGs, 2003 */
-	state += !state * (central_secret ^ (uintptr_t)&state);
+	state += !state * (secret ^ (uintptr_t)&state);
 	state ^= state << 13;
 	state ^= state >> 7;
 	state ^= state << 17;

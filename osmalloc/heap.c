@@ -2,19 +2,48 @@
 
 #include "heap.h"
 
-#include "central.h"
+#include "lock.h"
+#include "meta.h"
 
 struct slab slab_none;
 
 __extension__ struct heap heap_none = { .direct = { [0 ... DIRECT_MOST / GRAIN] = &slab_none } };
 __thread struct heap *heap_mine __attribute__((tls_model("initial-exec"))) = &heap_none;
 
-bool central_busy;
-uintptr_t central_secret;
-bool central_abandoned;
-
 /* Units of empty slabs that a heap may have in stock. */
 #define STOCK_MOST	(3UL * 1024 * 1024 / UNIT)
+
+struct heap *heap_all;
+size_t heap_count;
+
+static void heap_add(struct heap *heap)
+{
+	heap->other = heap_all;
+	__atomic_store_n(&heap_all, heap, __ATOMIC_RELEASE);
+	heap_count++;
+}
+
+struct heap *heap_make(void)
+{
+	struct heap *heap = meta_alloc(sizeof(*heap));
+
+	if (!heap)
+		return NULL;
+	for (size_t i = 0; i < sizeof(heap->direct) / sizeof(heap->direct[0]); i++)
+		heap->direct[i] = &slab_none;
+	heap_add(heap);
+	return heap;
+}
+
+void heap_forget(struct heap *mine, struct heap *parked)
+{
+	heap_all = NULL;
+	heap_count = 0;
+	if (mine)
+		heap_add(mine);
+	for (; parked; parked = parked->next)
+		heap_add(parked);
+}
 
 /* The lists of slabs with free slots */
 
@@ -140,7 +169,7 @@ static void retire(struct heap *heap, struct slab *slab)
 /*
  * A thread that trims heaps holds the lock while it trims one, so this waits for the lock. A signal
  * handler that allocates finds its own thread busy, and goes on. For what a fork in one finds, see
- * central.h.
+ * lock.h.
  */
 void heap_begin(struct heap *heap)
 {
@@ -149,8 +178,8 @@ void heap_begin(struct heap *heap)
 	while (!__atomic_compare_exchange_n(&heap->busy, &busy, BUSY_USER, false,
 					    __ATOMIC_ACQUIRE, __ATOMIC_RELAXED) &&
 	       busy == BUSY_TRIMMED) {
-		central_take();
-		central_give();
+		lock_take();
+		lock_give();
 		busy = BUSY_NOBODY;
 	}
 	signal_fence();

@@ -77,6 +77,16 @@ struct heap {
 /* Its thread, or the one that tidies it; or a thread that trims it and holds the lock. */
 enum busy { BUSY_NOBODY, BUSY_USER, BUSY_TRIMMED };
 
+/* All heaps, of which there are heap_count; written with the lock. */
+extern struct heap *heap_all;
+extern size_t heap_count;
+
+/* A new heap; NULL with errno = ENOMEM on failure. The lock must be held. */
+struct heap *heap_make(void);
+
+/* Makes heap_all that of mine (NULL: none) and of a list of parked ones, and forgets all others. */
+void heap_forget(struct heap *mine, struct heap *parked);
+
 /* The calling thread's heap; heap_none, which has no slots, before it has one. */
 extern __thread struct heap *heap_mine __attribute__((tls_model("initial-exec")));
 extern struct heap heap_none;

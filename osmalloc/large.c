@@ -4,7 +4,7 @@
 
 #include <errno.h>
 
-#include "central.h"
+#include "lock.h"
 #include "os.h"
 
 /* Bytes from which on a block that grows has a mapping, which can move without being copied. */
@@ -36,6 +36,18 @@ static struct {
  */
 static struct slab *refused;
 #define REFUSED_TRIED	16
+
+/* Starts without freed mappings in a new generation (lock.h). */
+static void freed_renew(void)
+{
+	static unsigned int generation;
+
+	if (!lock_has_new_generation(&generation))
+		return;
+	kept.count = 0;
+	kept.bytes = 0;
+	refused = NULL;
+}
 
 struct large_totals large_totals;
 
@@ -100,9 +112,6 @@ static void unmap(struct slab *slab)
 	slab->used_before = !os_purge(start, slab->size);
 	if (HARDENED)
 		os_guard(start, slab->size);
-	/* A fork may have found the list half changed: the child lets it be. */
-	if (central_abandoned)
-		return;
 	slab->next = refused;
 	refused = slab;
 }
@@ -110,7 +119,7 @@ static void unmap(struct slab *slab)
 /* Tries once more to unmap the one that was refused last. */
 static void refused_retry(void)
 {
-	struct slab *slab = central_abandoned ? NULL : refused;
+	struct slab *slab = refused;
 
 	if (!slab)
 		return;
@@ -120,10 +129,9 @@ static void refused_retry(void)
 
 static void refused_retry_all(void)
 {
-	struct slab *slab = central_abandoned ? NULL : refused;
+	struct slab *slab = refused;
 
-	if (slab)
-		refused = NULL;
+	refused = NULL;
 	for (struct slab *next; slab; slab = next) {
 		next = slab->next;
 		unmap(slab);
@@ -135,7 +143,7 @@ static struct slab *refused_take(size_t length, size_t alignment)
 {
 	struct slab **link = &refused;
 
-	if (HARDENED || central_abandoned)
+	if (HARDENED)
 		return NULL;
 	for (int n = 0; *link && n < REFUSED_TRIED; n++, link = &(*link)->next) {
 		struct slab *slab = *link;
@@ -177,12 +185,6 @@ static bool resize_span(struct slab *slab, size_t length)
 
 /* Freed mappings that are kept */
 
-/* In the child of a fork that may have found them half changed they stay as they are. */
-static unsigned int kept_count(void)
-{
-	return central_abandoned ? 0 : kept.count;
-}
-
 static struct slab *kept_remove(unsigned int n)
 {
 	struct slab *slab = kept.slab[n];
@@ -204,7 +206,8 @@ size_t large_release(void)
 {
 	size_t before = large_totals.bytes;
 
-	while (kept_count())
+	freed_renew();
+	while (kept.count)
 		kept_drop();
 	refused_retry_all();
 	return before - large_totals.bytes;
@@ -212,10 +215,10 @@ size_t large_release(void)
 
 void large_make_room(void)
 {
-	central_take();
+	lock_take();
 	large_release();
 	span_release();
-	central_give();
+	lock_give();
 }
 
 /* The best fit, of which less than a fifth is lost, or, to grow in, the largest. */
@@ -224,7 +227,7 @@ static struct slab *kept_take(size_t length, size_t alignment, bool roomy)
 	size_t best = roomy ? 0 : length + length / 4;
 	unsigned int found = KEPT_MAPPINGS;
 
-	for (unsigned int n = 0; n < kept_count(); n++) {
+	for (unsigned int n = 0; n < kept.count; n++) {
 		size_t has = kept.slab[n]->size;
 
 		if (has < length || kept.slab[n]->start % alignment ||
@@ -259,7 +262,8 @@ static bool kept_add(struct slab *slab)
 
 	if (length <= KEPT_MOST / 2 && kept.most < 2 * length)
 		kept.most = 2 * length;
-	if (length > kept.most || central_abandoned || (HARDENED ? !hide(slab) : is_odd(slab)))
+	/* After a fork in a change, the kept ones from before stay there unused: that is enough. */
+	if (length > kept.most || lock_generation || (HARDENED ? !hide(slab) : is_odd(slab)))
 		return false;
 	while (kept.count == KEPT_MAPPINGS || kept.bytes + length > kept.most)
 		kept_drop();
@@ -307,7 +311,7 @@ static struct slab *alloc_freed(size_t length, size_t alignment, bool roomy)
 	slab = kept_take(length, alignment, roomy);
 	if (slab)
 		slab->used_before = true;
-	else if (kept_count())
+	else if (kept.count)
 		kept_drop();
 	return slab ? slab : refused_take(length, alignment);
 }
@@ -488,9 +492,10 @@ static void *alloc(size_t size, size_t alignment, bool roomy)
 		errno = ENOMEM;
 		return NULL;
 	}
-	central_take();
+	lock_take();
+	freed_renew();
 	slab = alloc_any(size + !size, alignment, roomy);
-	central_give();
+	lock_give();
 	if (!slab)
 		return NULL;
 	errno = error;
@@ -517,7 +522,8 @@ bool large_clear(struct slab *slab)
 
 void large_free(struct slab *slab)
 {
-	central_take();
+	lock_take();
+	freed_renew();
 	refused_retry();
 	enter(slab->start, &slab_gone);
 	if (!is_mapped(slab)) {
@@ -526,7 +532,7 @@ void large_free(struct slab *slab)
 	} else if (!kept_add(slab)) {
 		unmap(slab);
 	}
-	central_give();
+	lock_give();
 }
 
 void *large_resize(struct slab *slab, size_t size)
@@ -537,12 +543,13 @@ void *large_resize(struct slab *slab, size_t size)
 
 	if (slab->owner || size > LARGE_MOST || size <= UNIT)
 		return NULL;
-	central_take();
+	lock_take();
+	freed_renew();
 	if (is_mapped(slab) ? resize_mapping(slab, length) : resize_span(slab, length)) {
 		block = (void *)slab->start;
 		slab->asked = size;
 	}
-	central_give();
+	lock_give();
 	errno = error;
 	return block;
 }

@@ -2,8 +2,6 @@
 
 #include "lock.h"
 
-#include <pthread.h>
-
 /*
  * The thread that holds the lock, as the address of its `forking`; 0: none does. The lowest bit is
  * set if others may be asleep until the lock is free. A mutex of the C library's would not tell
@@ -14,6 +12,8 @@ static uintptr_t holder;
 #define CONTENDED	((uintptr_t)1)
 
 bool lock_held;
+bool lock_busy;
+unsigned int lock_generation;
 
 /* Whether this thread is in fork() and holds the lock until fork() returns. */
 static __thread bool forking __attribute__((tls_model("initial-exec"), aligned(2)));
@@ -69,37 +69,29 @@ void lock_give_shared(void)
  * A handler of a signal may fork that has interrupted the holder. Then nobody else is changing
  * anything, and the lock is given back by the holder when the handler has returned.
  */
-static void lock_before_fork(void)
+void lock_before_fork(void)
 {
-	if ((__atomic_load_n(&holder, __ATOMIC_RELAXED) & ~CONTENDED) == this_thread())
+	if ((__atomic_load_n(&holder, __ATOMIC_RELAXED) & ~CONTENDED) == this_thread() ||
+	    os_single_threaded())
 		return;
-	lock_take();
-	forking = lock_held;
+	lock_take_shared();
+	forking = true;
 }
 
-static void lock_after_fork(void)
+void lock_after_fork(void)
 {
 	if (!forking)
 		return;
 	forking = false;
-	lock_give();
+	lock_give_shared();
 }
 
 /* The child's only thread need not wait for threads that are no more, nor wake them. */
-static void lock_renew(void)
+void lock_in_child(void)
 {
 	forking = false;
 	lock_held = false;
 	__atomic_store_n(&holder, 0, __ATOMIC_RELAXED);
-}
-
-/* glibc keeps the first fork handlers in static memory, so this allocates nothing. */
-__attribute__((constructor)) void lock_survive_fork(void)
-{
-	static bool done;
-
-	if (done)
-		return;
-	done = true;
-	pthread_atfork(lock_before_fork, lock_after_fork, lock_renew);
+	lock_generation += lock_busy;
+	lock_busy = false;
 }

@@ -15,7 +15,9 @@
 
 #include "audit.h"
 #include "check.h"
+#include "fork.h"
 #include "large.h"
+#include "secret.h"
 #include "thread.h"
 #include "trim.h"
 
@@ -103,12 +105,12 @@ static __attribute__((noinline)) void *take_large(size_t size, size_t alignment)
 static __attribute__((noinline)) void *take_class(unsigned int class)
 {
 	int error = errno;
-	void *slot = heap_alloc_slow(heap_mine, class);
+	void *slot = thread_alloc(heap_mine, class);
 
 	if (unlikely(!slot)) {
 		trim_all();
 		errno = error;
-		slot = heap_alloc_slow(heap_mine, class);
+		slot = thread_alloc(heap_mine, class);
 	}
 	trim_if_grown();
 	return audit_after(slot);
@@ -146,8 +148,8 @@ static inline void *hand_out(void *ptr, size_t asked)
 static inline __attribute__((always_inline)) void *take(size_t size)
 {
 	/* Canaries are made of the secret. */
-	if (HARDENED && unlikely(!__atomic_load_n(&central_secret, __ATOMIC_ACQUIRE)))
-		heap_prepare();
+	if (HARDENED)
+		secret_prepare();
 	if (HARDENED && unlikely(!size))
 		return take_class(CLASS_EMPTY);
 	return hand_out(take_slot(whole(size)), size);
@@ -160,7 +162,7 @@ static __attribute__((noinline)) void give_slow(struct slab *slab, void *ptr)
 	if (slab->owner == heap_mine)
 		heap_free_slow(slab->owner, slab);
 	else if (slab->owner)
-		heap_free_remote(slab, ptr);
+		thread_free_remote(slab, ptr);
 	else
 		large_free(slab);
 	audit_after(NULL);
@@ -312,8 +314,8 @@ static __attribute__((noinline)) void *take_aligned(size_t alignment, size_t siz
 	if (alignment <= UNIT && bytes <= SLOT_MOST && rounded <= SLOT_MOST)
 		return hand_out(take_slot(rounded ? rounded : alignment), size);
 	/* Canaries are made of the secret. */
-	if (HARDENED && unlikely(!__atomic_load_n(&central_secret, __ATOMIC_ACQUIRE)))
-		heap_prepare();
+	if (HARDENED)
+		secret_prepare();
 	return hand_out(take_large(bytes, alignment), size);
 }
 

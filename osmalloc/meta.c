@@ -3,6 +3,7 @@
 #include "meta.h"
 
 #include "config.h"
+#include "lock.h"
 #include "os.h"
 
 #define META_LINE	64UL			/* what descriptors are aligned to: a cache line */
@@ -15,8 +16,11 @@ static char *end = first + META_BLOCK;
 
 void *meta_alloc(size_t size)
 {
+	static unsigned int generation;
 	char *memory;
 
+	if (lock_has_new_generation(&generation))
+		next = NULL;
 	size = (size + META_LINE - 1) & ~(META_LINE - 1);
 	memory = next;
 	if (!memory || size > (size_t)(end - memory)) {
@@ -27,9 +31,4 @@ void *meta_alloc(size_t size)
 	}
 	next = memory + size;
 	return memory;
-}
-
-void meta_abandon(void)
-{
-	next = NULL;
 }

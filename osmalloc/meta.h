@@ -10,7 +10,4 @@
 /* Returns size bytes; NULL and ENOMEM. The caller holds the lock of lock.h. */
 void *meta_alloc(size_t size);
 
-/* Starts again without memory, and leaves the old untouched: for a fork's child (central.h). */
-void meta_abandon(void);
-
 #endif

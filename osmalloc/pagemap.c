@@ -89,7 +89,7 @@ bool pagemap_reserve(uintptr_t start, size_t length)
 		leaf = leaf_make();
 		if (!leaf)
 			return false;
-		/* The child of a fork in between may have one by now (central.h). */
+		/* The child of a fork in between may have one by now (lock.h). */
 		if (!__atomic_compare_exchange_n(&pagemap_root[i], &none, leaf, false,
 						 __ATOMIC_RELEASE, __ATOMIC_RELAXED))
 			leaf_drop(leaf);

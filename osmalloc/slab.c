@@ -4,6 +4,7 @@
 
 #include "check.h"
 #include "meta.h"
+#include "secret.h"
 
 /* Slots up to TINY_MOST bytes: so many are wanted in a slab, of at least so many bytes. */
 #define TINY_MOST	1024U
@@ -36,6 +37,17 @@ struct block_of_slabs {
 static struct block_of_slabs *blocks;
 static struct slab *unused;
 
+/* Starts without descriptors in a new generation (lock.h). */
+static void descriptors_renew(void)
+{
+	static unsigned int generation;
+
+	if (!lock_has_new_generation(&generation))
+		return;
+	blocks = NULL;
+	unused = NULL;
+}
+
 /* The first of more unused descriptors; NULL and ENOMEM. */
 static struct slab *descriptors_make(void)
 {
@@ -52,9 +64,11 @@ static struct slab *descriptors_make(void)
 
 static struct slab *descriptor_take(void)
 {
-	/* Read once: the child of a fork in between has none (central.h). */
-	struct slab *slab = __atomic_load_n(&unused, __ATOMIC_RELAXED);
+	struct slab *slab;
 
+	descriptors_renew();
+	/* Read once: the child of a fork in between has none (lock.h). */
+	slab = __atomic_load_n(&unused, __ATOMIC_RELAXED);
 	if (!slab) {
 		slab = descriptors_make();
 		if (!slab)
@@ -67,6 +81,7 @@ static struct slab *descriptor_take(void)
 
 void slab_forget(struct slab *slab)
 {
+	descriptors_renew();
 	*slab = (struct slab){ .next = unused };
 	unused = slab;
 }
@@ -127,7 +142,7 @@ static uintptr_t key_make(void)
 	uint64_t key;
 
 	state += 0x9e3779b97f4a7c15;
-	key = state ^ central_secret;
+	key = state ^ secret;
 	key = (key ^ key >> 30) * 0xbf58476d1ce4e5b9;
 	key = (key ^ key >> 27) * 0x94d049bb133111eb;
 	return (key ^ key >> 31) | 1 | 1UL << 63;
@@ -140,7 +155,7 @@ struct slab *slab_open(unsigned int class, struct heap *owner, bool filled)
 	struct slab *slab = NULL;
 	struct span span;
 
-	central_take();
+	lock_take();
 	span = span_take(units_for(size), dense);
 	/* Where there is not so much, one slot is better than none. */
 	if (!span.start)
@@ -161,7 +176,7 @@ struct slab *slab_open(unsigned int class, struct heap *owner, bool filled)
 	} else if (span.start) {
 		span_give(span);
 	}
-	central_give();
+	lock_give();
 	return slab;
 }
 
@@ -179,9 +194,9 @@ bool slab_close(struct slab *slab)
 {
 	bool purged;
 
-	central_take();
+	lock_take();
 	purged = slab_close_locked(slab);
-	central_give();
+	lock_give();
 	return purged;
 }
 
@@ -424,14 +439,9 @@ uint32_t slab_count_free(const struct slab *slab)
 
 void slab_walk(void (*visit)(const struct slab *slab, void *arg), void *arg)
 {
+	descriptors_renew();
 	for (const struct block_of_slabs *block = blocks; block; block = block->next)
 		for (int i = 0; i < DESCRIPTORS; i++)
 			if (block->slabs[i].start)
 				visit(&block->slabs[i], arg);
-}
-
-void slab_abandon(void)
-{
-	blocks = NULL;
-	unused = NULL;
 }

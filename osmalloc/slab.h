@@ -41,8 +41,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "central.h"
 #include "harden.h"
+#include "lock.h"
 #include "pagemap.h"
 #include "sizeclass.h"
 #include "span.h"
@@ -373,8 +373,5 @@ static inline size_t slab_waiting(const struct slab *slab, uint64_t remote)
 	slots &= ~REMOTE_LAST;
 	return slab_is_linked(slab) ? slots / REMOTE_ONE : (size_t)__builtin_popcountl(slots);
 }
-
-/* Starts again without descriptors, the old ones untouched: for a fork's child (central.h). */
-void slab_abandon(void);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "bits.h"
 #include "bounds.h"
+#include "lock.h"
 #include "meta.h"
 #include "os.h"
 #include "pagemap.h"
@@ -30,7 +31,25 @@ enum quantity { FREE_SPARSE, FREE_DENSE, DIRTY_SPARSE, DIRTY_DENSE };
 _Static_assert(DIRTY_DENSE < BOUNDS && CHUNK_MOST <= BITS_MOST, "a search sees all runs");
 
 static struct chunk *spare;	/* descriptors without memory */
-static unsigned int era;	/* counts how often they were abandoned */
+static unsigned int generation;
+
+/* Starts without chunks in a new generation (lock.h). */
+static void chunks_renew(void)
+{
+	if (!lock_has_new_generation(&generation))
+		return;
+	chunks = (struct bounds){ .below = { NULL } };
+	numbers = 0;
+	spare = NULL;
+	span_totals = (struct span_totals){ .mapped = 0 };
+	purge_reset();
+}
+
+struct span_totals span_count(void)
+{
+	chunks_renew();
+	return span_totals;
+}
 
 /* Which chunk has room */
 
@@ -122,7 +141,8 @@ static bool chunk_map(struct chunk *chunk, size_t units, bool huge)
 	units -= skew > 0;
 	*chunk = (struct chunk){
 		.start = (uintptr_t)memory + skew, .units = (unsigned int)units,
-		.number = chunk->number, .huge = huge, .holes = !may_be_huge(), .era = era,
+		.number = chunk->number, .huge = huge, .holes = !may_be_huge(),
+		.generation = generation,
 		.mapping = (uintptr_t)memory, .length = length,
 	};
 	return true;
@@ -153,7 +173,7 @@ static bool chunk_map_small(struct chunk *chunk, unsigned int units)
 /* A descriptor without memory, which stays the first spare one; NULL and ENOMEM. */
 static struct chunk *chunk_spare(void)
 {
-	/* Read once: the child of a fork in between has none (central.h). */
+	/* Read once: the child of a fork in between has none (lock.h). */
 	struct chunk *chunk = __atomic_load_n(&spare, __ATOMIC_RELAXED);
 
 	if (chunk)
@@ -220,10 +240,12 @@ static unsigned int chunk_use(struct chunk *chunk, unsigned int from, unsigned i
 struct span span_take_aligned(unsigned int units, unsigned int alignment, bool dense)
 {
 	unsigned int room = units + alignment - (unsigned int)least(alignment, units_of(1));
+	struct chunk *chunk;
 	unsigned int from;
-	struct chunk *chunk = find_chunk(room, dense, &from);
 	bool clean;
 
+	chunks_renew();
+	chunk = find_chunk(room, dense, &from);
 	if (!chunk) {
 		chunk = chunk_open(room, dense);
 		if (!chunk)
@@ -288,7 +310,7 @@ static void chunk_purge(struct chunk *chunk, size_t *keep)
 
 size_t span_purge(size_t keep)
 {
-	size_t before = span_totals.dirty;
+	size_t before = span_count().dirty;
 
 	for (unsigned int n = 0; n < numbers; n++) {
 		struct chunk *chunk = bounds_item(&chunks, n);
@@ -307,6 +329,13 @@ static unsigned int run_around(const struct chunk *chunk, unsigned int n, bool d
 	return bits_next(bits, n, chunk->units, !dirty) - bits_begin(bits, n, dirty);
 }
 
+/* Whether the chunk is of an earlier generation: nothing of it is used again. */
+static bool is_lost(const struct chunk *chunk)
+{
+	chunks_renew();
+	return chunk->generation != generation;
+}
+
 bool span_hide(struct span span)
 {
 	return os_purge((void *)span.start, span.units * UNIT) &&
@@ -319,7 +348,7 @@ bool span_give(struct span span)
 	unsigned int from = (unsigned int)((span.start - chunk->start) / UNIT);
 	size_t keep;
 
-	if (unlikely(chunk->era != era)) {
+	if (unlikely(is_lost(chunk))) {
 		os_purge((void *)span.start, span.units * UNIT);
 		return false;
 	}
@@ -351,7 +380,7 @@ bool span_resize(struct span *span, unsigned int units)
 	} else {
 		unsigned int more = units - span->units;
 
-		if (chunk->era != era || end + more > chunk->units ||
+		if (is_lost(chunk) || end + more > chunk->units ||
 		    bits_next(chunk->used, end, end + more, true) < end + more ||
 		    !chunk_show(chunk, end, more))
 			return false;
@@ -368,28 +397,19 @@ static void chunk_close(struct chunk *chunk)
 		return;
 	span_totals.dirty -= chunk->dirty_units;
 	span_totals.mapped -= chunk->units;
-	*chunk = (struct chunk){ .number = chunk->number, .era = era, .next = spare };
+	*chunk = (struct chunk){ .number = chunk->number, .generation = generation, .next = spare };
 	spare = chunk;
 }
 
 void span_release(void)
 {
+	chunks_renew();
 	for (unsigned int n = 0; n < numbers; n++) {
 		struct chunk *chunk = bounds_item(&chunks, n);
 
 		if (chunk && chunk->units && !chunk->used_units)
 			chunk_close(chunk);
 	}
-}
-
-void span_abandon(void)
-{
-	era++;
-	chunks = (struct bounds){ .below = { NULL } };
-	numbers = 0;
-	spare = NULL;
-	span_totals = (struct span_totals){ .mapped = 0 };
-	purge_reset();
 }
 
 /* Audit */

@@ -64,7 +64,7 @@ struct chunk {
 	uint16_t longest[2];		/* no run of free units is longer; no run of dirty ones */
 	bool huge;			/* of huge pages, for dense spans only */
 	bool holes;			/* was purged since: no huge pages until it is empty */
-	unsigned int era;		/* chunks of earlier ones than now are abandoned */
+	unsigned int generation;	/* of lock.h, in which it was mapped: others are lost */
 	uintptr_t mapping;		/* what is mapped, in bytes */
 	size_t length;
 	struct chunk *next;		/* among those without memory */
@@ -87,6 +87,9 @@ struct span_totals {
 };
 
 extern struct span_totals span_totals;
+
+/* These numbers; in the child of a fork, of what it has left of them (lock.h). */
+struct span_totals span_count(void);
 
 /* Whether a chunk was mapped since this was made false; read without the lock. */
 extern bool span_grown;
@@ -120,8 +123,5 @@ void span_release(void);
 
 /* NULL or the name of the broken invariant. */
 const char *span_check(void);
-
-/* Starts again without chunks, the old ones untouched: for the child of a fork (central.h). */
-void span_abandon(void);
 
 #endif

@@ -15,9 +15,9 @@
 #include <string.h>
 
 #include "audit.h"
-#include "central.h"
 #include "heap.h"
 #include "large.h"
+#include "lock.h"
 #include "trim.h"
 
 #define OSMEM_PRINTF_NO_MACROS
@@ -55,13 +55,15 @@ static void add_slab(const struct slab *slab, void *arg)
 static struct numbers numbers_now(void)
 {
 	struct numbers numbers = { .live = 0 };
+	struct span_totals spans;
 
-	central_take();
+	lock_take();
 	slab_walk(add_slab, &numbers);
-	numbers.chunks = span_totals.mapped * UNIT;
-	numbers.dirty = span_totals.dirty * UNIT;
+	spans = span_count();
+	numbers.chunks = spans.mapped * UNIT;
+	numbers.dirty = spans.dirty * UNIT;
 	numbers.large = large_totals;
-	central_give();
+	lock_give();
 	return numbers;
 }
 
@@ -137,9 +139,9 @@ OSMALLOC_API int malloc_trim(size_t pad)
 	(void)pad;
 	trim_heaps();
 	audit_after(NULL);
-	central_take();
+	lock_take();
 	given = large_release() + span_purge(0);
-	central_give();
+	lock_give();
 	return given > 0;
 }
 

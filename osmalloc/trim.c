@@ -39,7 +39,7 @@ static void trim(struct heap *heap)
 {
 	uint32_t busy = BUSY_NOBODY;
 
-	central_take();
+	lock_take();
 	if (__atomic_compare_exchange_n(&heap->busy, &busy, BUSY_TRIMMED, false, __ATOMIC_ACQUIRE,
 					__ATOMIC_RELAXED)) {
 		for (unsigned int class = 0; class < ALL_CLASSES; class++) {
@@ -48,7 +48,7 @@ static void trim(struct heap *heap)
 		}
 		__atomic_store_n(&heap->busy, BUSY_NOBODY, __ATOMIC_RELEASE);
 	}
-	central_give();
+	lock_give();
 	heap_close_left(heap);
 }
 
@@ -63,7 +63,7 @@ static void trim_each_other(void)
 
 void trim_heaps(void)
 {
-	heap_tidy();
+	thread_collect();
 	trim_each_other();
 }
 
@@ -71,14 +71,16 @@ void trim_heaps(void)
 static bool has_grown(void)
 {
 	static size_t next;
+	size_t mapped;
 	bool grown;
 
-	central_take();
+	lock_take();
 	__atomic_store_n(&span_grown, false, __ATOMIC_RELAXED);
-	grown = span_totals.mapped >= next;
+	mapped = span_count().mapped;
+	grown = mapped >= next;
 	if (grown)
-		next = span_totals.mapped + span_totals.mapped / GROWTH_SHARE + GROWTH_LEAST;
-	central_give();
+		next = mapped + mapped / GROWTH_SHARE + GROWTH_LEAST;
+	lock_give();
 	return grown;
 }
 

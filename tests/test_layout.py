@@ -16,9 +16,10 @@ ROOT = tree.ROOT
 # ones only. A wrapper may include all of the library below it.
 LAYERS = {
     "src": ["config", "check", "os", "lock", "block", "map", "run", "index", "fit", "osmem"],
-    "osmalloc": ["config", "check", "os", "lock", "streams", "central", "meta", "sizeclass",
-                 "harden", "pagemap", "bits", "bounds", "purge", "span", "slab", "exit", "large",
-                 "heap", "thread", "trim", "audit", "osmalloc", "stats", "malloc", "prefix"],
+    "osmalloc": ["config", "check", "os", "lock", "secret", "meta", "sizeclass", "harden",
+                 "pagemap", "bits", "bounds", "purge", "span", "slab", "exit", "large", "heap",
+                 "idle", "thread", "fork", "trim", "audit", "osmalloc", "stats", "malloc",
+                 "prefix"],
 }
 LAYERS["compat"] = [*LAYERS["src"], *LAYERS["osmalloc"], "my_alloc", "memory_allocator"]
 # What programs and libraries share is below them all.

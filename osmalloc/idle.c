@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "idle.h"
+
+#include <errno.h>
+#include <pthread.h>
+
+#include "lock.h"
+#include "meta.h"
+
+/* Units of slabs that may stay in the pending queues of parked heaps. */
+#define PENDING_MOST	(2UL * 1024 * 1024 / UNIT)
+
+/* Parked heaps that are left as they are, for the next threads, and units of each. */
+#define READY_HEAPS	4
+#define READY_UNITS	(1024UL * 1024 / UNIT)
+
+/*
+ * Heaps that are looked at for an abandoned one before another heap is made. Looks that are left
+ * over when one is found are for later searches. So the abandoned heaps that wait to be found do
+ * not add up: they are a third of those in use, and a few more.
+ */
+#define LOOKS	4
+
+static struct heap *parked;
+static unsigned int parked_count;
+static size_t pending_units;	/* of slabs that were queued for parked heaps */
+
+static struct heap *next_look;	/* the next heap to look at; NULL: the first */
+static size_t looks;		/* that are left over */
+static unsigned int process = 1;	/* one more in a child of fork() than in its parent */
+static size_t unseen;		/* heaps that were not looked at since the fork of this process */
+static bool unsettled;		/* none of them was looked at so far */
+
+/* Starts without parked heaps in a new generation (lock.h). The lock must be held. */
+static void parked_renew(void)
+{
+	static unsigned int generation;
+
+	if (!lock_has_new_generation(&generation))
+		return;
+	parked = NULL;
+	parked_count = 0;
+}
+
+/* The life of a heap's thread. The lock must be held. */
+
+/* The kernel marks the mutexes of a thread that ends, and no call is needed to take a free one. */
+static void life_prepare(struct heap *heap)
+{
+	pthread_mutexattr_t robust;
+
+	pthread_mutexattr_init(&robust);
+	pthread_mutexattr_setrobust(&robust, PTHREAD_MUTEX_ROBUST);
+	pthread_mutex_init(&heap->life, &robust);
+	pthread_mutexattr_destroy(&robust);
+}
+
+static void life_begin(struct heap *heap)
+{
+	heap->process = process;
+	pthread_mutex_trylock(&heap->life);
+}
+
+static void life_end(struct heap *heap)
+{
+	pthread_mutex_unlock(&heap->life);
+}
+
+/* Whether the thread that had the heap is not in this process, which is the child of a fork. */
+static bool is_left_behind(const struct heap *heap)
+{
+	return heap->process && heap->process != process;
+}
+
+/* Whether the thread that had the heap is no more, unnoticed; then the calling one has it. */
+static bool life_is_over(struct heap *heap)
+{
+	int error;
+
+	if (is_left_behind(heap)) {
+		life_prepare(heap);
+		life_begin(heap);
+		heap->inherited++;
+		return true;
+	}
+	error = pthread_mutex_trylock(&heap->life);
+	if (!error)
+		life_end(heap);
+	return error == EOWNERDEAD && !pthread_mutex_consistent(&heap->life);
+}
+
+/* Abandoned heaps */
+
+static bool is_busy(const struct heap *heap)
+{
+	return __atomic_load_n(&heap->busy, __ATOMIC_RELAXED) != BUSY_NOBODY;
+}
+
+/* A thread that is gone may have freed a slot of a full slab, and then have done no more. */
+static void finish_free(const struct slab *slab, void *arg)
+{
+	struct heap *heap = slab->owner;
+
+	(void)arg;
+	if (heap && slab->full && (slab->vacant || slab->resting) && is_left_behind(heap) &&
+	    !is_busy(heap))
+		heap_take_back(heap, (struct slab *)slab);
+}
+
+/*
+ * The next heap if it is abandoned, and its thread has left nothing half done; else NULL. The child
+ * of a fork has all memory as it was at one time. A heap that was not busy then is sound: at most
+ * one slot of it, which its thread was just taking or freeing, is lost or counted twice.
+ */
+static struct heap *abandoned_look(void)
+{
+	struct heap *heap = next_look ? next_look : heap_all;
+
+	if (unsettled)
+		slab_walk(finish_free, NULL);
+	unsettled = false;
+	if (unseen)
+		__atomic_store_n(&unseen, unseen - 1, __ATOMIC_RELAXED);
+	next_look = heap->other;
+	if (is_busy(heap) || !life_is_over(heap))
+		return NULL;
+	__atomic_store_n(&heap->idle, false, __ATOMIC_RELAXED);
+	return heap;
+}
+
+/* An abandoned heap, for the calling thread; NULL if none was found. */
+static struct heap *abandoned_take(void)
+{
+	struct heap *heap = NULL;
+
+	looks = least(looks + LOOKS, heap_count);
+	while (!heap && looks) {
+		looks--;
+		heap = abandoned_look();
+	}
+	return heap;
+}
+
+/* Looks at so many heaps. Those that are abandoned are collected and parked. */
+static void abandoned_collect(size_t most)
+{
+	struct heap *found = NULL;
+	struct heap *heap;
+
+	lock_take();
+	for (size_t n = least(most, heap_count); n; n--) {
+		heap = abandoned_look();
+		if (heap) {
+			heap->next = found;
+			found = heap;
+		}
+	}
+	lock_give();
+	while ((heap = found)) {
+		found = heap->next;
+		idle_collect(heap, true);
+		idle_park(heap);
+	}
+}
+
+/* Parked heaps */
+
+/* The lock must be held. */
+static void parked_add(struct heap *heap)
+{
+	parked_renew();
+	__atomic_store_n(&heap->idle, true, __ATOMIC_RELAXED);
+	heap->process = 0;
+	heap->next = parked;
+	parked = heap;
+	__atomic_store_n(&parked_count, parked_count + 1, __ATOMIC_RELAXED);
+}
+
+/* The first parked heap; NULL if there is none. The lock must be held. */
+static struct heap *parked_remove(void)
+{
+	struct heap *heap = parked;
+
+	if (heap) {
+		parked = heap->next;
+		__atomic_store_n(&parked_count, parked_count - 1, __ATOMIC_RELAXED);
+		__atomic_store_n(&heap->idle, false, __ATOMIC_RELAXED);
+	}
+	return heap;
+}
+
+/*
+ * Takes all parked heaps out of their list, or those whose pending queue is not empty; the first of
+ * them. The lock must be held.
+ */
+static struct heap *parked_take(bool all)
+{
+	struct heap *taken = NULL;
+	struct heap **link = &parked;
+
+	parked_renew();
+	while (*link) {
+		struct heap *heap = *link;
+
+		if (!all && !__atomic_load_n(&heap->mailbox, __ATOMIC_RELAXED)) {
+			link = &heap->next;
+			continue;
+		}
+		*link = heap->next;
+		heap->process = process;
+		__atomic_store_n(&parked_count, parked_count - 1, __ATOMIC_RELAXED);
+		heap->next = taken;
+		taken = heap;
+	}
+	return taken;
+}
+
+/* Gives back what became empty in parked heaps: in all, or in those that were told of a slab. */
+static void parked_collect(bool all)
+{
+	struct heap *heap;
+
+	__atomic_store_n(&pending_units, 0, __ATOMIC_RELAXED);
+	lock_take();
+	heap = parked_take(all);
+	lock_give();
+	while (heap) {
+		struct heap *next = heap->next;
+
+		idle_collect(heap, true);
+		lock_take();
+		parked_add(heap);
+		lock_give();
+		heap = next;
+	}
+}
+
+struct heap *idle_adopt(void)
+{
+	struct heap *heap;
+
+	parked_renew();
+	heap = parked_remove();
+	if (!heap)
+		heap = abandoned_take();
+	if (!heap) {
+		heap = heap_make();
+		if (!heap)
+			return NULL;
+		life_prepare(heap);
+	}
+	life_begin(heap);
+	return heap;
+}
+
+void idle_park(struct heap *heap)
+{
+	lock_take();
+	life_end(heap);
+	parked_add(heap);
+	lock_give();
+}
+
+/*
+ * Whether the slabs in the heap's lists and caches are few. Nobody is told when one of these becomes
+ * empty, as long as the heap is not collected.
+ */
+static bool is_small(const struct heap *heap)
+{
+	size_t units = heap->stocked;
+
+	for (unsigned int class = 0; class < ALL_CLASSES; class++)
+		for (struct slab *slab = heap->lists[class]; slab; slab = slab->next) {
+			units += slab->units;
+			if (units > READY_UNITS)
+				return false;
+		}
+	return true;
+}
+
+void idle_prepare(struct heap *heap)
+{
+	if (__atomic_load_n(&parked_count, __ATOMIC_RELAXED) < READY_HEAPS && is_small(heap)) {
+		heap_begin(heap);
+		heap_read_mail(heap);
+		heap_finish(heap);
+	} else {
+		idle_collect(heap, true);
+	}
+}
+
+void idle_collect(struct heap *heap, bool is_parked)
+{
+	heap_begin(heap);
+	heap_read_mail(heap);
+	heap_close_empty(heap);
+	for (unsigned int class = 0; is_parked && class < ALL_CLASSES; class++)
+		for (struct slab *slab = heap->lists[class]; slab; slab = slab->next)
+			slab_await_last(slab);
+	heap_finish(heap);
+}
+
+void idle_collect_some(void)
+{
+	if (__atomic_load_n(&pending_units, __ATOMIC_RELAXED))
+		parked_collect(false);
+	if (unlikely(__atomic_load_n(&unseen, __ATOMIC_RELAXED)))
+		abandoned_collect(LOOKS);
+}
+
+void idle_collect_all(void)
+{
+	abandoned_collect(SIZE_MAX);
+	parked_collect(true);
+}
+
+void idle_told(const struct heap *heap, size_t units)
+{
+	if (__atomic_load_n(&heap->idle, __ATOMIC_RELAXED) &&
+	    __atomic_add_fetch(&pending_units, units, __ATOMIC_RELAXED) > PENDING_MOST)
+		parked_collect(false);
+}
+
+void idle_walk(void (*visit)(const struct heap *heap, void *arg), void *arg)
+{
+	parked_renew();
+	for (const struct heap *heap = parked; heap; heap = heap->next)
+		visit(heap, arg);
+}
+
+void idle_in_child(struct heap *mine, bool lost)
+{
+	process++;
+	looks = 0;
+	next_look = NULL;
+	parked_renew();
+	if (lost)
+		heap_forget(mine, parked);
+	unseen = lost ? 0 : heap_count;
+	unsettled = unseen;
+	if (mine) {
+		life_prepare(mine);
+		life_begin(mine);
+	}
+}
