@@ -13,7 +13,7 @@
 #define REUSE_SHARE	8
 #define PEAK_MOST	(64UL * 1024 * 1024 / UNIT)
 
-/* The fewest dirty units since the last look, and how many make the next one due. */
+/* The fewest dirty units since the last look, and how many dirty ones make the next one due. */
 static size_t low_since_look;
 static size_t look_due = DIRTY_LEAST;
 
@@ -56,22 +56,15 @@ void purge_taken(size_t used, size_t dirty, size_t clean)
 /* How many dirty units stay if low of them were not needed. */
 static size_t units_kept(size_t used, size_t dirty, size_t low)
 {
-	size_t stay = dirty - low + reuse_of(used);
-
-	if (low <= limit_for(used) || stay >= dirty)
-		return dirty;
-	history.purged += dirty - stay;
-	return stay;
+	return low > limit_for(used) ? dirty - low + reuse_of(used) : dirty;
 }
 
-static size_t end_look(size_t used, size_t dirty)
+static void begin_look(size_t used, size_t dirty)
 {
 	size_t most = limit_for(used);
-	size_t stay = units_kept(used, dirty, low_since_look);
 
-	low_since_look = stay;
-	look_due = most > stay + most / 4 ? most : stay + most / 4;
-	return stay;
+	low_since_look = dirty;
+	look_due = most > dirty + most / 4 ? most : dirty + most / 4;
 }
 
 static void end_generation(size_t used, size_t dirty)
@@ -83,24 +76,36 @@ static void end_generation(size_t used, size_t dirty)
 	history.peak = used;
 }
 
-static size_t end_epoch(size_t used, size_t dirty)
+static void begin_epoch(size_t used, size_t dirty)
 {
-	size_t stay = units_kept(used, dirty, history.low);
-
 	history.unneeded = least(history.unneeded, history.low);
 	if (++history.epochs % EPOCHS_KEPT == 0)
-		end_generation(used, stay);
+		end_generation(used, dirty);
 	history.given = 0;
-	history.low = stay;
-	return stay;
+	history.low = dirty;
+}
+
+static bool epoch_ends(size_t used)
+{
+	return history.given > used + used / 2 + DIRTY_LEAST;
 }
 
 size_t purge_given(size_t used, size_t dirty, size_t given)
 {
 	history.given += given;
-	if (history.given > used + used / 2 + DIRTY_LEAST)
-		return end_epoch(used, dirty);
-	return dirty > look_due ? end_look(used, dirty) : dirty;
+	if (epoch_ends(used))
+		return units_kept(used, dirty, history.low);
+	return dirty > look_due ? units_kept(used, dirty, low_since_look) : dirty;
+}
+
+void purge_done(size_t used, size_t dirty, size_t purged)
+{
+	history.purged += purged;
+	history.low = least(history.low, dirty);
+	if (epoch_ends(used))
+		begin_epoch(used, dirty);
+	else if (dirty + purged > look_due)
+		begin_look(used, dirty);
 }
 
 void purge_reset(void)

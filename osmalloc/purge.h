@@ -38,9 +38,13 @@ void purge_taken(size_t used, size_t dirty, size_t clean);
 
 /*
  * Some dirty units were given back; used and dirty are the numbers after that. Returns how many
- * dirty units shall stay: all of them, or fewer, and then the rest must be purged now.
+ * dirty units shall stay: all of them, or fewer, and then the rest must be purged now. In any case
+ * purge_done() must follow.
  */
 size_t purge_given(size_t used, size_t dirty, size_t given);
+
+/* So many units were purged, and dirty ones have stayed: the kernel may have refused some. */
+void purge_done(size_t used, size_t dirty, size_t purged);
 
 /* Forgets everything. */
 void purge_reset(void);

@@ -346,7 +346,8 @@ bool span_give(struct span span)
 {
 	struct chunk *chunk = span.chunk;
 	unsigned int from = (unsigned int)((span.start - chunk->start) / UNIT);
-	size_t keep;
+	size_t keep, purged;
+	bool stale;
 
 	if (unlikely(is_lost(chunk))) {
 		os_purge((void *)span.start, span.units * UNIT);
@@ -363,7 +364,10 @@ bool span_give(struct span span)
 	span_totals.dirty += span.units;
 	run_enter(chunk, true, run_around(chunk, from, true));
 	keep = purge_given(span_totals.used, span_totals.dirty, span.units);
-	return keep < span_totals.dirty && span_purge(keep);
+	stale = keep < span_totals.dirty;
+	purged = stale ? span_purge(keep) : 0;
+	purge_done(span_totals.used, span_totals.dirty, purged);
+	return stale;
 }
 
 bool span_resize(struct span *span, unsigned int units)
