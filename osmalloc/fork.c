@@ -2,29 +2,11 @@
 
 #include "fork.h"
 
-#include <features.h>
 #include <pthread.h>
 #include <stdbool.h>
 
 #include "lock.h"
 #include "thread.h"
-
-/*
- * The lock of the C library's list of open streams. fork() takes it after all handlers have run,
- * that is, after our lock. But the thread that holds it may wait for a stream (fflush(NULL) does),
- * and the thread that holds that stream for our lock (getline() allocates). So a fork has to take
- * it first. glibc's is recursive and exported, in no header; musl's cannot be reached, so that
- * there these three threads can wait for each other.
- */
-#ifdef __GLIBC__
-void _IO_list_lock(void);
-void _IO_list_unlock(void);
-void _IO_list_resetlock(void);
-#else
-static inline void _IO_list_lock(void) {}
-static inline void _IO_list_unlock(void) {}
-static inline void _IO_list_resetlock(void) {}
-#endif
 
 /* Whether this thread forks and has the lock of the streams. */
 static __thread bool has_streams __attribute__((tls_model("initial-exec")));

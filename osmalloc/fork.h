@@ -16,4 +16,23 @@
 #ifndef FORK_H
 #define FORK_H
 
+#include <features.h>
+
+/*
+ * The lock of the C library's list of open streams. fork() takes it after all handlers have run,
+ * that is, after our lock. But the thread that holds it may wait for a stream (fflush(NULL) does),
+ * and the thread that holds that stream for our lock (getline() allocates). So a fork has to take
+ * it first. glibc's is recursive and exported, in no header; musl's cannot be reached, so that
+ * there these three threads can wait for each other.
+ */
+#ifdef __GLIBC__
+void _IO_list_lock(void);
+void _IO_list_unlock(void);
+void _IO_list_resetlock(void);
+#else
+static inline void _IO_list_lock(void) {}
+static inline void _IO_list_unlock(void) {}
+static inline void _IO_list_resetlock(void) {}
+#endif
+
 #endif

@@ -263,8 +263,8 @@ void idle_park(struct heap *heap)
 }
 
 /*
- * Whether the slabs in the heap's lists and caches are few. Nobody is told when one of these becomes
- * empty, as long as the heap is not collected.
+ * Whether the slabs in the heap's lists and caches are few. Nobody is told when one of these
+ * becomes empty, as long as the heap is not collected.
  */
 static bool is_small(const struct heap *heap)
 {

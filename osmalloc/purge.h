@@ -6,7 +6,7 @@
  *
  * After a span was given back, dirty units are purged if
  *
- *	low > limit
+ *	low > limit, where
  *	limit = DIRTY_LEAST + used / DIRTY_SHARE + reuse
  *	and reuse = min(premature, min(peak - used, PEAK_MOST) + used / REUSE_SHARE)
  *
