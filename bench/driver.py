@@ -70,7 +70,9 @@ def build_osmalloc():
 
 
 def _make(folder, place):
-    run_tool(["make", "-s", "-C", ROOT / folder, f"O={place}"], "building the library")
+    # A relative path: make splits one with spaces.
+    out = os.path.relpath(place, ROOT / folder)
+    run_tool(["make", "-s", "-C", ROOT / folder, f"O={out}"], "building the library")
     return place
 
 

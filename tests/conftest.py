@@ -11,8 +11,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 # What tests of several files build in the tree when it is not there: arguments of make.
 SHARED = [["src"], ["osmalloc"], ["compat"], ["examples"],
-          ["src", f"O={ROOT / 'bench/build/osmem'}"],
-          ["osmalloc", f"O={ROOT / 'bench/build/osmalloc'}"]]
+          ["src", "O=../bench/build/osmem"],
+          ["osmalloc", "O=../bench/build/osmalloc"]]
 WARNINGS = ["-Wall", "-Wextra", "-Werror"]
 # For another C library or processor (tests/port.sh): the compiler, what comes behind the source,
 # what runs the programs, and where the libraries are built.

@@ -5,6 +5,7 @@ osmalloc is linked with family_ in front of its public names, so that the C libr
 remains the process's own.
 """
 
+import os
 import shlex
 import subprocess
 from pathlib import Path
@@ -73,9 +74,11 @@ def build(name, out, sources=ROOT):
     compiler, flags, link_flags, with_main = BUILDS[name]
     out.mkdir(parents=True, exist_ok=True)
     make = ["make", "-s", f"CC={compiler}", f"CFLAGS={flags}"]
-    run([*make, "-C", sources / "osmalloc", f"O={out / 'osmalloc'}",
-         f"HARDENED={1 if HARDENED in flags else ''}", out / "osmalloc/libosmalloc.o"])
-    run([*make, "-C", sources / "src", f"O={out}", out / "libosmem.a"])
+    # Relative paths: make splits those with spaces.
+    place = os.path.relpath(out, sources / "src")
+    run([*make, "-C", sources / "osmalloc", f"O={place}/osmalloc",
+         f"HARDENED={1 if HARDENED in flags else ''}", f"{place}/osmalloc/libosmalloc.o"])
+    run([*make, "-C", sources / "src", f"O={place}", f"{place}/libosmem.a"])
     objects = [compiled(file, out, [compiler, *FLAGS, *shlex.split(flags)])
                for file in SOURCES + [MAIN] * with_main]
     build_osmalloc(out)
