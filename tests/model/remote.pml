@@ -13,7 +13,7 @@
  * its thread is not busy. When all threads are done
  * without a fork, init frees what is live, tidies, and looks for what was lost.
  *
- * Inlines have the names of the functions in osmalloc/slab.c, heap.c and thread.c, variables
+ * Inlines have the names of the functions in osmalloc/slab.c, heap.c, idle.c and thread.c, variables
  * those in slab.h and heap.h. One step is one access to memory that several threads use, or
  * what a thread does with memory of its own, or under the lock. Memory is
  * sequentially consistent. The number of an invariant in slab.h or heap.h stands
@@ -58,7 +58,7 @@
 #define MAILED_EARLY		13	/* read_mail: mailed is false while the slab is aside */
 #define MAIL_READ_LATE		14	/* read_mail: the next one is read when mailed is false */
 #define MAIL_BY_STORE		15	/* mail_fetch: no exchange */
-#define LOCK_FORGOTTEN		16	/* central_take: does not wait */
+#define LOCK_FORGOTTEN		16	/* lock_take: does not wait */
 #define FORK_UNLOCKED		17	/* fork: does not wait for the lock */
 #define FORK_ADOPTS		18	/* abandoned_look: a heap is taken although it was busy */
 #define TOLD_ALWAYS		19	/* heap 6: without its exception; not a mistake, but not so */
@@ -131,25 +131,25 @@ byte mailbox = NO_SLAB;
 bool idle;			/* heap->idle */
 bool in_list;			/* the heap is in the list of those without a thread */
 bool lock;
-bool central_busy;
+bool lock_busy;
 byte busy;			/* heap->busy */
 byte user = NOBODY;		/* ghost: the heap's thread, or who tidies it */
 bool forked;
 byte survivor;			/* of a fork: the thread that is in the child */
 byte running = THREADS;
 
-inline central_take()
+inline lock_take()
 {
 	atomic {
 		!lock || WRONG(LOCK_FORGOTTEN) -> lock = true;
-		assert(!central_busy || WRONG(LOCK_FORGOTTEN));	/* heap 5 */
-		central_busy = true
+		assert(!lock_busy || WRONG(LOCK_FORGOTTEN));	/* heap 5 */
+		lock_busy = true
 	}
 }
 
-inline central_give()
+inline lock_give()
 {
-	atomic { central_busy = false; lock = false }
+	atomic { lock_busy = false; lock = false }
 }
 
 /* ---- slab.c ---- */
@@ -406,7 +406,7 @@ inline slab_is_unused(s)
 	d_step { before = 0; after = 0 }
 }
 
-/* ---- heap.c, thread.c ---- */
+/* ---- heap.c, idle.c, thread.c ---- */
 
 inline begin()
 {
@@ -574,22 +574,22 @@ inline await_all()
 	t = 0
 }
 
-inline idle_add()
+inline parked_add()
 {
-	central_take();
+	lock_take();
 	atomic {
 		assert(user == _pid && !in_list);		/* heap 5 */
 		idle = true;
 		in_list = true;
 		user = NOBODY
 	};
-	central_give()
+	lock_give()
 }
 
 /* The heap is taken out of the list for its new thread, or to be tidied. */
-inline idle_remove(condition)
+inline parked_remove(condition)
 {
-	central_take();
+	lock_take();
 	if
 	:: in_list && (condition) ->
 		atomic {
@@ -599,7 +599,7 @@ inline idle_remove(condition)
 		}
 	:: else
 	fi;
-	central_give()
+	lock_give()
 }
 
 /* The mailbox of a heap that does not read its mail is looked through by another thread. */
@@ -623,7 +623,7 @@ inline heap_close_left()
 /* The heap's thread trims no heap of its own. */
 inline trim(s)
 {
-	central_take();
+	lock_take();
 	if
 	:: atomic { busy == BUSY_NOBODY || WRONG(TRIM_BUSY) -> busy = BUSY_TRIMMED };
 		if
@@ -639,7 +639,7 @@ inline trim(s)
 		busy = BUSY_NOBODY
 	:: else
 	fi;
-	central_give()
+	lock_give()
 }
 
 inline take(s)
@@ -655,7 +655,7 @@ inline take(s)
 }
 
 /* A slot of slab s; or, should it be full, what is done before another is opened. */
-inline heap_alloc(s)
+inline thread_alloc(s)
 {
 	if
 	:: !slab[s].open -> begin(); slab_open(s); finish()
@@ -682,7 +682,7 @@ inline heap_alloc(s)
 	fi
 }
 
-inline heap_free_remote(s, slot)
+inline thread_free_remote(s, slot)
 {
 	slab_push_remote(s, slot);
 	if
@@ -716,12 +716,12 @@ inline give(s)
 			slab[s].coming = slab[s].is_full || IS_EMPTY(s)
 		};
 		heap_free_slow(s)
-	:: else -> heap_free_remote(s, slot)
+	:: else -> thread_free_remote(s, slot)
 	fi;
 	slot = 0
 }
 
-/* What heap_tidy(), heap_leave() and tidy_idle() have in common: tidy() and more */
+/* What thread_collect(), detach() and parked_collect() have in common: idle_collect() and more */
 #define NONE		0
 #define TRIM		1
 #define LEAVE		2
@@ -745,7 +745,7 @@ inline fork()
  */
 inline abandoned_look()
 {
-	central_take();
+	lock_take();
 	if
 	:: atomic { busy == BUSY_NOBODY || WRONG(FORK_ADOPTS) -> user = _pid; busy = BUSY_NOBODY };
 		for (t : 0 .. SLABS - 1) {
@@ -761,7 +761,7 @@ inline abandoned_look()
 		job = TIDY_IDLE
 	:: else
 	fi;
-	central_give()
+	lock_give()
 }
 
 #define LOCALS	byte job, slot, s, s1, t, n, before, after, given, last, letter, following; \
@@ -779,11 +779,11 @@ proctype thread(byte steps) provided (!forked || survivor == _pid)
 #endif
 	   };
 		if
-		:: user == _pid -> heap_alloc(s)
+		:: user == _pid -> thread_alloc(s)
 		:: slab[s].live & ~slab[s].freeing -> give(s)
-		:: user == _pid -> job = TRIM			/* heap_tidy() */
-		:: user != _pid && in_list ->			/* heap_enter() */
-			idle_remove(true);
+		:: user == _pid -> job = TRIM			/* thread_collect() */
+		:: user != _pid && in_list ->			/* attach() */
+			parked_remove(true);
 			if
 			:: user == _pid ->
 				atomic {
@@ -795,8 +795,8 @@ proctype thread(byte steps) provided (!forked || survivor == _pid)
 				}
 			:: else
 			fi
-		:: user != _pid && idle && mailbox < NO_SLAB ->	/* tidy_idle() */
-			idle_remove(mailbox < NO_SLAB);
+		:: user != _pid && idle && mailbox < NO_SLAB ->	/* parked_collect() */
+			parked_remove(mailbox < NO_SLAB);
 			job = (user == _pid -> TIDY_IDLE : NONE)
 		:: user != _pid && mailbox < NO_SLAB -> heap_close_left()
 		:: user != _pid -> trim(s)
@@ -804,7 +804,7 @@ proctype thread(byte steps) provided (!forked || survivor == _pid)
 		fi;
 		s = 0
 	:: job == NONE && forked && user != _pid && user != NOBODY -> abandoned_look()
-	:: job == NONE && user == _pid -> job = LEAVE		/* heap_leave() */
+	:: job == NONE && user == _pid -> job = LEAVE		/* detach() */
 	:: job == NONE && user != _pid -> break
 	:: job != NONE ->
 		begin();
@@ -820,7 +820,7 @@ proctype thread(byte steps) provided (!forked || survivor == _pid)
 		fi;
 		finish();
 		if
-		:: job != TRIM -> idle_add()
+		:: job != TRIM -> parked_add()
 		:: else
 		fi;
 		job = NONE
@@ -914,12 +914,12 @@ init
 		:: t < SLABS && slab[t].live ->
 			slot = (slab[t].live & 1 -> 0 : (slab[t].live & 2 -> 1 : 2));
 			slab[t].freeing = 1 << slot;
-			heap_free_remote(t, slot)
+			thread_free_remote(t, slot)
 		:: t < SLABS && !slab[t].live -> t++
 		:: t == SLABS -> break
 		od;
 		check_quiet();
-		idle_remove(true);
+		parked_remove(true);
 		read_mail();						/* tidy() */
 		close_empty();
 		assert(mailbox == NO_SLAB);				/* heap 4 */
