@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.harness import entry, sandbox, temporary
+from tests.harness import entry, sandbox, temporary, version
 from tests.harness.build import HarnessError
 from tests.harness.cli import MOST_JOBS, MOST_SECONDS, Parser, whole
 from tests.harness.export import check_writable, write_text
@@ -36,6 +36,7 @@ def arguments(argv):
     """The parsed command line."""
     parser = Parser(prog="checker/grade", description=DESCRIPTION, allow_abbrev=False)
     add = parser.add_argument
+    add("--version", action="version", version=version.line("grade"))
     add("paths", nargs="*", metavar="PATH", help="a submission (default: this repository)")
     add("--class", dest="whole_class", metavar="DIR", help="every submission in DIR")
     add("-o", "--out", metavar="DIR", default=DEFAULT_OUT,

@@ -13,7 +13,7 @@ import shlex
 import sys
 import time
 
-from . import suite, temporary
+from . import suite, temporary, version
 from .build import HarnessError
 
 SCRIPT = suite.DEFAULT_ROOT / "run_tests.py"
@@ -61,6 +61,7 @@ def options(argv):
     """The parsed command line. HarnessError if it is wrong."""
     parser = Parser(prog="run_tests.py", description=DESCRIPTION, allow_abbrev=False)
     add = parser.add_argument
+    add("--version", action="version", version=version.line("run_tests.py"))
     add("names", nargs="*", help="tests, with or without test- and .c, or patterns; default: all")
     shown = parser.add_mutually_exclusive_group()
     shown.add_argument("-v", "--verbose", action="store_true", help="print each normalised trace")
