@@ -22,6 +22,8 @@
  *  - Units of a chunk cannot be touched before they are used for the first time, nor after they
  *    were purged. Blocks of no bytes lie in slabs that cannot be touched (CLASS_EMPTY).
  *  - The page map and the descriptors lie between guards as well, away from every block.
+ *  - free_sized() and free_aligned_sized() verify the size and the alignment, C++'s operator
+ *    delete that the block is not smaller than the object (delete.c).
  *
  * Invariants, beside those of slab.h (audit.h):
  *

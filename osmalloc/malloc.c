@@ -376,16 +376,29 @@ OSMALLOC_API void cfree(void *ptr)
 	free(ptr);
 }
 
+/* The hardened build ends the program if size is not what was asked for; malloc(0) may count 1. */
+static inline void verify_size(const char *api, void *ptr, size_t size)
+{
+	size_t asked;
+
+	if (!HARDENED || !ptr)
+		return;
+	asked = usable(slab_of(api, ptr), ptr);
+	if (size ? asked != size : asked > 1)
+		check_report(api, "wrong size", ptr);
+}
+
 OSMALLOC_API void free_sized(void *ptr, size_t size)
 {
-	(void)size;
+	verify_size("free_sized", ptr, size);
 	free(ptr);
 }
 
 OSMALLOC_API void free_aligned_sized(void *ptr, size_t alignment, size_t size)
 {
-	(void)alignment;
-	(void)size;
+	verify_size("free_aligned_sized", ptr, size);
+	if (HARDENED && ptr && (!is_power_of_two(alignment) || (uintptr_t)ptr % alignment))
+		check_report("free_aligned_sized", "wrong alignment", ptr);
 	free(ptr);
 }
 

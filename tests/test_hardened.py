@@ -6,6 +6,7 @@ tests/hardened/mistakes.c makes the mistakes; the default build shows that each 
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 
@@ -24,6 +25,11 @@ NOTICED = [("past-the-end-by-one", "free", "write past the end"),
            ("before-the-start", "free", "write before the start"),
            ("past-the-end-until-exit", "exit", "write past the end"),
            ("write-after-free-until-exit", "exit", "write after free")]
+SIZES = [("freed-as-smaller", "free_sized", "wrong size"),
+         ("freed-as-larger", "free_sized", "wrong size"),
+         ("aligned-freed-as-smaller", "free_aligned_sized", "wrong size"),
+         ("freed-as-aligned", "free_aligned_sized", "wrong alignment"),
+         ("deleted-as-larger", "operator delete", "wrong size")]
 # What the family's programs ask that this build does not promise.
 NOT_HARDENED = {"memory": "freed slots rest, and with them their pages"}
 
@@ -58,6 +64,71 @@ def test_noticed(hardened, program, name, function, mistake, size):
     address = re.escape(done.stdout.strip())
     assert re.fullmatch(rf"osmalloc: {function}\(\): {mistake} {address}\n", done.stderr)
     assert done.returncode == -signal.SIGABRT
+
+
+@pytest.mark.parametrize("size", SLOTS[1:] + LARGE)
+@pytest.mark.parametrize("name, function, mistake", SIZES, ids=[case[0] for case in SIZES])
+def test_the_size_that_a_block_is_freed_with(hardened, osmalloc, program, name, function, mistake,
+                                             size):
+    done = run(hardened, program, name, size)
+    address = re.escape(done.stdout.strip())
+    assert re.fullmatch(rf"osmalloc: {function}\(\): {mistake} {address}\n", done.stderr)
+    assert done.returncode == -signal.SIGABRT
+    assert run(osmalloc / "libosmalloc.so", program, name, size).returncode == 0
+
+
+@pytest.mark.parametrize("size", SLOTS + LARGE)
+def test_blocks_freed_with_their_own_size(hardened, program, size):
+    done = run(hardened, program, "freed-as-it-is", size)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+OWN_NEW = """#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <new>
+#include <vector>
+struct alignas(64) Line { char bytes[100]; };
+static int released;
+#ifdef OWN
+void *operator new(std::size_t size)
+{ char *block = static_cast<char *>(std::malloc(size + FRONT + BEHIND));
+  return block + FRONT; }
+void operator delete(void *ptr) noexcept
+{ released++; if (ptr) std::free(static_cast<char *>(ptr) - FRONT); }
+#endif
+int main()
+{
+    std::vector<std::unique_ptr<int>> many;
+    for (int i = 0; i < 1000; i++)
+        many.push_back(std::make_unique<int>(i));
+    many.clear();
+    delete new Line;
+    delete[] new Line[3];
+    delete[] new std::unique_ptr<int>[7];
+    ::operator delete(::operator new(0), std::size_t(0));
+    ::operator delete(nullptr, std::size_t(8));
+    std::printf("%d\\n", released >= 1000);
+}
+"""
+
+
+@pytest.mark.parametrize("options, released", [([], 0), (["-DOWN", "-DFRONT=16", "-DBEHIND=0"], 1),
+                                               (["-DOWN", "-DFRONT=0", "-DBEHIND=32"], 1)])
+@pytest.mark.parametrize("linked", ["preloaded", "static"])
+def test_operator_delete_with_a_size(hardened, tmp_path, options, released, linked):
+    """Right programs end as they do without, also with an operator new of their own."""
+    if not shutil.which("g++"):
+        pytest.skip("g++ is not installed")
+    source = tmp_path / "own.cc"
+    source.write_text(OWN_NEW)
+    libraries = ["-static", hardened.with_suffix(".a")] if linked == "static" else []
+    subprocess.run(["g++", "-std=c++17", "-O1", "-w", "-fno-builtin", *options, source, *libraries,
+                    "-o", tmp_path / "own"], check=True)
+    environment = {} if libraries else {"LD_PRELOAD": str(hardened)}
+    done = subprocess.run([tmp_path / "own"], env={**os.environ, **environment}, text=True,
+                          capture_output=True, timeout=600)
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", f"{released}\n")
 
 
 def test_at_exit_a_thread_is_enough_to_look_at_nothing(hardened, tmp_path):

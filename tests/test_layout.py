@@ -19,7 +19,7 @@ LAYERS = {
     "osmalloc": ["config", "check", "os", "lock", "secret", "meta", "sizeclass", "harden",
                  "pagemap", "bits", "bounds", "purge", "span", "slab", "exit", "large", "heap",
                  "idle", "thread", "fork", "trim", "audit", "osmalloc", "stats", "malloc",
-                 "prefix"],
+                 "delete", "prefix"],
 }
 LAYERS["compat"] = [*LAYERS["src"], *LAYERS["osmalloc"], "my_alloc", "memory_allocator"]
 # What programs and libraries share is below them all.

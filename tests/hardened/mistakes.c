@@ -273,6 +273,56 @@ static int reads_what_it_never_wrote(size_t size)
 	return found != 0;
 }
 
+/* C23's, and C++'s operator delete(void *, std::size_t): not in every C library, nor in C. */
+void free_sized(void *ptr, size_t size) __attribute__((weak));
+void free_aligned_sized(void *ptr, size_t alignment, size_t size) __attribute__((weak));
+void delete_sized(void *ptr, size_t size) __asm__("_ZdlPvm") __attribute__((weak));
+
+static int freed_as_smaller(size_t size)
+{
+	free_sized(block, size - 1);
+	return 0;
+}
+
+static int freed_as_larger(size_t size)
+{
+	free_sized(block, size + 1);
+	return 0;
+}
+
+static int aligned_freed_as_smaller(size_t size)
+{
+	free_aligned_sized(block, 16, size - 1);
+	return 0;
+}
+
+/* No block of malloc() has such an alignment. */
+static int freed_as_aligned(size_t size)
+{
+	free_aligned_sized(block, (size_t)1 << 47, size);
+	return 0;
+}
+
+static int deleted_as_larger(size_t size)
+{
+	if (delete_sized)
+		delete_sized(block, size + 1);
+	return 0;
+}
+
+/* Blocks of any size and alignment, also none, are freed as what they are. */
+static int freed_as_it_is(size_t size)
+{
+	free_sized(block, size);
+	free_sized(realloc(calloc(2, size), size), size);
+	free_sized(malloc(nothing), 0);
+	free_aligned_sized(aligned_alloc(4096, size), 4096, size);
+	free_aligned_sized(aligned_alloc(64, nothing), 64, 0);
+	free_sized(NULL, size);
+	free_aligned_sized(NULL, 0, size);
+	return 0;
+}
+
 /* A freed slot is not the next one that is given. */
 static int rests(size_t size)
 {
@@ -325,6 +375,12 @@ static const struct {
 	{ "far-past-the-moved-end", far_past_the_moved_end },
 	{ "left-behind", left_behind },
 	{ "reads-what-it-never-wrote", reads_what_it_never_wrote },
+	{ "freed-as-smaller", freed_as_smaller },
+	{ "freed-as-larger", freed_as_larger },
+	{ "aligned-freed-as-smaller", aligned_freed_as_smaller },
+	{ "freed-as-aligned", freed_as_aligned },
+	{ "deleted-as-larger", deleted_as_larger },
+	{ "freed-as-it-is", freed_as_it_is },
 	{ "rests", rests },
 	{ "order", order },
 };
