@@ -47,7 +47,7 @@ def count(program, library, plan):
     """Instructions of each operation, in order. library: one with an os_malloc() family."""
     with tempfile.TemporaryDirectory() as scratch:
         dumps = Path(scratch) / "dumps"
-        driver.run_tool(["valgrind", "--tool=callgrind", "--instr-atstart=no",
+        driver.run_tool(["valgrind", "--vgdb=no", "--tool=callgrind", "--instr-atstart=no",
                          "--combine-dumps=yes", f"--callgrind-out-file={dumps}",
                          *(f"--toggle-collect={name}" for name in API), program,
                          *driver.arguments(plan, [f"library={library}"])],

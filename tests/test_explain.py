@@ -386,6 +386,19 @@ def test_leak_that_is_allowed(tmp_path):
     assert done.returncode == 0
 
 
+def test_valgrind_leaves_no_pipe_behind(tmp_path):
+    """Its pipes for vgdb are named after the process: one that is left would stop a later run."""
+    done = memory_run(tmp_path, """\
+\textern int access(const char *path, int mode), getpid(void);
+\textern int sprintf(char *to, const char *format, ...);
+\tchar path[99];
+
+\tsprintf(path, "/tmp/vgdb-pipe-from-vgdb-to-%d-by-%s-on-%s", getpid(), "?" "??", "?" "??");
+\tif (access(path, 0) == 0)
+\t\tpath[1UL << 40] = 1;""", "exit(0)\n")
+    assert done.stdout.endswith("Memory: errors in 0 of 1 tests (they cost no points)\n")
+
+
 def test_no_memory_error_in_good_programs():
     done = run_part("NONE", "-m")
     assert done.returncode == 0

@@ -97,7 +97,7 @@ def test_bytes_that_were_never_set(osmalloc, tmp_path):
 @pytest.mark.parametrize("program, steps, under", RUNS, ids=[f"{r[0]}-{r[2]}" for r in RUNS])
 def test_stress(program, steps, under, programs):
     """The program finds nothing wrong, and neither does what it runs under."""
-    valgrind = ["valgrind", "-q", "--error-exitcode=9"] if under == "valgrind" else []
+    valgrind = ["valgrind", "-q", "--vgdb=no", "--error-exitcode=9"] if under == "valgrind" else []
     target = programs(program, "plain" if valgrind else under)
     done = subprocess.run([*EMULATOR, *valgrind, target, str(steps * FACTOR)], capture_output=True,
                           text=True)

@@ -87,7 +87,9 @@ def run_valgrind(program, place, report, timeout):
 
     Returns whether it ended in time. Kills all its processes.
     """
-    command = ["valgrind", "--tool=memcheck", "--leak-check=no", "--xml=yes",
+    # vgdb's pipes are named after the process. If a killed valgrind of another user has left one, a
+    # later valgrind with the same process number cannot start.
+    command = ["valgrind", "--tool=memcheck", "--vgdb=no", "--leak-check=no", "--xml=yes",
                f"--xml-fd={report.fileno()}", "--child-silent-after-fork=yes", "--num-callers=8",
                program]
     identity = {"user": USER, "group": GROUP, "extra_groups": []} if os.geteuid() == 0 else {}
