@@ -395,7 +395,7 @@ def test_valgrind_leaves_no_pipe_behind(tmp_path):
 
 \tsprintf(path, "/tmp/vgdb-pipe-from-vgdb-to-%d-by-%s-on-%s", getpid(), "?" "??", "?" "??");
 \tif (access(path, 0) == 0)
-\t\tpath[1UL << 40] = 1;""", "exit(0)\n")
+\t\t*(volatile char *)(path + (1UL << 40)) = 1;""", "exit(0)\n")
     assert done.stdout.endswith("Memory: errors in 0 of 1 tests (they cost no points)\n")
 
 

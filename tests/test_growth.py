@@ -31,7 +31,8 @@ def instructions(osmalloc, tmp_path_factory):
     def count(path, blocks):
         out = folder / "callgrind.out"
         subprocess.run(["valgrind", "-q", "--vgdb=no", "--tool=callgrind",
-                        "--toggle-collect=measured", f"--callgrind-out-file={out}", folder / "paths", path, str(blocks)],
+                        "--toggle-collect=measured", f"--callgrind-out-file={out}",
+                        folder / "paths", path, str(blocks)],
                        check=True, env={**os.environ,
                                         "LD_PRELOAD": str(osmalloc / "libosmalloc.so")})
         return int(re.search(r"^(?:totals|summary): (\d+)", out.read_text(), re.M).group(1))
