@@ -70,7 +70,7 @@ struct heap {
 	struct heap *next;	/* among those without a thread */
 	struct heap *other;	/* the next one of heap_all */
 	pthread_mutex_t life;	/* its thread's, until that ends; with the lock */
-	unsigned int process;	/* since whose beginning it is taken, as thread.c counts; 0: idle */
+	unsigned int process;	/* since whose beginning it is taken, as idle.c counts; 0: parked */
 	unsigned int inherited;	/* so often its thread was gone in the child of a fork */
 };
 

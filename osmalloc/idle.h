@@ -6,7 +6,7 @@
  * A thread that ends parks its heap. The next thread that needs one adopts it as it is, so a slab
  * never changes its owner. A few parked heaps are left as they are; others are collected first:
  * their empty slabs are given back, and every slab with live slots tells when the last of them is
- * freed (remote_await_last()), so that some other thread can collect again.
+ * freed (slab_await_last()), so that some other thread can collect again.
  *
  * A thread may end unnoticed: it took its heap in the last round of destructors, or a fork left it
  * behind in the parent. Such a heap is abandoned. Each heap has a robust mutex that its thread

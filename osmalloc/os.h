@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Here and in streams.h is all that only glibc has and musl has to do without. */
+/* Here and in fork.h is all that only glibc has and musl has to do without. */
 #if __has_include(<sys/single_threaded.h>)
 #include <sys/single_threaded.h>
 #else

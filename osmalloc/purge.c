@@ -8,7 +8,7 @@
 #define DIRTY_LEAST	(1UL * 1024 * 1024 / UNIT)
 #define DIRTY_SHARE	32
 
-#define EPOCHS_KEPT	32
+#define WINDOW_EPOCHS	32
 #define UNNEEDED_SHARE	4
 #define REUSE_SHARE	8
 #define PEAK_MOST	(64UL * 1024 * 1024 / UNIT)
@@ -20,8 +20,8 @@ static size_t look_due = DIRTY_LEAST;
 static struct {
 	size_t given;		/* given back in this epoch */
 	size_t low;		/* the fewest dirty units in this epoch */
-	size_t unneeded;	/* the fewest in this generation, as far as its epochs have ended */
-	size_t peak;		/* the most units in use in this generation */
+	size_t unneeded;	/* the fewest in this window, as far as its epochs have ended */
+	size_t peak;		/* the most units in use in this window */
 	size_t peak_before;	/* and in the one before */
 	unsigned int epochs;
 	size_t purged;		/* purged and not taken again */
@@ -67,7 +67,7 @@ static void begin_look(size_t used, size_t dirty)
 	look_due = most > dirty + most / 4 ? most : dirty + most / 4;
 }
 
-static void end_generation(size_t used, size_t dirty)
+static void end_window(size_t used, size_t dirty)
 {
 	history.purged /= 2;
 	history.premature -= least(history.premature, history.unneeded / UNNEEDED_SHARE);
@@ -79,8 +79,8 @@ static void end_generation(size_t used, size_t dirty)
 static void begin_epoch(size_t used, size_t dirty)
 {
 	history.unneeded = least(history.unneeded, history.low);
-	if (++history.epochs % EPOCHS_KEPT == 0)
-		end_generation(used, dirty);
+	if (++history.epochs % WINDOW_EPOCHS == 0)
+		end_window(used, dirty);
 	history.given = 0;
 	history.low = dirty;
 }

@@ -13,7 +13,7 @@
  * and then dirty - low + reuse of them stay. Here
  *
  *	used		units in spans now;
- *	peak		the most of them in this generation of epochs and the one before;
+ *	peak		the most of them in this window and the one before;
  *	low		the fewest dirty units since the last look, or in this epoch: nobody needed
  *			so many. A look is due when dirty exceeds a quarter more than after the last
  *			one, at the end of an epoch in any case;
@@ -22,7 +22,7 @@
  *			in pieces that are too small for the next request.
  *
  * An epoch ends when half as many units again as are in use have been given back in it. Every
- * EPOCHS_KEPT epochs are a generation: at its end half of what was purged is forgotten, and
+ * WINDOW_EPOCHS epochs are a window: at its end half of what was purged is forgotten, and
  * premature decreases by a share of the units that nobody needed in that whole time.
  *
  * The lock of lock.h must be held.
