@@ -31,7 +31,7 @@
  *     While another one trims the heap (trim.h), its own only takes slots of first slabs and gives
  *     slots back. One thread at a time has the lock.
  *  6. In a heap that was tidied for long and is without a thread since, a slab without a live
- *     slot is in the mailbox, but see docs/osmalloc.md, "What is missing".
+ *     slot is in the mailbox, but see docs/internals/osmalloc.md, "What is missing".
  */
 
 #ifndef HEAP_H

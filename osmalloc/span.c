@@ -12,7 +12,7 @@
 #include "pagemap.h"
 #include "purge.h"
 
-/* Units that there have to be before chunks of huge pages are made: see docs/osmalloc.md. */
+/* Units in chunks before chunks of huge pages are made (docs/internals/osmalloc.md). */
 #define HUGE_FROM	(32UL * 1024 * 1024 / UNIT)
 #define HUGE_PAGE	(2UL * 1024 * 1024)	/* where pages have 4 KiB */
 

@@ -4,9 +4,9 @@
  * Runs, and how the headers of free blocks represent them.
  *
  * A run is a maximal sequence of adjacent free blocks. The next search (H1) merges it into one
- * block. Until then its members stay separate, because X7 depends on them (docs/design.md), but the
- * index already treats the run as one block: it has only the first member, with the size of the
- * whole run.
+ * block. Until then its members stay separate, because X7 depends on them
+ * (docs/internals/design.md), but the index already treats the run as one block: it has only the
+ * first member, with the size of the whole run.
  *
  * The payload of a free block is never written (G6), so headers hold everything about a run. A
  * link is the 32-bit offset of a header from the heap's base in units of ALIGNMENT, plus 1; 0 means

@@ -170,8 +170,8 @@ def test_budgets_hold_wherever_the_kernel_maps(osmalloc, monkeypatch):
 # ---- the documented table -------------------------------------------------------------------
 
 def documented():
-    """Rows of the table in docs/osmalloc.md: (program, phase, measured, allowed, why)."""
-    text = (ROOT / "docs" / "osmalloc.md").read_text()
+    """Rows of the table in docs/internals/osmalloc.md: (program, phase, measured, allowed, why)."""
+    text = (ROOT / "docs" / "internals" / "osmalloc.md").read_text()
     section = text.split("\n## Budgets of system calls\n")[1].split("\n## ")[0]
     rows = [[cell.strip() for cell in line.strip("|").split("|")]
             for line in section.splitlines() if line.startswith("|")]

@@ -125,8 +125,8 @@ def test_named_paths_exist():
 
 
 def test_osmalloc_names_its_tests():
-    """Each promise of docs/osmalloc.md has a test that is there."""
-    text = (ROOT / "docs" / "osmalloc.md").read_text()
+    """Each promise of docs/internals/osmalloc.md has a test that is there."""
+    text = (ROOT / "docs" / "internals" / "osmalloc.md").read_text()
     rows = re.findall(r"^\| .* \| (.*) \|$", text.split("## Every promise")[1], re.M)
     named = [re.findall(r"`(tests/[\w./-]+)`", row) for row in rows[1:]]
     assert len(named) > 15 and all(named)

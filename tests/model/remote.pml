@@ -3,7 +3,7 @@
 /*
  * What threads do to each other in osmalloc: slots given back to another thread's
  * slab, mail, the end of a thread, the next one that takes its heap over, slabs that
- * a sleeping owner left, or has in its lists, fork. See docs/osmalloc.md, "Model".
+ * a sleeping owner left, or has in its lists, fork. See docs/internals/osmalloc.md, "Model".
  *
  * One heap with SLABS slabs of SLOTS slots. THREADS threads do some things each, STEPS
  * the first and OTHERS the others: whoever has the heap allocates, frees, tidies, or
