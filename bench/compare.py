@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Measure libosmalloc beside glibc, jemalloc, mimalloc and tcmalloc: time and resident memory.
 
-The full run takes about ten minutes and writes to bench/results/family, which is committed, and to
-README.md; any other one writes to bench/build/family. bench/README.md says what is measured.
+The full run takes about ten minutes. It writes to bench/results/family, which is committed, and the
+front page's section of README.md; any other run writes to bench/build/family. bench/README.md says
+what is measured.
 """
 
 import argparse
@@ -185,14 +186,15 @@ def read(out):
 
 
 def publish(out):
-    """Make page and plots from the data; README.md's section as well if they are the published."""
+    """Write page and plots from the data, and README.md's section if `out` is RESULTS."""
     samples, facts = read(out)
     text = pages.page(samples, facts)
     for file, (what, title) in pages.PLOTS.items():
         (out / file).write_text(pages.draw(samples, what, title), encoding="utf-8")
     (out / "README.md").write_text(text, encoding="utf-8")
     if out == RESULTS:
-        front = pages.with_section(FRONT_PAGE.read_text(encoding="utf-8"), samples)
+        (out / pages.OVERVIEW).write_text(pages.draw_overview(samples), encoding="utf-8")
+        front = pages.with_section(FRONT_PAGE.read_text(encoding="utf-8"), samples, facts)
         FRONT_PAGE.write_text(front, encoding="utf-8")
     return text
 

@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the numbers were measured on; no date, so that a repetition changes only what changed."""
+"""When, with which version and on what machine the numbers were measured."""
 
 import os
 import platform
 import re
 import subprocess
+import time
 from pathlib import Path
+
+from tests.harness import version
 
 
 def facts(packages):
     """[(fact, value)]. packages: installed Debian packages whose versions belong to the facts."""
     found = [
+        ("osmem", version.number()),
+        ("date", time.strftime("%Y-%m-%d", time.gmtime())),
         ("processor", _in_file("/proc/cpuinfo", r"^model name\s*: (.*)$")),
         ("cores", str(os.cpu_count())),
         ("memory", _in_file("/proc/meminfo", r"^MemTotal:\s*(\d+ kB)$")),

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the side-by-side benchmark shows: the page of results, the plots, README.md's section."""
+"""The pages of the side-by-side benchmark: the results with their plots, README.md's section."""
 
+import re
 import textwrap
 
-from . import plot, ratios, tables
+from . import allocators, plot, ratios, tables
 
 # The rows of the table, and what each does.
 MEANINGS = {
@@ -51,26 +52,28 @@ NOTES = {
 PLOTS = {"time.svg": ("cpu_ns", "CPU time, relative to the best of the row"),
          "memory.svg": ("peak_kib", "Peak of resident memory, relative to the best of the row")}
 
-LOSS = 1.25     # a row above this is named as lost
-OURS = "osmalloc"
+OVERVIEW = "overview.svg"
+OVERVIEW_TITLE = "osmalloc beside its peers: CPU time and peak memory, relative to the best"
+
+LOSS = 1.25     # a row above this is listed
+OURS, GLIBC = "osmalloc", "glibc"
 BEGIN, END = "<!-- begin: written by bench/compare.py -->", "<!-- end -->"
 
 
-def ratio_table(rows, meanings):
+def ratio_table(rows):
     """CPU time / peak of each allocator relative to the best of the row; means and worst rows."""
     names = ratios.names_of(rows)
     times, peaks = (ratios.all_ratios(rows, what) for what in ("cpu_ns", "peak_kib"))
-    body = [[row, *([MEANINGS.get(row, "")] if meanings else []),
+    body = [[row, MEANINGS.get(row, ""),
              *(_ratios(by_name, name, times, peaks, row) for name in names)]
             for row, by_name in rows.items()]
-    blank = [""] if meanings else []
-    body.append(["**geometric mean**", *blank, *(
+    body.append(["**geometric mean**", "", *(
         f"**{ratios.geometric_mean(times[name].values()):.2f} / "
         f"{ratios.geometric_mean(peaks[name].values()):.2f}**" if times[name] else "-"
         for name in names)])
-    body += [[f"worst {what}", *blank, *(_worst(by_row[name]) for name in names)]
+    body += [[f"worst {what}", "", *(_worst(by_row[name]) for name in names)]
              for what, by_row in (("time", times), ("peak", peaks))]
-    return tables.table(["row", *blank, *names], body, 2 if meanings else 1)
+    return tables.table(["row", "", *names], body, 2)
 
 
 def _ratios(by_name, name, times, peaks, row):
@@ -141,11 +144,13 @@ def page(samples, facts):
     threads = of_kind(samples, "threads")
     return "\n\n".join([
         "<!-- Written by bench/compare.py; not to be edited. -->\n# The malloc family side by side",
-        "How it is measured, and what the rows are: [bench/README.md](../../README.md). CPU time / "
-        "peak of resident memory, each relative to the best of the row.",
+        "Results of `make bench-family`, for people who choose a malloc or work on osmalloc. "
+        "[bench/README.md](../../README.md) describes the rows and how they are measured.",
         *(f"**{value}**" for fact, value in facts if fact == "left out"),
         *(f"**{row} failed with {name}: {reason}**" for row, name, reason in failed),
-        ratio_table(rows, meanings=False),
+        *([losses(rows)] if GLIBC in ratios.names_of(rows) else []),
+        "CPU time / peak of resident memory, each relative to the best of the row:",
+        ratio_table(rows),
         *(f"![{title}]({file})" for file, (_, title) in PLOTS.items()),
         "## Medians", "CPU time, per operation where they are counted, else of the whole run; peak "
         "of resident memory.", cell_table(rows, cpu_and_peak),
@@ -157,34 +162,73 @@ def page(samples, facts):
 
 
 def losses(rows):
-    """The sentences about osmalloc: its means, and every row that it loses."""
+    """Sentences about osmalloc: its means, and every row in which it is above LOSS."""
     times, peaks = (ratios.all_ratios(rows, what)[OURS] for what in ("cpu_ns", "peak_kib"))
     lost = [f"{row} ({by_row[row]:.2f}, {what})" for row in rows
             for what, by_row in (("time", times), ("peak", peaks)) if by_row.get(row, 0) > LOSS]
-    words = (f"osmalloc: {ratios.geometric_mean(times.values()):.2f} of the best in time, "
-             f"{ratios.geometric_mean(peaks.values()):.2f} in memory, as geometric means over "
-             f"{len(times)} rows. " + (f"Above {LOSS}: {', '.join(lost)}." if lost else
-                                       f"No row is above {LOSS}."))
-    return textwrap.fill(words, 120)
+    listed = f"Above {LOSS}: {', '.join(lost)}." if lost else f"No row is above {LOSS}."
+    return textwrap.fill(f"{means(times, peaks)} {listed}", 100)
 
 
-def section(samples):
-    """README.md's section, between its marks."""
-    rows = ratios.figures(samples)
+def means(times, peaks):
+    """A sentence with the geometric means of osmalloc's ratios, {row: ratio} each."""
+    return (f"Over {len(times)} workloads and programs, osmalloc needs "
+            f"{ratios.geometric_mean(times.values()):.2f} times the CPU time and "
+            f"{ratios.geometric_mean(peaks.values()):.2f} times the memory of the best allocator "
+            "of each (geometric means).")
+
+
+def measured_with(facts):
+    """A sentence: when the results were measured, on which system, with which versions.
+
+    facts: [(fact, value)]; one that is missing is left out.
+    """
+    known = dict(facts)
+    versions = [f"osmalloc {known['osmem']}" if "osmem" in known else "", known.get("C library")]
+    versions += [f"{other.name} {upstream(known[package])}" for other in allocators.OTHERS
+                 for package in other.packages if package in known]
+    where = f" on {known['system']}" if "system" in known else ""
+    date = f" {known['date']}" if "date" in known else ""
+    return f"Measured{date}{where}: {', '.join(filter(None, versions))}."
+
+
+def upstream(version):
+    """The upstream part of a Debian package's version."""
+    return re.sub(r"^\d+:|[+~-].*", "", version)
+
+
+def section(samples, facts):
+    """README.md's section, with the markers around it."""
+    times, peaks = (ratios.all_ratios(ratios.figures(samples), what)[OURS]
+                    for what in ("cpu_ns", "peak_kib"))
+    words = (f"{means(times, peaks)} The worst are {_worst(times)} in time and {_worst(peaks)} in "
+             "memory. [All rows](bench/results/family/README.md). " + measured_with(facts))
     return "\n\n".join([
-        BEGIN, losses(rows), ratio_table(rows, meanings=True),
-        *(f"![{title}](bench/results/family/{file})" for file, (_, title) in PLOTS.items()), END])
+        BEGIN, f"![{OVERVIEW_TITLE}](bench/results/family/{OVERVIEW})",
+        textwrap.fill(words, 100, break_long_words=False, break_on_hyphens=False), END])
 
 
-def with_section(text, samples):
-    """README.md's text with its section replaced; ValueError when it has none."""
+def with_section(text, samples, facts):
+    """README.md's text with its section replaced; ValueError if it has none."""
     before, begin, rest = text.partition(BEGIN)
     old, end, after = rest.partition(END)
     if not begin or not end:
         raise ValueError(f"README.md has no lines {BEGIN} and {END} for the results to go between")
-    return before + section(samples) + after
+    return before + section(samples, facts) + after
 
 
 def draw(samples, what, title):
     """The plot of one figure: a line for each row, a dot for each allocator."""
     return plot.dots(ratios.all_ratios(ratios.figures(samples), what), title)
+
+
+def draw_overview(samples):
+    """The front page's plot: the mean and the worst row of each allocator, time and memory."""
+    rows = ratios.figures(samples)
+    series = {name: {} for name in ratios.names_of(rows)}
+    for word, what in (("time", "cpu_ns"), ("memory", "peak_kib")):
+        for name, by_row in ratios.all_ratios(rows, what).items():
+            if by_row:
+                series[name] |= {f"mean {word}": ratios.geometric_mean(by_row.values()),
+                                 f"worst {word}": max(by_row.values())}
+    return plot.dots(series, OVERVIEW_TITLE)

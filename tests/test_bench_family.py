@@ -12,6 +12,11 @@ from bench import compare, driver, pages, programs, ratios
 SMALLEST = 1        # percent of the full size
 SVG = "{http://www.w3.org/2000/svg}"
 
+# Of a run, as machine.csv has them.
+FACTS = [("osmem", "0.2.0"), ("date", "2026-11-26"), ("system", "Debian"),
+         ("C library", "glibc 2.36"), ("libmimalloc2.0", "2.0.9+ds-2"),
+         ("libtcmalloc-minimal4", "2.10-1")]
+
 # What the smallest setting of a workload asks for, and how often: it repeats on every machine.
 OPERATIONS = {
     "pairs": 200000, "lifo": 70000, "fifo": 70000, "random": 50000, "objects": 40000,
@@ -218,12 +223,13 @@ def test_ratios_are_to_the_best_of_the_row(samples):
 
 
 def test_the_table_ends_with_means_and_worst_rows(samples):
-    lines = pages.ratio_table(ratios.figures(samples), meanings=False).splitlines()
+    lines = pages.ratio_table(ratios.figures(samples)).splitlines()
     assert lines == [
-        "| row | osmalloc | glibc |", "| --- | ---: | ---: |",
-        "| pairs | 1.00 / 3.00 | 2.00 / 1.00 |", "| ring | 8.00 / 1.00 | 1.00 / 2.00 |",
-        "| **geometric mean** | **2.83 / 1.73** | **1.41 / 1.41** |",
-        "| worst time | 8.00 ring | 2.00 pairs |", "| worst peak | 3.00 pairs | 2.00 ring |"]
+        "| row |  | osmalloc | glibc |", "| --- | --- | ---: | ---: |",
+        f"| pairs | {pages.MEANINGS['pairs']} | 1.00 / 3.00 | 2.00 / 1.00 |",
+        f"| ring | {pages.MEANINGS['ring']} | 8.00 / 1.00 | 1.00 / 2.00 |",
+        "| **geometric mean** |  | **2.83 / 1.73** | **1.41 / 1.41** |",
+        "| worst time |  | 8.00 ring | 2.00 pairs |", "| worst peak |  | 3.00 pairs | 2.00 ring |"]
 
 
 def test_medians_are_per_operation_where_they_are_counted(samples):
@@ -239,8 +245,8 @@ def test_medians_are_per_operation_where_they_are_counted(samples):
 def test_what_fails_is_in_the_tables_and_not_in_the_means(samples):
     failed = samples[0]._replace(row="big", allocator="glibc", failed="it crashed")
     samples += [failed, failed._replace(allocator="osmalloc", failed="", cpu_ns=5, peak_kib=5)]
-    table = pages.ratio_table(ratios.figures(samples), meanings=False)
-    assert "| big | 1.00 / 1.00 | failed |" in table
+    table = pages.ratio_table(ratios.figures(samples))
+    assert f"| big | {pages.MEANINGS['big']} | 1.00 / 1.00 | failed |" in table
     assert "**1.41 / 1.41**" in table
     page = pages.page(samples, [("cores", "2"), ("left out", "lua is left out: no")])
     assert "**big failed with glibc: it crashed**" in page
@@ -250,8 +256,9 @@ def test_what_fails_is_in_the_tables_and_not_in_the_means(samples):
 def test_losses_are_named(samples):
     rows = ratios.figures(samples)
     assert pages.losses(rows).split() == (
-        "osmalloc: 2.83 of the best in time, 1.73 in memory, as geometric means over 2 rows. "
-        "Above 1.25: pairs (3.00, peak), ring (8.00, time).").split()
+        "Over 2 workloads and programs, osmalloc needs 2.83 times the CPU time and 1.73 times the "
+        "memory of the best allocator of each (geometric means). Above 1.25: pairs (3.00, peak), "
+        "ring (8.00, time).").split()
 
 
 def test_samples_come_back_from_their_file(samples, tmp_path):
@@ -262,11 +269,18 @@ def test_samples_come_back_from_their_file(samples, tmp_path):
 
 def test_the_section_is_replaced_and_nothing_else(samples):
     text = f"before\n{pages.BEGIN}\nold\n{pages.END}\nafter\n"
-    new = pages.with_section(text, samples)
-    assert new == f"before\n{pages.section(samples)}\nafter\n"
-    assert pages.with_section(new, samples) == new
+    new = pages.with_section(text, samples, FACTS)
+    assert new == f"before\n{pages.section(samples, FACTS)}\nafter\n"
+    assert pages.with_section(new, samples, FACTS) == new
     with pytest.raises(ValueError, match="README.md has no lines"):
-        pages.with_section("nothing here", samples)
+        pages.with_section("nothing here", samples, FACTS)
+
+
+def test_the_section_says_when_and_with_which_versions(samples):
+    said = " ".join(pages.section(samples, FACTS).split())
+    assert "Measured 2026-11-26 on Debian: osmalloc 0.2.0, glibc 2.36, mimalloc 2.0.9, " \
+        "tcmalloc 2.10." in said
+    assert "The worst are 8.00 ring in time and 3.00 pairs in memory." in said
 
 
 def test_the_plot_has_a_dot_for_each_ratio(samples):
@@ -291,4 +305,13 @@ def test_the_published_pages_are_what_the_data_say(out):
 
 def test_the_front_page_has_the_published_results():
     front = compare.FRONT_PAGE.read_text()
-    assert pages.with_section(front, compare.read(compare.RESULTS)[0]) == front
+    samples, facts = compare.read(compare.RESULTS)
+    assert pages.with_section(front, samples, facts) == front
+    assert (compare.RESULTS / pages.OVERVIEW).read_text() == pages.draw_overview(samples)
+
+
+def test_the_overview_has_means_and_worst_rows(samples):
+    root = ElementTree.fromstring(pages.draw_overview(samples))
+    words = {text.text for text in root.iter(SVG + "text")}
+    assert {"osmalloc", "glibc", "mean time", "worst time", "mean memory", "worst memory"} <= words
+    assert len(list(root.iter(SVG + "circle"))) == 8

@@ -4,7 +4,11 @@
 from . import build
 
 
+def number():
+    """The version, such as 0.2.0."""
+    return (build.ROOT / "VERSION").read_text(encoding="ascii").strip()
+
+
 def line(program):
     """What a program prints for --version."""
-    text = (build.ROOT / "VERSION").read_text(encoding="ascii")
-    return f"{program} (osmem) {text.strip()}"
+    return f"{program} (osmem) {number()}"
