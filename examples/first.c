@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
-/* The program in README.md: one block on the heap, one mapping. */
+/* The program in docs/students.md: one block on the heap, one mapping. */
 
 #include "osmem.h"
 

@@ -380,10 +380,10 @@ def test_a_slurm_array_grades_a_class(place):
     check_documented(in_the_class(documented("sbatch"), place, str(tools)))
 
 
-def test_the_readme_leads_from_an_empty_machine_to_a_marked_class(place):
+def test_the_page_for_staff_leads_from_an_empty_machine_to_a_graded_class(place):
     """All of its commands, except those that install or clone."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    block = re.search(r"```\n(apt-get update.*?)```", readme, re.S).group(1)
+    page = (ROOT / "docs/staff.md").read_text(encoding="utf-8")
+    block = re.search(r"```\n(apt-get update.*?)```", page, re.S).group(1)
     commands = [line.split("#")[0].strip() for line in block.splitlines()]
     assert len(commands) == 6 and commands[0].endswith("git")
     assert commands[1] == "git clone URL osmem && cd osmem"

@@ -173,7 +173,6 @@ def test_crash_is_explained_with_the_call_it_happened_in():
     ("COPIES_HALF", "realloc-moves-when-blocked", "X9"),
     ("WRONG_STATUS", "malloc-header-is-true", None),
     ("NEVER_MERGES", "malloc-merges-a-run", "H1"),
-    ("FIRST_FIT", "malloc-best-fit", "H2"),
     ("THRESHOLD_WITHOUT_HEADER", "malloc-smallest-mapping", "W1"),
     ("SPLITS_TOO_SMALL", "mixed-random-small", "S1"),
     ("MAPS_PAGES", "free-unmaps", "M1"),
@@ -187,6 +186,17 @@ def test_mistakes_in_c_are_recognised(mistake, name, rule):
     assert "failed ...   0" in output
     found = re.findall(r"^ *(?:1\. )?([A-Z]\d): the library ", output, re.MULTILINE)
     assert found[:1] == ([rule] if rule else [])
+
+
+def test_the_report_on_the_pages_is_real():
+    """docs/students.md shows the whole report on a library that takes the first fit, README.md the
+    mistake in it."""
+    output = run("--library", library("FIRST_FIT"), "malloc-best-fit").stdout
+    students, front = (re.search(rf"```\n({start}.*?)```", (build.ROOT / page).read_text(), re.S)[1]
+                       for page, start in (("docs/students.md", r"test-\S+ [^\n]*0\n\n"),
+                                           ("README.md", "1. H2: the library takes the first")))
+    assert output.replace(f" --library {library('FIRST_FIT')}", "") == students + "\n"
+    assert front in students
 
 
 def difference_of(mistake, events):

@@ -137,6 +137,8 @@ def test_each_line_of_readme_finds_what_it_names(skeleton):
     named = {word for block in commands() for line in block for word in line.split()
              if word.startswith("tests/") and "build" not in word}
     named |= set(re.findall(r"\]\(([\w/.]+)\)", README))
+    page = (ROOT / "docs/students.md").read_text(encoding="utf-8")
+    named |= {"docs/" + link for link in re.findall(r"\]\(([\w/.]+)\)", page)}
     assert named and [name for name in named if not (skeleton / name).exists()] == []
 
 

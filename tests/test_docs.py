@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""README.md shows what really happens, and names what is really there."""
+"""The pages show what really happens, and name what is really there."""
 
 import re
 import shutil
@@ -9,19 +9,25 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
-README = (ROOT / "README.md").read_text()
+from checker import tree
+
+ROOT = tree.ROOT
+PAGES = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+         for path in tree.files("*.md")}
+README, STUDENTS = PAGES["README.md"], PAGES["docs/students.md"]
+WRAPPERS, OSMALLOC = PAGES["docs/wrappers.md"], PAGES["docs/internals/osmalloc.md"]
+FENCED = re.compile(r"^```.*?^```$", re.M | re.S)
 
 
-def block(start):
-    """The first fenced block that begins with these words."""
-    return re.search(r"```c?\n(" + re.escape(start) + r".*?)```", README, re.S).group(1)
+def block(page, start):
+    """The first fenced block of a page's text that begins with these words."""
+    return re.search(r"```c?\n(" + re.escape(start) + r".*?)```", page, re.S).group(1)
 
 
 def test_program_is_the_example():
     """The C code is examples/first.c, but for its comments."""
     example = (ROOT / "examples" / "first.c").read_text()
-    assert example.endswith(block("#include"))
+    assert example.endswith(block(STUDENTS, "#include"))
 
 
 def test_trace_is_real(library, tmp_path):
@@ -31,7 +37,7 @@ def test_trace_is_real(library, tmp_path):
                     "-losmem", "-o", program], check=True)
     done = subprocess.run([sys.executable, ROOT / "tests" / "show_trace.py", "--all", program],
                           capture_output=True, text=True, check=True)
-    assert done.stdout == block("trace:")
+    assert done.stdout == block(STUDENTS, "trace:")
 
 
 @pytest.mark.parametrize("library_name, body", [
@@ -42,8 +48,9 @@ def test_trace_is_real(library, tmp_path):
 ])
 def test_build_line(library_name, body, library, compat, tmp_path):
     """Each family's line, as it stands, in a folder where program.c is."""
-    build = re.search(rf"^(gcc .*-l{library_name} .*?) +# or (\S+)$", block("make  "), re.M)
-    start = re.search(r"^LD_LIBRARY_PATH=.*$", block("make  "), re.M).group(0)
+    lines = block(WRAPPERS, "make  ")
+    build = re.search(rf"^(gcc .*-l{library_name} .*?) +# or (\S+)$", lines, re.M)
+    start = re.search(r"^LD_LIBRARY_PATH=.*$", lines, re.M).group(0)
     (tmp_path / "program.c").write_text(body)
     for folder in ("src", "utils", "compat"):
         (tmp_path / folder).symlink_to(ROOT / folder)
@@ -54,12 +61,12 @@ def test_build_line(library_name, body, library, compat, tmp_path):
 
 
 def test_the_one_file_is_made_and_compiled_as_written(tmp_path):
-    """my_alloc by the two lines of README.md, in a copy of what they need."""
+    """my_alloc by the two lines of docs/wrappers.md, in a copy of what they need."""
     for folder in ("osmalloc", "compat", "utils", "examples"):
         shutil.copytree(ROOT / folder, tmp_path / folder,
                         ignore=shutil.ignore_patterns("build", "*.o", "*.a", "*.so", "debug",
                                                       "hardened"))
-    done = subprocess.run(["sh", "-ec", block("make -C examples my_alloc")], cwd=tmp_path,
+    done = subprocess.run(["sh", "-ec", block(WRAPPERS, "make -C examples my_alloc")], cwd=tmp_path,
                           capture_output=True, text=True, check=True)
     assert "168 primes" in done.stdout
 
@@ -117,33 +124,83 @@ def test_the_hardened_library_is_installed_alone(tmp_path):
         f"{tmp_path}/usr/local/lib"]
 
 
+def anchors(page):
+    """What a link to a heading of this page may have behind its #, as GitHub forms it."""
+    heads = re.findall(r"^#+ (.*)$", FENCED.sub("", page), re.M)
+    return {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+def dead_links(name):
+    """The links of a page that lead to no file, or to no heading in it."""
+    dead = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", FENCED.sub("", PAGES[name])):
+        place, _, anchor = link.partition("#")
+        if place.startswith("https:"):
+            continue
+        target = ((ROOT / name).parent / place).resolve() if place else ROOT / name
+        page = PAGES.get(str(target.relative_to(ROOT)), "")
+        if not target.exists() or anchor and anchor not in anchors(page):
+            dead.append(link)
+    return dead
+
+
+def test_every_link_leads_somewhere():
+    links = {name: dead_links(name) for name in PAGES if not name.startswith("handout/")}
+    assert len(links) > 15
+    assert {name: dead for name, dead in links.items() if dead} == {}
+
+
+def test_a_dead_link_is_seen(monkeypatch):
+    monkeypatch.setitem(PAGES, "docs/rules.md",
+                        "# A\n[a](#a) [b](#b) [c](new.c) [d](contract.md#no)\n"
+                        "[e](../README.md#osmem) [f](contract.md#limits-of-b2)\n```\n[g](h)\n```\n")
+    assert dead_links("docs/rules.md") == ["#b", "new.c", "contract.md#no"]
+
+
 def test_named_paths_exist():
-    """Every path and every link of README.md leads somewhere."""
-    named = re.findall(r"\]\(([\w./-]+)\)", README) + re.findall(r"`([a-z]+/[\w./-]*)`", README)
-    assert len(named) > 10
-    assert [path for path in named if not (ROOT / path).exists()] == []
+    """Every path in a folder of the repository that a page names is there, or is built."""
+    built = re.compile(r"/build(?:/|$)|/hardened/|\.(?:so|a)$|GROUP|NAME")
+    folders = {path.relative_to(ROOT).parts[0] for path in tree.files("*.*")}
+    named = [(page, path) for page, text in PAGES.items()
+             for path in re.findall(r"`([a-z]+/[a-z][\w./-]*)`", text)
+             if path.partition("/")[0] in folders and not built.search(path)]
+    assert len(named) > 50
+    assert [pair for pair in named if not (ROOT / pair[1]).exists()] == []
+
+
+def test_the_index_has_every_page():
+    index = PAGES["docs/README.md"]
+    linked = {(ROOT / "docs" / link).resolve() for link in re.findall(r"\]\(([^)]+)\)", index)}
+    assert [name for name in PAGES if name not in ("README.md", "docs/README.md")
+            and (ROOT / name).resolve() not in linked] == []
+
+
+def test_the_front_page_is_short():
+    assert README.count("\n") <= 120
 
 
 def test_osmalloc_names_its_tests():
     """Each promise of docs/internals/osmalloc.md has a test that is there."""
-    text = (ROOT / "docs" / "internals" / "osmalloc.md").read_text()
-    rows = re.findall(r"^\| .* \| (.*) \|$", text.split("## Every promise")[1], re.M)
+    rows = re.findall(r"^\| .* \| (.*) \|$", OSMALLOC.split("## Every promise")[1], re.M)
     named = [re.findall(r"`(tests/[\w./-]+)`", row) for row in rows[1:]]
     assert len(named) > 15 and all(named)
     assert [path for paths in named for path in paths if not (ROOT / path).exists()] == []
 
 
 def test_named_programs_exist():
-    """Every traced program that README.md names is there."""
-    named = re.findall(r"\btest-[a-z0-9-]+", README)
-    named += ["test-" + name for name in re.findall(r"run_tests\.py -v ([a-z0-9-]+)", README)]
-    assert named
+    """Every traced program that README.md or docs/students.md names is there."""
+    text = README + STUDENTS
+    named = re.findall(r"\btest-[a-z0-9-]+", text)
+    named += ["test-" + name
+              for name in re.findall(r"run_tests\.py (?:-v )?(?!test-)([a-z]+-[a-z0-9-]+)", text)]
+    assert len(named) > 5
     assert [name for name in named
             if not (ROOT / "tests" / "snippets" / f"{name}.c").exists()] == []
 
 
 def test_number_of_rules():
-    """README.md counts the contract's rules right."""
+    """docs/students.md and the index count the contract's rules right."""
     contract = (ROOT / "docs" / "contract.md").read_text()
     rules = re.findall(r"^- \*\*[A-Z]\d+\*\*", contract, re.M)
-    assert f"{len(rules)} numbered rules" in README
+    assert f"{len(rules)} numbered rules" in STUDENTS
+    assert f"{len(rules)} numbered rules" in PAGES["docs/README.md"]
