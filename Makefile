@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# `make help` lists the targets. src/, osmalloc/, compat/, examples/, tests/ and checker/ do the work.
+# `make help` lists the targets. The folders' Makefiles and scripts do the work.
 
 PYTHON = $$(checker/python.sh || echo python3)
 SECONDS ?= 60

@@ -50,7 +50,7 @@ const struct state *state_find(const char *name);
 /* How many slots any state needs at this scale. */
 size_t slots_wanted(size_t blocks);
 
-/* Gives back every block that the run holds. */
+/* Frees every block that the run holds. */
 void run_clear(struct run *run);
 
 /* Says what is wrong in one line and exits with status 1. */

@@ -77,7 +77,7 @@ class ProgramRun:
 
 
 def choose(rows, names):
-    """The rows of those names, all when there are none; BenchError for one that there is not."""
+    """The rows with those names, all if `names` is empty; BenchError for an unknown name."""
     known = [row.name for row in rows]
     for name in names:
         if name not in known:
@@ -150,7 +150,7 @@ def show(samples):
     times, peaks = (ratios.to_best(by_name, what) for what in ("cpu_ns", "peak_kib"))
     cells = (f"{name} {times[name]:5.2f}/{peaks[name]:.2f}" if one else f"{name} failed"
              for name, one in by_name.items())
-    print(f"{samples[0].row:<9}" + "  ".join(cells), flush=True)
+    print(f"{samples[0].row:<13}" + "  ".join(cells), flush=True)
     for reason in dict.fromkeys(one.failed for one in samples if one.failed):
         print(f"bench: failed: {reason}", file=sys.stderr)
 

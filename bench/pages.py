@@ -26,8 +26,8 @@ MEANINGS = {
     "start": "a small program from exec to exit",
     "handover": "one thread allocates, another one frees",
     "ring": "four threads, each frees its neighbour's",
-    "visits": "threads come, allocate 64 blocks, go",
-    "sleepers": "16 threads allocate, then sleep for ever",
+    "thread-churn": "threads come, allocate 64 blocks, go",
+    "idle-threads": "16 threads allocate, then sleep for ever",
     "crowd": "100 threads with 100 blocks each",
     "server": "connections outlive the threads serving them",
     "python": "python3, PYTHONMALLOC=malloc",
@@ -143,8 +143,8 @@ def page(samples, facts):
     failed = dict.fromkeys((one.row, one.allocator, one.failed) for one in samples if one.failed)
     threads = of_kind(samples, "threads")
     return "\n\n".join([
-        "<!-- Written by bench/compare.py; not to be edited. -->\n# The malloc family side by side",
-        "Results of `make bench-family`, for people who choose a malloc or work on osmalloc. "
+        "<!-- Written by bench/compare.py; do not edit. -->\n# The malloc family side by side",
+        "Results of `make bench-family`, for people who choose a malloc or work on osmalloc.\n"
         "[bench/README.md](../../README.md) describes the rows and how they are measured.",
         *(f"**{value}**" for fact, value in facts if fact == "left out"),
         *(f"**{row} failed with {name}: {reason}**" for row, name, reason in failed),

@@ -121,15 +121,16 @@ def draw(times, names):
 def report(times, counts, facts, missing, names):
     """The page of results, Markdown."""
     return "\n\n".join([
-        "<!-- Written by bench/run.py; not to be edited. -->\n# Results",
-        "What is measured, and how: [bench/README.md](../README.md). Nanoseconds per operation, in "
-        "parentheses relative to glibc on the same requests in the same process.",
+        "<!-- Written by bench/run.py; do not edit. -->\n# Results",
+        "Results of `make bench`, for people who work on the contract allocator or compare it.\n"
+        "[bench/README.md](../README.md) says what is measured, and how. Nanoseconds per "
+        "operation,\nin parentheses relative to glibc on the same requests in the same process.",
         "\n".join(f"**{line}**\n" for line in missing) or "No allocator is left out.",
         tables.table(["measured on", ""], [[fact, value] for fact, value in facts], 2),
         "## Churn", tables.churn_table(times, names),
         "![nanoseconds per operation against live blocks](churn.svg)",
-        "How the cost grows, beside that of one access to a random block, whose address the access "
-        "before it has told (*chase*):", tables.growth_table(times),
+        "How the cost grows, beside that of one access to a random block whose address the "
+        "previous\naccess has read (*chase*):", tables.growth_table(times),
         "## Other states", tables.states_table(times, {
             name: head for name, head in names.items() if name not in ("nothing", "listwalk")}),
         "## Instructions per operation of osmem",

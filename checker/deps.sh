@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Install the missing packages on Debian or Ubuntu without asking questions.
-# Usage: checker/deps.sh [--list|-q] [student|staff|developer|distros|arch|port]     developer if none
+# Usage: checker/deps.sh [--list|-q] [student|staff|developer|distros|arch|port]
+# The roles are (developer if none is named):
 #   student    to build, run and trace: make demo, tests/run_tests.py
 #   staff      also to grade: checker/grade
 #   developer  also for everything else: make check

@@ -97,7 +97,7 @@ class Result:
     @property
     def score_by_cause(self):
         """The score by cause: explained failures get their recoverable points back; each cause
-        costs cause_points, but never more than the points it gives back."""
+        costs cause_points, but never more than the points that it returns."""
         back = points.given_back(self.giving_back(self.causes), self.recoverable,
                                  self.cause_points)
         return points.rounded(sum(test.score for test in self.tests) + back)

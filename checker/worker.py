@@ -179,7 +179,7 @@ def own_children():
 
 def end(child, before):
     """Kill a child and all its descendants, which become children of this process (adopt()).
-    `before`: the children of this process that are not to be killed."""
+    `before`: the children of this process that must not be killed."""
     kill(child)
     while True:
         left = set(own_children()) - before

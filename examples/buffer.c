@@ -55,7 +55,7 @@ int buffer_append(struct buffer *buf, const char *data, size_t len)
 	return 0;
 }
 
-/* Give back the room that is not in use. */
+/* Release the room that is not in use. */
 int buffer_fit(struct buffer *buf)
 {
 	if (!buf->len) {

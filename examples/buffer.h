@@ -2,7 +2,7 @@
 /*
  * Bytes in a row that grow as they come, on os_realloc.
  *
- * A buffer of all zeros is empty and owns nothing. Its memory is the caller's to give back with
+ * A buffer of all zeros is empty and owns nothing. The caller releases its memory with
  * buffer_free(). Functions that can fail return -1 with errno set and leave the buffer as it was.
  */
 #ifndef EXAMPLES_BUFFER_H

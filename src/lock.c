@@ -67,7 +67,7 @@ void lock_give_shared(void)
 
 /*
  * A handler of a signal may fork that has interrupted the holder. Then nobody else is changing
- * anything, and the lock is given back by the holder when the handler has returned.
+ * anything, and the holder releases the lock when the handler has returned.
  */
 static void lock_before_fork(void)
 {
@@ -85,7 +85,7 @@ static void lock_after_fork(void)
 	lock_give();
 }
 
-/* The child's only thread need not wait for threads that are no more, nor wake them. */
+/* The child's only thread need not wait for threads that are gone, nor wake them. */
 static void lock_renew(void)
 {
 	forking = false;

@@ -307,7 +307,10 @@ def summary(verdicts):
 
 MARKDOWN = """# Mistakes that the tests notice
 
-Each row is a mistake that was made in the library's source on purpose, one at a time: {summary}.
+This page is for people who change the library or its tests: what the tests would notice.
+
+Each row is a mistake that was made in the library's source on purpose, one at a time:
+{summary}.
 
 All were run against random sequences of calls that are compared with the model (the column shows
 the first that differs, shortened, in the notation of `tests/random_calls.py --replay`), and against

@@ -8,7 +8,7 @@
  *	i a p	fails with EINTR, EAGAIN, EPIPE
  * KIND is what the text is made of: text (letters from a to z, again and again),
  * zeros (and a final 7), left (an x, then spaces), right (spaces, then an x), or
- * overflow (as right, and then so many zeros that there are INT_MAX + 1 bytes).
+ * overflow (as right, and then zeros up to INT_MAX + 1 bytes).
  *
  * Reports to standard error: a line "write N = RESULT" for each call, N the bytes
  * it was asked to write; then "result RESULT errno ERRNO", errno having been

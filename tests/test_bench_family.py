@@ -21,7 +21,7 @@ FACTS = [("osmem", "0.2.0"), ("date", "2026-11-26"), ("system", "Debian"),
 OPERATIONS = {
     "pairs": 200000, "lifo": 70000, "fifo": 70000, "random": 50000, "objects": 40000,
     "aligned": 30000, "mixed": 15000, "grow": 108, "big": 30, "calloc": 10, "start": 3,
-    "handover": 15 * 4096, "ring": 4 * 3 * 4096, "visits": 120 * 64, "crowd": 100 * 1000,
+    "handover": 15 * 4096, "ring": 4 * 3 * 4096, "thread-churn": 120 * 64, "crowd": 100 * 1000,
     "server": 2 * 20000, "tree": 2 * 1500 + 4 * 375}
 
 
@@ -33,7 +33,7 @@ def built():
 
 def names(kind):
     """The driver's workloads of a kind, which are known before anything is built."""
-    threads = ["handover", "ring", "visits", "sleepers", "crowd", "server"]
+    threads = ["handover", "ring", "thread-churn", "idle-threads", "crowd", "server"]
     real = [program.name for program in programs.PROGRAMS]
     return {"threads": threads, "program": real,
             "single": [name for name in pages.MEANINGS if name not in threads + real]}[kind]

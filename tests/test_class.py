@@ -449,7 +449,7 @@ def test_gradescope_archive_is_packed_as_documented(tmp_path):
         pytest.skip("git is not installed: apt-get install git")
     if subprocess.run(["git", "-C", ROOT, "-c", "safe.directory=*", "rev-parse", "HEAD"],
                       capture_output=True, check=False).returncode:
-        pytest.skip("this is no git checkout, so that there is nothing to archive")
+        pytest.skip("this is not a git checkout, so there is nothing to archive")
     block = block.replace("git archive", "git -c safe.directory='*' archive")
     block = block.replace("autograder.zip", str(tmp_path / "autograder.zip"))
     subprocess.run(["bash", "-euc", block], cwd=ROOT, check=True, timeout=60)

@@ -17,7 +17,7 @@ REFERENCES = {name: events for name, events in suite.read_references(suite.load_
               if len(events) < 60}
 OF_REALLOC = [kind for kind in ALL if kind.__module__ == realloc_mistakes.__name__]
 
-# Pairs of which one changes what the other does, and why that is right.
+# Pairs in which one changes what the other does, and why that is right.
 DEPENDENT = {
     "nothing is absorbed, so that no block becomes the last one": [
         "AlwaysMoves GrowsAfterAbsorbing", "MovesToGrow GrowsAfterAbsorbing",

@@ -53,7 +53,7 @@ BROKEN = {
         [f"print error: x/a.c:1:22: error: {text}" for text in (UNDECLARED[0],
                                                                 "use of " + UNDECLARED[1])]),
 }
-# Output of other tools, of which the last line says least: it -> what is quoted.
+# Output of other tools whose last line says least: output -> what is quoted.
 OUTPUTS = {
     "make: nogcc: No such file or directory\nmake: *** [Makefile:4: x.o] Error 127\n":
         "make: nogcc: No such file or directory",

@@ -25,7 +25,7 @@ def block(page, start):
 
 
 def test_program_is_the_example():
-    """The C code is examples/first.c, but for its comments."""
+    """The C code is examples/first.c without its comments."""
     example = (ROOT / "examples" / "first.c").read_text()
     assert example.endswith(block(STUDENTS, "#include"))
 

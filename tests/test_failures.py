@@ -319,7 +319,7 @@ class FreesAnyway(model.Model):
 
 
 class KeepsNewBlock(model.Model):
-    """X3's new block is not given back when the old mapping could not be."""
+    """X3's new block is not freed if the old mapping could not be."""
 
     def _take_back(self, new):
         return self._give_up("B1", model.ENOMEM)

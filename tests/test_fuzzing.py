@@ -19,7 +19,7 @@ from tests.fuzzing import build
 
 CORPUS = sorted((ROOT / "tests/fuzzing/corpus").iterdir())
 INPUTS = {"debug": 20, "plain": 60, "hardened": 20}
-REFUSING = {"plain": 8, "hardened": 6}      # inputs of which each system call is refused in turn
+REFUSING = {"plain": 8, "hardened": 6}      # inputs whose system calls are refused in turn
 # How many there are depends on where the kernel puts mappings: hardened has had 198 to 240.
 LEAST_REFUSED = {"plain": 300, "hardened": 150}
 

@@ -106,7 +106,7 @@ def test_a_block_that_never_splits_has_no_rest_that_is_lost():
 
 
 def test_a_library_that_forgets_to_link_the_rest_is_told_so(tmp_path):
-    """Its traces are those of a library that never splits, but for one header."""
+    """Its traces are those of a library that never splits, except for one header."""
     begin = submit.NAIVE.index("\tif (b->next)\n\t\tb->next->prev = rest;")
     end = submit.NAIVE.index("\tb->size = usable;", begin)
     source = tmp_path / "naive.c"

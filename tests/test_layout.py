@@ -108,7 +108,7 @@ def test_utils_include_nothing_of_the_library():
             if mark == '"' and header not in UTILS] == []
 
 
-def test_system_calls_are_made_on_the_ground_floor_only():
+def test_system_calls_are_made_in_the_lowest_layer_only():
     users = {name(path) for path in EVERY for mark, header in includes(path)
              if mark == "<" and header in SYSTEM_CALLS}
     assert users == MAKES_SYSTEM_CALLS

@@ -144,7 +144,7 @@ def test_b2_an_unaligned_break_is_padded_in_the_same_step():
     assert step.result == 40
 
 
-def test_b2_growth_goes_on_behind_the_strangers_memory():
+def test_b2_growth_goes_on_behind_foreign_memory():
     model, p = filled(104)
     model.foreign_sbrk(1001)
     step, = play(model, ("malloc", 100))
@@ -196,7 +196,7 @@ def test_b2_realloc_does_not_grow_across_the_gap():
     assert (q - 32, 104, FREE) in model.snapshot()[0]
 
 
-def test_b2_the_gap_closes_when_the_stranger_gives_its_memory_back():
+def test_b2_the_gap_closes_when_foreign_memory_is_released():
     model, p = filled(104)
     model.foreign_sbrk(4096)
     model.foreign_sbrk(-4096)

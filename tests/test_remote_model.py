@@ -21,7 +21,7 @@ MODEL = ROOT / "tests/model/remote.pml"
 LARGE = os.environ.get("MODEL") == "large"
 COMPILE = ["gcc", "-w", "-DSAFETY", "-DNOREDUCE", "-DCOLLAPSE", "-DMEMLIM=5000"]  # in MiB
 
-# Definitions; how many states there are, of which fewer would be a search of less; and whether
+# Definitions; the number of states, since fewer would mean that less was searched; and whether
 # every line of thread() is reached.
 Size = namedtuple("Size", "definitions states reached")
 SIZES = {
@@ -76,7 +76,7 @@ def search(tmp_path_factory):
 
 
 def unreached(said):
-    """The lines of the model that no state of thread() is on, but for those of mistakes."""
+    """The lines of the model that no state of thread() is on, without those of mistakes."""
     listed = said.split("unreached in proctype thread")[1].split("unreached in init")[0]
     source = MODEL.read_text().splitlines()
     lines = {int(number) for number in re.findall(r"remote\.pml:(\d+),", listed)}

@@ -329,7 +329,7 @@ def test_a_signal_is_told():
     assert result.comparable
 
 
-def test_signals_that_are_handled_are_no_news():
+def test_signals_that_are_handled_are_not_reported():
     result = run("for (int s = 1; s <= SIGRTMAX; s++)\nif (signal(s, nothing) != SIG_ERR)\n"
                  "raise(s);\nos_malloc(7);",
                  "#include <signal.h>\nstatic void nothing(int s) {}\n")

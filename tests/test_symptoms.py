@@ -76,7 +76,7 @@ def test_a_printf_hides_no_other_mistake():
      "exit(3), called from os_malloc (osmem.c:{line})"),
     (HANGS, "the library hangs in os_free (osmem.c)", "Where it was after")])
 def test_one_end_of_many_programs_is_explained_once(change, sentence, shown):
-    """What a program would have done after it is not known: no points are given back."""
+    """What a program would have done after it is not known: it gets no points back."""
     text = text_of(*change)
     line = text[:text.index(change[1])].count("\n") + change[1].count("\n")
     words = " ".join(run(change, "--timeout", "2" if change is HANGS else "5").split())

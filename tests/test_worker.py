@@ -148,7 +148,7 @@ def test_an_interrupted_run_leaves_nothing(place, name):
     assert list(Path("grades").glob("*/result.json")) == []
 
 
-def test_a_killed_run_leaves_no_process_and_the_next_one_tidies_up(place):
+def test_a_killed_run_leaves_no_process_and_the_next_one_cleans_up(place):
     with command(*hanging(place)) as process:
         assert wait_for(lambda: running_a_program(place))
         process.kill()

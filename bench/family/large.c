@@ -93,7 +93,7 @@ static void big(struct work *work)
 	give_all(work, slots, BIG_LIVE);
 }
 
-/* calloc: 16 zeroed blocks of 256 KiB to 8 MiB, of which one page in eight is used */
+/* calloc: 16 zeroed blocks of 256 KiB to 8 MiB; one page in eight is used */
 
 static void *take_zeroed(struct work *work, size_t size)
 {

@@ -11,7 +11,7 @@
 #define RING		4
 #define ALIVE		4	/* threads at a time where they come and go */
 #define VISIT_BLOCKS	64
-#define SLEEPERS	16
+#define IDLE_THREADS	16
 #define SLEEPER_BYTES	(16 * MIB)
 #define CROWD		100
 #define CROWD_LIVE	100
@@ -113,7 +113,7 @@ static void ring(struct work *work)
 	in_parallel(work, RING, pass_on, boxes);
 }
 
-/* visits: threads that come, allocate 64 blocks, free half of them, and go; others free the rest */
+/* thread-churn: threads start, allocate 64 blocks, free half of them, end; others free the rest */
 
 struct visit {
 	pthread_t id;
@@ -139,7 +139,7 @@ static void visit_end(struct work *work, struct visit *visit)
 	give_all(work, visit->blocks, VISIT_BLOCKS);
 }
 
-static void visits(struct work *work)
+static void thread_churn(struct work *work)
 {
 	static struct visit alive[ALIVE];
 	size_t count = scaled(work, 12000);
@@ -158,7 +158,7 @@ static void visits(struct work *work)
 }
 
 /*
- * sleepers: a thread allocates 16 MiB, hands them over and sleeps for ever; all
+ * idle-threads: a thread allocates 16 MiB, hands them over and sleeps for ever; all
  * of it is freed, and then the next thread comes.
  */
 
@@ -176,14 +176,14 @@ static void *sleeper_run(void *own)
 	return NULL;
 }
 
-static void sleepers(struct work *work)
+static void idle_threads(struct work *work)
 {
-	static struct part parts[SLEEPERS];
+	static struct part parts[IDLE_THREADS];
 	static struct box box;
 	pthread_t id;
 
 	box_init(&box);
-	for (size_t i = 0; i < SLEEPERS; i++) {
+	for (size_t i = 0; i < IDLE_THREADS; i++) {
 		parts[i].shared = &box;
 		parts[i].work.scale = work->scale;
 		parts[i].work.random = random_next(&work->random);
@@ -246,8 +246,8 @@ static void server(struct work *work)
 const struct workload thread_workloads[] = {
 	{ .name = "handover", .run = handover, .threads = true },
 	{ .name = "ring", .run = ring, .threads = true },
-	{ .name = "visits", .run = visits, .threads = true },
-	{ .name = "sleepers", .run = sleepers, .threads = true },
+	{ .name = "thread-churn", .run = thread_churn, .threads = true },
+	{ .name = "idle-threads", .run = idle_threads, .threads = true },
 	{ .name = "crowd", .run = crowd, .threads = true },
 	{ .name = "server", .run = server, .threads = true },
 	{ .name = NULL },

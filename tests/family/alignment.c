@@ -49,7 +49,7 @@ static void plain_blocks(void)
 		plain_blocks_of(large[i]);
 }
 
-/* All there is of it, but for a library that leaves all that it cut the block out of. */
+/* All of it, except in a library that does not cut the block out of a larger one. */
 static size_t to_fill(void *block, size_t size)
 {
 	size_t usable = malloc_usable_size(block);

@@ -81,7 +81,7 @@ _Noreturn static inline void skip(const char *reason)
 }
 
 /*
- * A lock that nobody will give back must end the program, which uses no processor time then. It is
+ * A lock that nobody will release must end the program, which uses no processor time then. It is
  * so long because a busy machine must not end it. A child needs its own.
  */
 static inline void watchdog(void)

@@ -38,7 +38,7 @@ static void verify_kept(void)
 		CHECK_FOR(holds(kept[i], kept_size(i), i), i);
 }
 
-/* Not setitimer(), whose timers are too coarse, but for the one that is the watchdog's. */
+/* Not setitimer(): its timers are too coarse, and the watchdog has one of them. */
 static timer_t timer;
 
 static void make_timer(void)

@@ -188,7 +188,7 @@ int main(void)
 	};
 
 	if (on_glibc())
-		skip("the C library makes its system calls by names that are not to be had");
+		skip("the C library makes its system calls by names that cannot be replaced");
 	CHECK(signal(SIGUSR1, on_signal) != SIG_ERR);
 	stays_most = process_has(VM_RESIDENT) + 8 * MIB + 3 * MAPPING;
 	make(large, LARGE_COUNT, LARGE);

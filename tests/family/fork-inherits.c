@@ -11,13 +11,13 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define SLEEPERS	10
+#define IDLE_THREADS	10
 #define WORKERS		2
 #define BLOCKS		1500
 #define FORKS		8
 
 /* What a sleeper has left to be freed by others; two of three blocks it has freed itself. */
-static void *left[SLEEPERS][BLOCKS];
+static void *left[IDLE_THREADS][BLOCKS];
 static pthread_barrier_t ready;
 static atomic_bool stop;
 
@@ -73,7 +73,7 @@ static void *work(void *arg)
 
 static void free_left(void)
 {
-	for (size_t n = 0; n < SLEEPERS; n++)
+	for (size_t n = 0; n < IDLE_THREADS; n++)
 		for (size_t i = 0; i < BLOCKS; i++) {
 			CHECK_FOR(!left[n][i] || holds(left[n][i], size_of(i), i), i);
 			free(left[n][i]);
@@ -89,21 +89,21 @@ static void *churn_a_little(void *arg)
 /* As many as there were. */
 static void start_threads(void)
 {
-	pthread_t threads[SLEEPERS];
+	pthread_t threads[IDLE_THREADS];
 
-	for (size_t n = 0; n < SLEEPERS; n++)
+	for (size_t n = 0; n < IDLE_THREADS; n++)
 		CHECK(pthread_create(&threads[n], NULL, churn_a_little, left[n]) == 0);
-	for (size_t n = 0; n < SLEEPERS; n++)
+	for (size_t n = 0; n < IDLE_THREADS; n++)
 		CHECK(pthread_join(threads[n], NULL) == 0);
 }
 
-/* The bytes that the sleepers had. */
+/* The bytes that the idle threads had. */
 static size_t all_bytes(void)
 {
 	size_t bytes = 0;
 
 	for (size_t i = 0; i < BLOCKS; i++)
-		bytes += size_of(i) * SLEEPERS;
+		bytes += size_of(i) * IDLE_THREADS;
 	return bytes;
 }
 
@@ -170,8 +170,8 @@ int main(void)
 	pthread_t workers[WORKERS], sleeper;
 
 	watchdog();
-	CHECK(pthread_barrier_init(&ready, NULL, SLEEPERS + WORKERS + 1) == 0);
-	for (size_t n = 0; n < SLEEPERS; n++)
+	CHECK(pthread_barrier_init(&ready, NULL, IDLE_THREADS + WORKERS + 1) == 0);
+	for (size_t n = 0; n < IDLE_THREADS; n++)
 		CHECK(pthread_create(&sleeper, NULL, sleep_on, left[n]) == 0);
 	for (size_t n = 0; n < WORKERS; n++)
 		CHECK(pthread_create(&workers[n], NULL, work, left[n]) == 0);

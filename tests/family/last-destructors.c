@@ -13,7 +13,7 @@
 #include <sys/syscall.h>
 
 #define THREADS	1000
-#define SLEEPERS	20
+#define IDLE_THREADS	20
 #define BLOCKS	8
 
 static pthread_key_t key, late_key;
@@ -110,8 +110,8 @@ int main(void)
 
 	watchdog();
 	free(hide(malloc(10)));
-	CHECK(pthread_barrier_init(&asleep, NULL, SLEEPERS + 1) == 0);
-	for (int i = 0; i < SLEEPERS; i++)
+	CHECK(pthread_barrier_init(&asleep, NULL, IDLE_THREADS + 1) == 0);
+	for (int i = 0; i < IDLE_THREADS; i++)
 		CHECK(pthread_create(&sleeper, NULL, sleep_on, NULL) == 0);
 	pthread_barrier_wait(&asleep);
 	CHECK(pthread_key_create(&key, again) == 0);

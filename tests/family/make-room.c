@@ -18,7 +18,7 @@ static void *blocks[THREADS * BLOCKS];
 
 /*
  * The first block of the process is allocated under the limit. An array grows by halves; the blocks
- * that it leaves are of no use to it unless they are given back.
+ * that it leaves are of no use to it unless they are returned to the kernel.
  */
 static void grow_an_array(void *arg)
 {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * vm.max_map_count: a process may only have so many mappings, and giving back a
- * part of one takes another one. First very many large blocks, until there is
- * no more or 70000; then blocks while the process has spent all its mappings on
+ * vm.max_map_count: the number of a process's mappings is limited, and unmapping a
+ * part of one takes another one. First large blocks, until an allocation fails or
+ * 70000 are live; then blocks while the process has spent all its mappings on
  * something else: NULL and ENOMEM, contents stay, free() is quiet though
  * munmap() fails, and all is well when there are mappings again.
  */

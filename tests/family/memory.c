@@ -158,7 +158,7 @@ static bool huge_pages_everywhere(void)
 	return length > 0 && strstr(text, "[always]");
 }
 
-/* What was given back in vain is kept, as far as KEPT_MOST, but not for ever. */
+/* Memory that was returned in vain is kept, up to KEPT_MOST, but not for ever. */
 static void free_all_again_and_again(size_t before)
 {
 	size_t most = KEPT_MOST + STAYS_MOST;

@@ -101,7 +101,7 @@ static void *free_job(void *arg)
 	return NULL;
 }
 
-/* What makes wrong pointers of blocks that are no more. */
+/* Make wrong pointers of blocks that no longer exist. */
 static void *freed(size_t size)
 {
 	void *block = new_block(size);
@@ -249,8 +249,8 @@ static void *one_past(size_t size)
 }
 
 /*
- * Pointers that the family never returned, so many bytes or MiB into something.
- * The program has used the family before, but for one.
+ * Pointers that the family never returned, some bytes or MiB into something.
+ * In all cases except one, the program has used the family before.
  */
 static char global[64] __attribute__((aligned(16)));
 

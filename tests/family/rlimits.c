@@ -91,7 +91,7 @@ static void refuse_each(struct link *live)
 	CHECK(live->number == number);
 }
 
-/* Under the limit: until there is no more, again, and something else instead. */
+/* Under the limit: until no memory is left, again, and something else instead. */
 static void reach(void *arg)
 {
 	size_t size = *(const size_t *)arg;

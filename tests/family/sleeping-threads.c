@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * Threads that sleep do not keep what is free: malloc_trim() in another thread gives back what was
- * freed of their blocks, by whichever thread, and so does a malloc() that would fail otherwise. A
- * process that grows uses it before it has grown much. When they wake up, they go on as if nothing
- * had been.
+ * Threads that sleep do not keep free memory. malloc_trim() in another thread returns to the kernel
+ * what any thread has freed of their blocks, and so does a malloc() that would fail otherwise. A
+ * growing process uses this memory before it has grown much. Threads that wake up notice nothing.
  */
 
 #include "family.h"

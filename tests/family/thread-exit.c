@@ -3,8 +3,8 @@
 /*
  * Threads that end: some hundred of them come and go and leave blocks behind,
  * by return, by pthread_exit(), detached; destructors of thread-specific data
- * allocate and free in every round that there is, after whatever the library
- * itself does at a thread's end.
+ * allocate and free in every round, after everything that the library itself
+ * does at a thread's end.
  */
 
 #include "family.h"

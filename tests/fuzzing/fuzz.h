@@ -139,7 +139,7 @@ void shadow_verify(const struct block *block, size_t bytes);
 /* The block is where ptr is now, with this size; it kept what fits. */
 void shadow_move(struct block *block, void *ptr, size_t size);
 
-/* The block is no more. */
+/* The block no longer exists. */
 void shadow_remove(struct block *block);
 
 /* Verifies all blocks. */
@@ -193,7 +193,7 @@ void operations_end(void);
 /* If the operation is FORK or MISUSE: does it in a child. */
 void process_act(const struct operation *operation);
 
-/* This pointer is about to be given back. */
+/* This pointer is about to be freed. */
 void misuse_remember(void *ptr);
 
 /* For the next input. */

@@ -12,9 +12,9 @@
 #define KIB		((size_t)1 << 10)
 #define MIB		((size_t)1 << 20)
 #define PAGE		(4 * KIB)
-#define LIVE_MOST	(512 * MIB)	/* bytes of live blocks, but for small ones */
+#define LIVE_MOST	(512 * MIB)	/* bytes of live blocks that are not small */
 #define CERTAIN		((size_t)1 << 30)	/* so much the library itself never refuses */
-#define ADDRESSES	((size_t)1 << 48)	/* bytes that there are addresses for */
+#define ADDRESSES	((size_t)1 << 48)	/* bytes of the address space */
 #define MANY_MOST	600		/* blocks that one operation makes */
 #define UNTOUCHED	12345		/* an errno that no function sets */
 
@@ -235,7 +235,7 @@ static void do_many(void)
 /* Giving */
 
 /*
- * A block has been given back, or the contract allocator could not unmap it: then
+ * A block has been freed, or the contract allocator could not unmap it: then
  * it is as live as before.
  */
 static void given(struct block *block)

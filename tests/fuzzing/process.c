@@ -20,7 +20,7 @@
 #define FORKS_MOST	3	/* by one input: each costs as much as a thousand operations */
 
 static unsigned int forks;
-static void *freed;		/* the last block that was given back */
+static void *freed;		/* the last block that was freed */
 
 void misuse_remember(void *ptr)
 {
@@ -91,7 +91,7 @@ static void do_fork(void)
 		complain("the child failed, see above", NULL);
 }
 
-/* A pointer that must not be given back; NULL: none comes to mind. */
+/* A pointer that must not be freed; NULL: there is none. */
 static void *wrong_pointer(const struct operation *operation)
 {
 	struct block *block = live_count() ? live_block(operation->which) : NULL;

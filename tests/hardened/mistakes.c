@@ -131,7 +131,7 @@ static int write_of_no_bytes(size_t size)
 	return 0;
 }
 
-/* But for that, blocks of no bytes are like any. */
+/* Apart from that, blocks of no bytes are like any others. */
 static int no_bytes(size_t size)
 {
 	static unsigned char *empty[EMPTY];

@@ -287,8 +287,8 @@ class Search:
         return None
 
     def instead(self, mistakes, kind):
-        """The sets with another mistake in place of one that show a part of the failures of which
-        this one shows a part, the best few first."""
+        """The best few sets with another mistake instead of `kind`. They predict more of those
+        failures that this set predicts better than the set without `kind`."""
         rest = mistakes - {kind}
         self.replays.bases.append(rest)
         doubtful = [story for story in self.short if self.replays.predicted(rest, story)
@@ -312,7 +312,7 @@ class Search:
                             and not self.refuted(fewer))
 
     def reduced(self, mistakes, suffices):
-        """A set without those mistakes of which suffices(the others) is true, one by one."""
+        """The set without each mistake that it does not need: suffices(the others) is true."""
         self.replays.bases.append(mistakes)
         for kind in filter(mistakes.__contains__, ALL):
             if suffices(mistakes - {kind}):

@@ -78,7 +78,7 @@ def lowers_break(case):
 
 
 def keeps_mapping(case):
-    """A block's mapping is not given back, although the call returned."""
+    """A block's mapping is not unmapped, although the call returned."""
     return "munmap" in names(case.expected) and "munmap" not in names(case.actual) \
         and nested(case.expected)[:-1] == nested(case.actual) and result_of(case.actual) != ""
 

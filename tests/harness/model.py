@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """An executable model of the contract: what every call returns and which system calls it makes.
 
-The model keeps a list of blocks and scans it. It is written to be compared with docs/contract.md
-sentence by sentence, not to be fast. It owns no memory: addresses are numbers. The heap begins at
+The model keeps a list of blocks and scans it: it is written to be compared with docs/contract.md
+sentence by sentence, not for speed. It owns no memory: addresses are numbers. The heap begins at
 `start` (0 by default) and mapping number n begins at n * MAP_STRIDE, so the two never overlap; NULL
 is 0, which is never a payload. Sizes and addresses are in bytes.
 

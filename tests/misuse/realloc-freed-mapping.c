@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * A mapping given back, then to realloc.
+ * A mapping that was freed, passed to realloc.
  * expect: EINVAL
  */
 

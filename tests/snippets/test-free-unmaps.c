@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * A mapping is given back at once, with exactly the length that was mapped (R2).
+ * A mapping is unmapped at once, with exactly the length that was mapped (R2).
  */
 #include "snippet.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * The free neighbour is absorbed before it turns out not to be enough, and stays
+ * The free neighbour is absorbed before it turns out to be too small, and stays
  * so when the block moves away (X8). It is one free block then: the block on its
  * left absorbs all of it at once and is split exactly.
  */

@@ -10,7 +10,7 @@
 
 #include "stress.h"
 
-/* Blocks of which each has another way to the system when it grows. */
+/* Blocks that each reach the kernel by another path when they grow. */
 enum { FULL, LEFT, HOLE, LAST, MAPPED, BLOCKS };
 
 static struct slot blocks[BLOCKS];

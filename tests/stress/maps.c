@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * munmap() that really fails (B1): giving back the middle of three mappings
- * that the kernel has joined makes one area more, and the process already has
- * as many as vm.max_map_count allows. The block stays live; os_realloc() gives
- * its new block back.
+ * munmap() that really fails (B1): unmapping the middle of three mappings that
+ * the kernel has joined makes one area more, and the process already has as many
+ * as vm.max_map_count allows. The block stays live; os_realloc() frees its new
+ * block.
  *
  * Returns 77 when the kernel lets the process have any number of areas.
  */
