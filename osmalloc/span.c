@@ -274,8 +274,12 @@ static void run_purge(struct chunk *chunk, unsigned int from, unsigned int units
 {
 	unsigned int end = from + units;
 	unsigned int first = from;
+	unsigned int purged;
 
-	/* Clean units around may have pages as well, parts of huge ones. */
+	/*
+	 * Clean units around may have pages as well, parts of huge ones. The dirty units between
+	 * those behind are purged along with them.
+	 */
 	if (!chunk->holes) {
 		end = bits_next(chunk->used, end, chunk->units, true);
 		while (first && is_clean(chunk, first - 1))
@@ -285,9 +289,9 @@ static void run_purge(struct chunk *chunk, unsigned int from, unsigned int units
 		return;
 	if (HARDENED)
 		os_guard((void *)(chunk->start + first * UNIT), (end - first) * UNIT);
-	bits_assign(chunk->dirty, from, units, false);
-	chunk->dirty_units -= units;
-	span_totals.dirty -= units;
+	purged = bits_assign(chunk->dirty, first, end - first, false);
+	chunk->dirty_units -= purged;
+	span_totals.dirty -= purged;
 	if (!chunk->holes)
 		os_avoid_huge((void *)chunk->mapping, chunk->length);
 	chunk->holes = true;
