@@ -51,7 +51,7 @@ static void check_slots(struct audit *audit, const struct slab *slab, uint64_t f
 {
 	if (!HARDENED || slab_is_hidden(slab))
 		return;
-	for (uint32_t slot = 0; !audit->fault && slot < slab->carved; slot++) {
+	for (uint32_t slot = 0; !audit->fault && slot < slab->extent; slot++) {
 		const void *ptr = (const void *)(slab->start + slot * slab->size);
 
 		(free >> slot & 1 ? check_free : check_live)(audit, ptr, slab->size);
@@ -78,27 +78,27 @@ static void check_span(struct audit *audit, const struct slab *slab)
 		      slab);
 		found = pagemap_get((const void *)unit);
 		holds(audit, found == slab || (!slab->owner && unit != slab->start &&
-					       (!found || found == &slab_gone)),
+					       (!found || found == &slab_closed)),
 		      "span 4: page map of a slab", slab);
 	}
 }
 
 static void check_mapping(struct audit *audit, const struct slab *slab)
 {
-	const struct slab *entered = slab->kept ? &slab_gone : slab;
+	const struct slab *entered = slab->retained ? &slab_closed : slab;
 
 	if (holds(audit, pagemap_get((const void *)slab->start) == entered &&
 		  slab->size % UNIT == 0, "slab 1: mapping of a large block", slab) &&
-	    !slab->kept)
+	    !slab->retained)
 		check_live(audit, (const void *)slab->start, slab->size);
 }
 
 static void check_descriptor(const struct slab *slab, void *arg)
 {
 	struct audit *audit = arg;
-	uint32_t carved = __atomic_load_n(&slab->carved, __ATOMIC_RELAXED);
+	uint32_t extent = __atomic_load_n(&slab->extent, __ATOMIC_RELAXED);
 
-	holds(audit, carved <= slab->capacity, "slab 1: more carved than there are", slab);
+	holds(audit, extent <= slab->capacity, "slab 1: more carved than there are", slab);
 	if (!slab->chunk) {
 		check_mapping(audit, slab);
 		return;
@@ -118,7 +118,7 @@ static uint32_t count_linked(struct audit *audit, const struct slab *slab, const
 	uint32_t count = 0;
 
 	for (; slot && count <= slab->capacity; slot = slot->next, count++)
-		if (!holds(audit, slab_has_slot(slab, slot) && slot_is_marked(slab, slot),
+		if (!holds(audit, slab_has_slot(slab, slot) && slot_is_intact(slab, slot),
 			   "slab 2: not a free slot in a list", slab))
 			break;
 	return count;
@@ -132,12 +132,12 @@ static uint64_t remote_of(const struct slab *slab)
 /* The free slots that a slab's vacant or remote tells of. */
 static uint32_t count_free(struct audit *audit, const struct slab *slab, uint64_t from)
 {
-	uint64_t slots = from & REMOTE_FIRST ? 0 : from & ~REMOTE_LAST;
+	uint64_t slots = from & REMOTE_NOTIFY_NEXT ? 0 : from & ~REMOTE_NOTIFY_LAST;
 
 	if (slab_is_linked(slab))
 		return count_linked(audit, slab,
 				    (const struct slot *)(slots & (REMOTE_ONE - 1)));
-	holds(audit, slots >> slab->carved == 0, "slab 2: free slot that was never carved", slab);
+	holds(audit, slots >> slab->extent == 0, "slab 2: free slot that was never carved", slab);
 	return (uint32_t)__builtin_popcountl(slots);
 }
 
@@ -146,18 +146,18 @@ static void check_listed(struct audit *audit, const struct slab *slab)
 {
 	uint64_t others = remote_of(slab);
 	uint32_t remote = count_free(audit, slab, others);
-	uint32_t free = count_free(audit, slab, slab->vacant) +
-			count_free(audit, slab, slab->resting);
+	uint32_t free = count_free(audit, slab, slab->free_bitmap) +
+			count_free(audit, slab, slab->quarantine);
 
-	holds(audit, free + remote <= slab->carved &&
-	      (slab_is_linked(slab) || !(others & (slab->vacant | slab->resting))) &&
-	      !(slab->vacant & slab->resting),
+	holds(audit, free + remote <= slab->extent &&
+	      (slab_is_linked(slab) || !(others & (slab->free_bitmap | slab->quarantine))) &&
+	      !(slab->free_bitmap & slab->quarantine),
 	      "slab 2: a slot given back twice", slab);
-	audit->excess += slab->countdown - (slab->carved - free + slab->kept);
+	audit->excess += slab->countdown - (slab->extent - free + slab->retained);
 	holds(audit, audit->excess <= slab->owner->inherited, "slab 3: countdown", slab);
-	holds(audit, !(others & REMOTE_FIRST) && !(slab->aside & 1),
+	holds(audit, !(others & REMOTE_NOTIFY_NEXT) && !(slab->detachments & 1),
 	      "slab 4: listed, and said to be full", slab);
-	check_slots(audit, slab, others | slab->vacant | slab->resting);
+	check_slots(audit, slab, others | slab->free_bitmap | slab->quarantine);
 }
 
 /* What is known of a full slab, from its descriptor alone: it is in no list. */
@@ -165,20 +165,20 @@ static void check_full(const struct slab *slab, void *arg)
 {
 	struct audit *audit = arg;
 	uint64_t remote;
-	bool mailed;
+	bool queued;
 
 	if (!slab->owner || slab->owner != audit->heap || !slab->full)
 		return;
-	holds(audit, slab->carved == slab->capacity && !slab->vacant && !slab->resting &&
-	      !slab->kept && slab->aside & 1,
+	holds(audit, slab->extent == slab->capacity && !slab->free_bitmap && !slab->quarantine &&
+	      !slab->retained && slab->detachments & 1,
 	      "slab 4: full, not all live", slab);
 	holds(audit, slab->countdown == 1, "slab 3: countdown of a full slab", slab);
 	remote = remote_of(slab);
-	mailed = __atomic_load_n(&slab->mailed, __ATOMIC_RELAXED);
-	holds(audit, remote & REMOTE_FIRST || mailed, "slab 4: full, freed into, and not mailed",
+	queued = __atomic_load_n(&slab->queued, __ATOMIC_RELAXED);
+	holds(audit, remote & REMOTE_NOTIFY_NEXT || queued, "slab 4: full, freed into, and not mailed",
 	      slab);
 	count_free(audit, slab, remote);
-	check_slots(audit, slab, remote & REMOTE_FIRST ? 0 : remote);
+	check_slots(audit, slab, remote & REMOTE_NOTIFY_NEXT ? 0 : remote);
 }
 
 /* How many slabs the list of a class has. */
@@ -194,31 +194,31 @@ static size_t check_list(struct audit *audit, const struct heap *heap, unsigned 
 			break;
 		check_listed(audit, slab);
 		before = slab;
-		kept += slab->kept;
+		kept += slab->retained;
 		length++;
 	}
 	holds(audit, !first || first->prev == before, "heap 2: last of a class", heap);
-	holds(audit, kept == heap->keeps[class], "heap 3: kept slabs of a class", heap);
+	holds(audit, kept == heap->retains[class], "heap 3: kept slabs of a class", heap);
 	return length;
 }
 
 /* How many units of slabs the stock of a class has; adds its slabs to those that are listed. */
-static size_t check_stock(struct audit *audit, const struct heap *heap, unsigned int class,
+static size_t check_cache(struct audit *audit, const struct heap *heap, unsigned int class,
 			  size_t *listed)
 {
-	const struct stock *stock = &heap->stock[class];
+	const struct slab_cache *cache = &heap->cache[class];
 	size_t units = 0;
 	uint32_t count = 0;
 
-	for (const struct slab *slab = stock->first; slab; slab = slab->next, count++) {
+	for (const struct slab *slab = cache->first; slab; slab = slab->next, count++) {
 		if (!holds(audit, slab->owner == heap && slab->class == class && !slab->full &&
-			   !slab->kept && count < stock->count, "heap 2: stock of a class", slab))
+			   !slab->retained && count < cache->count, "heap 2: stock of a class", slab))
 			break;
 		check_listed(audit, slab);
 		holds(audit, !slab->countdown, "heap 2: slab in use in a stock", slab);
 		units += slab->units;
 	}
-	holds(audit, count == stock->count, "heap 2: stock of a class", heap);
+	holds(audit, count == cache->count, "heap 2: stock of a class", heap);
 	*listed += count;
 	return units;
 }
@@ -234,12 +234,12 @@ static void check_direct(struct audit *audit, const struct heap *heap)
 }
 
 /* Where there are other threads, one of them may be taking the mail out (heap_close_left()). */
-static void check_mailbox(struct audit *audit, const struct heap *heap)
+static void check_pending(struct audit *audit, const struct heap *heap)
 {
-	const struct slab *slab = os_single_threaded() ? heap->mailbox : NULL;
+	const struct slab *slab = os_single_threaded() ? heap->pending : NULL;
 
-	for (; slab; slab = slab->mail)
-		if (!holds(audit, slab->owner == heap && slab->mailed, "heap 4: mail", slab))
+	for (; slab; slab = slab->next_pending)
+		if (!holds(audit, slab->owner == heap && slab->queued, "heap 4: mail", slab))
 			break;
 }
 
@@ -247,16 +247,16 @@ static void check_heap(const struct heap *heap, void *arg)
 {
 	struct audit *audit = arg;
 	size_t listed = 0;
-	size_t stocked = 0;
+	size_t cached_units = 0;
 
 	audit->excess = 0;
 	for (unsigned int class = 0; class < ALL_CLASSES; class++) {
 		listed += check_list(audit, heap, class);
-		stocked += check_stock(audit, heap, class, &listed);
+		cached_units += check_cache(audit, heap, class, &listed);
 	}
-	holds(audit, stocked == heap->stocked, "heap 2: units in stock", heap);
+	holds(audit, cached_units == heap->cached_units, "heap 2: units in stock", heap);
 	check_direct(audit, heap);
-	check_mailbox(audit, heap);
+	check_pending(audit, heap);
 	audit->heap = heap;
 	audit->listed = 0;
 	audit->used = 0;

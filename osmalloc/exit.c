@@ -14,9 +14,9 @@ static void check_slab(const struct slab *slab, void *arg)
 {
 	(void)arg;
 	/* A freed mapping that is kept cannot be touched either. */
-	if (slab_is_hidden(slab) || (!slab->owner && slab->kept))
+	if (slab_is_hidden(slab) || (!slab->owner && slab->retained))
 		return;
-	for (uint32_t slot = 0; slot < slab->carved; slot++) {
+	for (uint32_t slot = 0; slot < slab->extent; slot++) {
 		void *ptr = (void *)(slab->start + slot * slab->size);
 
 		if (slab_slot_is_free(slab, ptr))

@@ -11,14 +11,14 @@ __extension__ struct heap heap_none = { .direct = { [0 ... DIRECT_MOST / GRAIN] 
 __thread struct heap *heap_mine __attribute__((tls_model("initial-exec"))) = &heap_none;
 
 /* Units of empty slabs that a heap may have in stock. */
-#define STOCK_MOST	(3UL * 1024 * 1024 / UNIT)
+#define CACHED_MOST	(3UL * 1024 * 1024 / UNIT)
 
 struct heap *heap_all;
 size_t heap_count;
 
 static void heap_add(struct heap *heap)
 {
-	heap->other = heap_all;
+	heap->next_heap = heap_all;
 	__atomic_store_n(&heap_all, heap, __ATOMIC_RELEASE);
 	heap_count++;
 }
@@ -41,7 +41,7 @@ void heap_forget(struct heap *mine, struct heap *parked)
 	heap_count = 0;
 	if (mine)
 		heap_add(mine);
-	for (; parked; parked = parked->next)
+	for (; parked; parked = parked->next_parked)
 		heap_add(parked);
 }
 
@@ -78,72 +78,72 @@ static void list_remove(struct heap *heap, struct slab *slab)
 /* Empty slabs */
 
 /* A slab in the mailbox stays until the mail is read. */
-static bool is_mailed(const struct slab *slab)
+static bool is_queued(const struct slab *slab)
 {
-	return __atomic_load_n(&slab->mailed, __ATOMIC_RELAXED);
+	return __atomic_load_n(&slab->queued, __ATOMIC_RELAXED);
 }
 
 /* Gives the listed slab back, which is empty; true as slab_close(). */
 static bool list_close(struct heap *heap, struct slab *slab)
 {
-	heap->keeps[slab->class] &= !slab->kept;
+	heap->retains[slab->class] &= !slab->retained;
 	list_remove(heap, slab);
 	return slab_close(slab);
 }
 
-struct slab *heap_stock_take(struct heap *heap, unsigned int class)
+struct slab *heap_cache_take(struct heap *heap, unsigned int class)
 {
-	struct stock *stock = &heap->stock[class];
-	struct slab *slab = stock->first;
+	struct slab_cache *cache = &heap->cache[class];
+	struct slab *slab = cache->first;
 
 	if (slab) {
-		stock->first = slab->next;
-		stock->count--;
-		heap->stocked -= slab->units;
+		cache->first = slab->next;
+		cache->count--;
+		heap->cached_units -= slab->units;
 	}
 	return slab;
 }
 
 /* Puts the listed slab, which is empty, into its class's stock; false: there is no room. */
-static bool stock_add(struct heap *heap, struct slab *slab)
+static bool cache_add(struct heap *heap, struct slab *slab)
 {
-	struct stock *stock = &heap->stock[slab->class];
+	struct slab_cache *cache = &heap->cache[slab->class];
 
-	if (stock->count >= stock->most || heap->stocked + slab->units > STOCK_MOST)
+	if (cache->count >= cache->most || heap->cached_units + slab->units > CACHED_MOST)
 		return false;
 	list_remove(heap, slab);
-	slab->next = stock->first;
-	stock->first = slab;
-	stock->count++;
-	heap->stocked += slab->units;
+	slab->next = cache->first;
+	cache->first = slab;
+	cache->count++;
+	heap->cached_units += slab->units;
 	return true;
 }
 
 /* A class needs one more slab: another's stock is too large by one. */
-static void stock_shrink(struct heap *heap)
+static void cache_shrink(struct heap *heap)
 {
-	unsigned int class = heap->shrunk;
+	unsigned int class = heap->last_shrunk;
 
-	if (!heap->stocked)
+	if (!heap->cached_units)
 		return;
 	do {
 		class = (class + 1) % ALL_CLASSES;
-	} while (!heap->stock[class].count);
-	heap->shrunk = class;
-	heap->stock[class].most--;
-	slab_close(heap_stock_take(heap, class));
+	} while (!heap->cache[class].count);
+	heap->last_shrunk = class;
+	heap->cache[class].most--;
+	slab_close(heap_cache_take(heap, class));
 }
 
 void heap_close_empty(struct heap *heap)
 {
 	for (unsigned int class = 0; class < ALL_CLASSES; class++) {
-		for (struct slab *slab; (slab = heap_stock_take(heap, class));)
+		for (struct slab *slab; (slab = heap_cache_take(heap, class));)
 			slab_close(slab);
-		heap->stock[class] = (struct stock){ .first = NULL };
+		heap->cache[class] = (struct slab_cache){ .first = NULL };
 		for (struct slab *slab = heap->lists[class], *next; slab; slab = next) {
 			next = slab->next;
 			slab_collect(slab);
-			if (!slab_live(slab) && !is_mailed(slab))
+			if (!slab_live(slab) && !is_queued(slab))
 				list_close(heap, slab);
 		}
 	}
@@ -152,14 +152,14 @@ void heap_close_empty(struct heap *heap)
 /* The listed slab is empty: keeps it if it is the only one of its class or there is a need. */
 static void retire(struct heap *heap, struct slab *slab)
 {
-	if (is_mailed(slab))
+	if (is_queued(slab))
 		return;
-	if (!heap->keeps[slab->class]) {
-		heap->keeps[slab->class] = true;
-		slab->kept = true;
+	if (!heap->retains[slab->class]) {
+		heap->retains[slab->class] = true;
+		slab->retained = true;
 		slab->countdown++;
-	} else if (!stock_add(heap, slab)) {
-		heap->stock[slab->class].missed++;
+	} else if (!cache_add(heap, slab)) {
+		heap->cache[slab->class].missed++;
 		/* When memory goes to the kernel, that of what is kept is soon to follow. */
 		if (list_close(heap, slab))
 			heap_close_empty(heap);
@@ -195,7 +195,7 @@ void heap_free_slow(struct heap *heap, struct slab *slab)
 {
 	heap_begin(heap);
 	if (slab->full) {
-		slab_take_back(slab);
+		slab_reattach(slab);
 		slab->countdown--;
 		list_add(heap, slab);
 	}
@@ -204,46 +204,46 @@ void heap_free_slow(struct heap *heap, struct slab *slab)
 	heap_finish(heap);
 }
 
-void heap_take_back(struct heap *heap, struct slab *slab)
+void heap_reattach(struct heap *heap, struct slab *slab)
 {
-	slab_take_back(slab);
+	slab_reattach(slab);
 	slab->countdown -= slab_count_free(slab);
 	list_add(heap, slab);
 }
 
 /* Mail */
 
-void heap_mail(struct heap *heap, struct slab *slab)
+void pending_add(struct heap *heap, struct slab *slab)
 {
-	slab->mail = __atomic_load_n(&heap->mailbox, __ATOMIC_RELAXED);
-	while (!__atomic_compare_exchange_n(&heap->mailbox, &slab->mail, slab, true,
+	slab->next_pending = __atomic_load_n(&heap->pending, __ATOMIC_RELAXED);
+	while (!__atomic_compare_exchange_n(&heap->pending, &slab->next_pending, slab, true,
 					    __ATOMIC_RELEASE, __ATOMIC_RELAXED))
 		;
 }
 
 /* All mail there is. */
-static struct slab *mail_fetch(struct heap *heap)
+static struct slab *pending_take(struct heap *heap)
 {
-	__atomic_store_n(&heap->left, 0, __ATOMIC_RELAXED);
-	return __atomic_exchange_n(&heap->mailbox, NULL, __ATOMIC_ACQUIRE);
+	__atomic_store_n(&heap->empty_units, 0, __ATOMIC_RELAXED);
+	return __atomic_exchange_n(&heap->pending, NULL, __ATOMIC_ACQUIRE);
 }
 
-void heap_read_mail(struct heap *heap)
+void heap_collect_pending(struct heap *heap)
 {
 	struct slab *slab;
 
-	if (!__atomic_load_n(&heap->mailbox, __ATOMIC_RELAXED))
+	if (!__atomic_load_n(&heap->pending, __ATOMIC_RELAXED))
 		return;
-	slab = mail_fetch(heap);
+	slab = pending_take(heap);
 	while (slab) {
-		struct slab *next = slab->mail;
+		struct slab *next = slab->next_pending;
 
 		if (slab->full) {
-			slab_take_back(slab);
+			slab_reattach(slab);
 			list_add(heap, slab);
 		}
 		/* Not earlier: somebody else might mail it and close it while it is aside. */
-		__atomic_store_n(&slab->mailed, false, __ATOMIC_RELEASE);
+		__atomic_store_n(&slab->queued, false, __ATOMIC_RELEASE);
 		slab_collect(slab);
 		if (slab->countdown == 0)
 			retire(heap, slab);
@@ -251,17 +251,17 @@ void heap_read_mail(struct heap *heap)
 	}
 }
 
-void heap_close_left(struct heap *heap)
+void heap_close_pending(struct heap *heap)
 {
-	struct slab *slab = mail_fetch(heap);
+	struct slab *slab = pending_take(heap);
 
 	while (slab) {
-		struct slab *next = slab->mail;
+		struct slab *next = slab->next_pending;
 
-		if (slab_is_left(slab))
+		if (slab_is_closable(slab))
 			slab_close(slab);
 		else
-			heap_mail(heap, slab);
+			pending_add(heap, slab);
 		slab = next;
 	}
 }
@@ -280,12 +280,12 @@ static struct slab *list_begin(struct heap *heap, struct slab *slab)
 
 struct slab *heap_open_slab(struct heap *heap, unsigned int class)
 {
-	struct stock *stock = &heap->stock[class];
+	struct slab_cache *cache = &heap->cache[class];
 
-	stock_shrink(heap);
-	if (stock->missed) {
-		stock->missed--;
-		stock->most++;
+	cache_shrink(heap);
+	if (cache->missed) {
+		cache->missed--;
+		cache->most++;
 	}
 	return list_begin(heap, slab_open(class, heap, heap->filled[class]));
 }
@@ -294,16 +294,16 @@ struct slab *heap_find_slab(struct heap *heap, unsigned int class)
 {
 	struct slab *slab;
 
-	heap_read_mail(heap);
+	heap_collect_pending(heap);
 	while ((slab = heap->lists[class])) {
 		if (slab_refill(slab))
 			return slab;
 		list_remove(heap, slab);
-		heap->keeps[class] &= !slab->kept;
-		if (slab_set_aside(slab))
+		heap->retains[class] &= !slab->retained;
+		if (slab_detach(slab))
 			heap->filled[class] = true;
 		else
 			list_add(heap, slab);
 	}
-	return list_begin(heap, heap_stock_take(heap, class));
+	return list_begin(heap, heap_cache_take(heap, class));
 }

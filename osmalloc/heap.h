@@ -48,7 +48,7 @@
  * Empty slabs of a class that are likely to be needed again, unchanged: as many as were
  * given back before and soon opened again. They are in no list.
  */
-struct stock {
+struct slab_cache {
 	struct slab *first;
 	uint32_t count;
 	uint32_t most;
@@ -58,17 +58,17 @@ struct stock {
 struct heap {
 	struct slab *direct[DIRECT_MOST / GRAIN + 1];
 	struct slab *lists[ALL_CLASSES];
-	struct stock stock[ALL_CLASSES];
-	size_t stocked;		/* units in all of these */
-	unsigned int shrunk;	/* the class whose stock was made smaller last */
-	bool keeps[ALL_CLASSES];	/* the class has a slab that is kept */
+	struct slab_cache cache[ALL_CLASSES];
+	size_t cached_units;		/* units in all of these */
+	unsigned int last_shrunk;	/* the class whose stock was made smaller last */
+	bool retains[ALL_CLASSES];	/* the class has a slab that is kept */
 	bool filled[ALL_CLASSES];	/* it has had a slab without a free slot */
 	uint32_t busy;		/* who is changing more than a free list: enum busy */
-	bool idle;		/* has no thread */
-	struct slab *mailbox __attribute__((aligned(64)));
-	size_t left;		/* units of slabs in it that have no live slot */
-	struct heap *next;	/* among those without a thread */
-	struct heap *other;	/* the next one of heap_all */
+	bool parked;		/* has no thread */
+	struct slab *pending __attribute__((aligned(64)));
+	size_t empty_units;		/* units of slabs in it that have no live slot */
+	struct heap *next_parked;	/* among those without a thread */
+	struct heap *next_heap;	/* the next one of heap_all */
 	pthread_mutex_t life;	/* its thread's, until that ends; with the lock */
 	unsigned int process;	/* since whose beginning it is taken, as idle.c counts; 0: parked */
 	unsigned int inherited;	/* so often its thread was gone in the child of a fork */
@@ -112,24 +112,24 @@ struct slab *heap_open_slab(struct heap *heap, unsigned int class);
 void heap_free_slow(struct heap *heap, struct slab *slab);
 
 /* Puts a slab into the heap's mailbox. For the thread that slab_push_remote() tells to. */
-void heap_mail(struct heap *heap, struct slab *slab);
+void pending_add(struct heap *heap, struct slab *slab);
 
 /*
  * The full slab has a free slot after all: its thread gave that back, and was gone, after a fork,
  * before it could say so. The calling thread has the heap for itself.
  */
-void heap_take_back(struct heap *heap, struct slab *slab);
+void heap_reattach(struct heap *heap, struct slab *slab);
 
 /* Looks after slabs into which others have freed since they were put aside. The heap is busy. */
-void heap_read_mail(struct heap *heap);
+void heap_collect_pending(struct heap *heap);
 
 /* Gives back all empty slabs. The heap is busy. */
 void heap_close_empty(struct heap *heap);
 
 /* Gives back the slabs in the heap's mailbox that nobody uses. For any thread. */
-void heap_close_left(struct heap *heap);
+void heap_close_pending(struct heap *heap);
 
 /* Takes an empty slab out of a class's stock, NULL: there is none. For whom the heap is busy. */
-struct slab *heap_stock_take(struct heap *heap, unsigned int class);
+struct slab *heap_cache_take(struct heap *heap, unsigned int class);
 
 #endif

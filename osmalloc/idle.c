@@ -103,9 +103,9 @@ static void finish_free(const struct slab *slab, void *arg)
 	struct heap *heap = slab->owner;
 
 	(void)arg;
-	if (heap && slab->full && (slab->vacant || slab->resting) && is_left_behind(heap) &&
+	if (heap && slab->full && (slab->free_bitmap || slab->quarantine) && is_left_behind(heap) &&
 	    !is_busy(heap))
-		heap_take_back(heap, (struct slab *)slab);
+		heap_reattach(heap, (struct slab *)slab);
 }
 
 /*
@@ -122,10 +122,10 @@ static struct heap *abandoned_look(void)
 	unsettled = false;
 	if (unseen)
 		__atomic_store_n(&unseen, unseen - 1, __ATOMIC_RELAXED);
-	next_look = heap->other;
+	next_look = heap->next_heap;
 	if (is_busy(heap) || !life_is_over(heap))
 		return NULL;
-	__atomic_store_n(&heap->idle, false, __ATOMIC_RELAXED);
+	__atomic_store_n(&heap->parked, false, __ATOMIC_RELAXED);
 	return heap;
 }
 
@@ -152,13 +152,13 @@ static void abandoned_collect(size_t most)
 	for (size_t n = least(most, heap_count); n; n--) {
 		heap = abandoned_look();
 		if (heap) {
-			heap->next = found;
+			heap->next_parked = found;
 			found = heap;
 		}
 	}
 	lock_give();
 	while ((heap = found)) {
-		found = heap->next;
+		found = heap->next_parked;
 		idle_collect(heap, true);
 		idle_park(heap);
 	}
@@ -170,9 +170,9 @@ static void abandoned_collect(size_t most)
 static void parked_add(struct heap *heap)
 {
 	parked_renew();
-	__atomic_store_n(&heap->idle, true, __ATOMIC_RELAXED);
+	__atomic_store_n(&heap->parked, true, __ATOMIC_RELAXED);
 	heap->process = 0;
-	heap->next = parked;
+	heap->next_parked = parked;
 	parked = heap;
 	__atomic_store_n(&parked_count, parked_count + 1, __ATOMIC_RELAXED);
 }
@@ -183,9 +183,9 @@ static struct heap *parked_remove(void)
 	struct heap *heap = parked;
 
 	if (heap) {
-		parked = heap->next;
+		parked = heap->next_parked;
 		__atomic_store_n(&parked_count, parked_count - 1, __ATOMIC_RELAXED);
-		__atomic_store_n(&heap->idle, false, __ATOMIC_RELAXED);
+		__atomic_store_n(&heap->parked, false, __ATOMIC_RELAXED);
 	}
 	return heap;
 }
@@ -203,14 +203,14 @@ static struct heap *parked_take(bool all)
 	while (*link) {
 		struct heap *heap = *link;
 
-		if (!all && !__atomic_load_n(&heap->mailbox, __ATOMIC_RELAXED)) {
-			link = &heap->next;
+		if (!all && !__atomic_load_n(&heap->pending, __ATOMIC_RELAXED)) {
+			link = &heap->next_parked;
 			continue;
 		}
-		*link = heap->next;
+		*link = heap->next_parked;
 		heap->process = process;
 		__atomic_store_n(&parked_count, parked_count - 1, __ATOMIC_RELAXED);
-		heap->next = taken;
+		heap->next_parked = taken;
 		taken = heap;
 	}
 	return taken;
@@ -226,7 +226,7 @@ static void parked_collect(bool all)
 	heap = parked_take(all);
 	lock_give();
 	while (heap) {
-		struct heap *next = heap->next;
+		struct heap *next = heap->next_parked;
 
 		idle_collect(heap, true);
 		lock_take();
@@ -268,7 +268,7 @@ void idle_park(struct heap *heap)
  */
 static bool is_small(const struct heap *heap)
 {
-	size_t units = heap->stocked;
+	size_t units = heap->cached_units;
 
 	for (unsigned int class = 0; class < ALL_CLASSES; class++)
 		for (struct slab *slab = heap->lists[class]; slab; slab = slab->next) {
@@ -283,7 +283,7 @@ void idle_prepare(struct heap *heap)
 {
 	if (__atomic_load_n(&parked_count, __ATOMIC_RELAXED) < READY_HEAPS && is_small(heap)) {
 		heap_begin(heap);
-		heap_read_mail(heap);
+		heap_collect_pending(heap);
 		heap_finish(heap);
 	} else {
 		idle_collect(heap, true);
@@ -293,11 +293,11 @@ void idle_prepare(struct heap *heap)
 void idle_collect(struct heap *heap, bool is_parked)
 {
 	heap_begin(heap);
-	heap_read_mail(heap);
+	heap_collect_pending(heap);
 	heap_close_empty(heap);
 	for (unsigned int class = 0; is_parked && class < ALL_CLASSES; class++)
 		for (struct slab *slab = heap->lists[class]; slab; slab = slab->next)
-			slab_await_last(slab);
+			slab_notify_last(slab);
 	heap_finish(heap);
 }
 
@@ -317,7 +317,7 @@ void idle_collect_all(void)
 
 void idle_told(const struct heap *heap, size_t units)
 {
-	if (__atomic_load_n(&heap->idle, __ATOMIC_RELAXED) &&
+	if (__atomic_load_n(&heap->parked, __ATOMIC_RELAXED) &&
 	    __atomic_add_fetch(&pending_units, units, __ATOMIC_RELAXED) > PENDING_MOST)
 		parked_collect(false);
 }
@@ -325,7 +325,7 @@ void idle_told(const struct heap *heap, size_t units)
 void idle_walk(void (*visit)(const struct heap *heap, void *arg), void *arg)
 {
 	parked_renew();
-	for (const struct heap *heap = parked; heap; heap = heap->next)
+	for (const struct heap *heap = parked; heap; heap = heap->next_parked)
 		visit(heap, arg);
 }
 

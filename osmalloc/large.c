@@ -18,16 +18,16 @@
  * was that has been freed, as far as it had at most KEPT_MOST / 2: who needs a
  * large block once tends to need it again (so glibc, M_MMAP_THRESHOLD in mallopt(3)).
  */
-#define KEPT_MAPPINGS	16U
-#define KEPT_LEAST	(4UL * 1024 * 1024)
-#define KEPT_MOST	(64UL * 1024 * 1024)
+#define CACHED_MAPPINGS	16U
+#define CACHED_LEAST	(4UL * 1024 * 1024)
+#define CACHED_MAPPED_MOST	(64UL * 1024 * 1024)
 
 static struct {
-	struct slab *slab[KEPT_MAPPINGS];	/* the one freed first comes first */
+	struct slab *slab[CACHED_MAPPINGS];	/* the one freed first comes first */
 	unsigned int count;
 	size_t bytes;
 	size_t most;
-} kept = { .most = KEPT_LEAST };
+} cached = { .most = CACHED_LEAST };
 
 /*
  * Freed mappings that the kernel refused to unmap, since that would have split a mapping of its
@@ -44,8 +44,8 @@ static void freed_renew(void)
 
 	if (!lock_has_new_generation(&generation))
 		return;
-	kept.count = 0;
-	kept.bytes = 0;
+	cached.count = 0;
+	cached.bytes = 0;
 	refused = NULL;
 }
 
@@ -108,7 +108,7 @@ static void unmap(struct slab *slab)
 		slab_forget(slab);
 		return;
 	}
-	slab->kept = true;
+	slab->retained = true;
 	slab->used_before = !os_purge(start, slab->size);
 	if (HARDENED)
 		os_guard(start, slab->size);
@@ -185,21 +185,21 @@ static bool resize_span(struct slab *slab, size_t length)
 
 /* Freed mappings that are kept */
 
-static struct slab *kept_remove(unsigned int n)
+static struct slab *cached_remove(unsigned int n)
 {
-	struct slab *slab = kept.slab[n];
+	struct slab *slab = cached.slab[n];
 
-	kept.count--;
-	kept.bytes -= slab->size;
-	for (; n < kept.count; n++)
-		kept.slab[n] = kept.slab[n + 1];
+	cached.count--;
+	cached.bytes -= slab->size;
+	for (; n < cached.count; n++)
+		cached.slab[n] = cached.slab[n + 1];
 	return slab;
 }
 
 /* Unmaps the one that was freed first. */
-static void kept_drop(void)
+static void cached_drop(void)
 {
-	unmap(kept_remove(0));
+	unmap(cached_remove(0));
 }
 
 size_t large_release(void)
@@ -207,8 +207,8 @@ size_t large_release(void)
 	size_t before = large_totals.bytes;
 
 	freed_renew();
-	while (kept.count)
-		kept_drop();
+	while (cached.count)
+		cached_drop();
 	refused_retry_all();
 	return before - large_totals.bytes;
 }
@@ -222,21 +222,21 @@ void large_make_room(void)
 }
 
 /* The best fit, of which less than a fifth is lost, or, to grow in, the largest. */
-static struct slab *kept_take(size_t length, size_t alignment, bool roomy)
+static struct slab *cached_take(size_t length, size_t alignment, bool roomy)
 {
 	size_t best = roomy ? 0 : length + length / 4;
-	unsigned int found = KEPT_MAPPINGS;
+	unsigned int found = CACHED_MAPPINGS;
 
-	for (unsigned int n = 0; n < kept.count; n++) {
-		size_t has = kept.slab[n]->size;
+	for (unsigned int n = 0; n < cached.count; n++) {
+		size_t has = cached.slab[n]->size;
 
-		if (has < length || kept.slab[n]->start % alignment ||
+		if (has < length || cached.slab[n]->start % alignment ||
 		    (roomy ? has < best : has > best))
 			continue;
 		best = has;
 		found = n;
 	}
-	return found < KEPT_MAPPINGS ? kept_remove(found) : NULL;
+	return found < CACHED_MAPPINGS ? cached_remove(found) : NULL;
 }
 
 /*
@@ -256,20 +256,20 @@ static bool is_odd(const struct slab *slab)
 }
 
 /* Whether the freed mapping is kept now; others may go for it. */
-static bool kept_add(struct slab *slab)
+static bool cached_add(struct slab *slab)
 {
 	size_t length = slab->size;
 
-	if (length <= KEPT_MOST / 2 && kept.most < 2 * length)
-		kept.most = 2 * length;
+	if (length <= CACHED_MAPPED_MOST / 2 && cached.most < 2 * length)
+		cached.most = 2 * length;
 	/* After a fork in a change, the kept ones from before stay there unused: that is enough. */
-	if (length > kept.most || lock_generation || (HARDENED ? !hide(slab) : is_odd(slab)))
+	if (length > cached.most || lock_generation || (HARDENED ? !hide(slab) : is_odd(slab)))
 		return false;
-	while (kept.count == KEPT_MAPPINGS || kept.bytes + length > kept.most)
-		kept_drop();
-	kept.slab[kept.count++] = slab;
-	kept.bytes += length;
-	slab->kept = true;
+	while (cached.count == CACHED_MAPPINGS || cached.bytes + length > cached.most)
+		cached_drop();
+	cached.slab[cached.count++] = slab;
+	cached.bytes += length;
+	slab->retained = true;
 	return true;
 }
 
@@ -308,11 +308,11 @@ static struct slab *alloc_freed(size_t length, size_t alignment, bool roomy)
 
 	if (HARDENED)
 		return NULL;
-	slab = kept_take(length, alignment, roomy);
+	slab = cached_take(length, alignment, roomy);
 	if (slab)
 		slab->used_before = true;
-	else if (kept.count)
-		kept_drop();
+	else if (cached.count)
+		cached_drop();
 	return slab ? slab : refused_take(length, alignment);
 }
 
@@ -327,7 +327,7 @@ static struct slab *alloc_mapping(size_t size, size_t alignment, bool roomy)
 		slab = alloc_fresh(length, alignment);
 	if (!slab)
 		return NULL;
-	slab->kept = false;
+	slab->retained = false;
 	enter(slab->start, slab);
 	return slab;
 }
@@ -341,7 +341,7 @@ static bool grow_here(struct slab *slab, size_t length)
 static void move_to(struct slab *slab, char *start, size_t guard)
 {
 	slab->units = units_of(guard);
-	enter(slab->start, &slab_gone);
+	enter(slab->start, &slab_closed);
 	slab->start = (uintptr_t)start;
 	enter(slab->start, slab);
 }
@@ -525,11 +525,11 @@ void large_free(struct slab *slab)
 	lock_take();
 	freed_renew();
 	refused_retry();
-	enter(slab->start, &slab_gone);
+	enter(slab->start, &slab_closed);
 	if (!is_mapped(slab)) {
 		span_give(slab_span(slab));
 		slab_forget(slab);
-	} else if (!kept_add(slab)) {
+	} else if (!cached_add(slab)) {
 		unmap(slab);
 	}
 	lock_give();

@@ -32,11 +32,11 @@ static bool is_power_of_two(size_t n)
 static __attribute__((cold, noreturn)) void misuse(const char *api, const struct slab *slab,
 						    const void *ptr)
 {
-	const struct slab *around = pagemap_get_before(ptr, &slab_gone);
-	const char *what = slab == &slab_gone ? "double free" : "invalid pointer";
+	const struct slab *around = pagemap_get_before(ptr, &slab_closed);
+	const char *what = slab == &slab_closed ? "double free" : "invalid pointer";
 
 	if (around && (uintptr_t)ptr - around->start <
-		      __atomic_load_n(&around->carved, __ATOMIC_RELAXED) * around->size)
+		      __atomic_load_n(&around->extent, __ATOMIC_RELAXED) * around->size)
 		what = slab_has_slot(around, ptr) && slab_slot_is_free(around, ptr) ?
 		       "double free" : "interior pointer";
 	check_report(api, what, ptr);
@@ -79,7 +79,7 @@ static inline __attribute__((always_inline)) void *take_ready(size_t size)
 		return likely(slab->free) ? slab_pop(slab) : NULL;
 	}
 	slab = likely(size <= SLOT_MOST) ? heap->lists[class_of(size)] : NULL;
-	return likely(slab && slab->vacant) ? slab_take(slab) : NULL;
+	return likely(slab && slab->free_bitmap) ? slab_take(slab) : NULL;
 }
 
 /* Whether so much could be had at all, if all that is free were given back. */

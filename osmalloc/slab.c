@@ -22,11 +22,11 @@
 
 /* These are in units of the smallest page; a larger one is touched by several carvings. */
 #define DENSE_MOST	4096U		/* bytes of slots of which a slab has no untouched page */
-#define CARVE_BYTES	4096U		/* are carved at a time, or one slot */
-#define CARVE_AGAIN	(4 * CARVE_BYTES)	/* the same where there are pages already */
+#define EXTEND_BYTES	4096U		/* are carved at a time, or one slot */
+#define EXTEND_BYTES_USED	(4 * EXTEND_BYTES)	/* the same where there are pages already */
 #define DESCRIPTORS	64		/* are made at a time */
 
-struct slab slab_gone;
+struct slab slab_closed;
 
 /* All descriptors, in blocks; an unused one has no start. */
 struct block_of_slabs {
@@ -108,7 +108,7 @@ struct slab *slab_single(struct span span, size_t size)
 	slab->used_before = !span.clean;
 	slab->size = size;
 	slab->inverse = 1;	/* only the start itself passes slab_has_slot() */
-	slab->carved = 1;
+	slab->extent = 1;
 	slab->capacity = 1;
 	return slab;
 }
@@ -165,7 +165,7 @@ struct slab *slab_open(unsigned int class, struct heap *owner, bool filled)
 	if (slab) {
 		slab->shift = (uint8_t)__builtin_ctzl(size);
 		slab->inverse = inverse_of(size >> slab->shift);
-		slab->carved = 0;
+		slab->extent = 0;
 		slab->capacity = capacity_for(span, size);
 		slab->class = (uint8_t)class;
 		slab->owner = owner;
@@ -185,7 +185,7 @@ bool slab_close_locked(struct slab *slab)
 	struct span span = slab_span(slab);
 
 	span.clean = slab_is_hidden(slab) && !slab->used_before;
-	pagemap_set(span.start, span.units * UNIT, &slab_gone);
+	pagemap_set(span.start, span.units * UNIT, &slab_closed);
 	slab_forget(slab);
 	return span_give(span);
 }
@@ -210,7 +210,7 @@ void slot_report(const struct slot *slot)
 /* The next free slot. Does not return if the link, or the mark, was overwritten. */
 static struct slot *slot_next(const struct slab *slab, const struct slot *slot)
 {
-	if (unlikely(!slot_is_marked(slab, slot)))
+	if (unlikely(!slot_is_intact(slab, slot)))
 		slot_report(slot);
 	return slot->next;
 }
@@ -250,16 +250,16 @@ void slab_collect(struct slab *slab)
 		collect_linked(slab, given);
 		return;
 	}
-	given &= ~REMOTE_LAST;
-	__atomic_store_n(&slab->vacant, slab->vacant | given, __ATOMIC_RELAXED);
+	given &= ~REMOTE_NOTIFY_LAST;
+	__atomic_store_n(&slab->free_bitmap, slab->free_bitmap | given, __ATOMIC_RELAXED);
 	signal_fence();
 	slab->countdown -= (uint32_t)__builtin_popcountl(given);
 }
 
 /* A list of so many slots that were never used. */
-static struct slot *carve_linked(const struct slab *slab, uint32_t count)
+static struct slot *extend_linked(const struct slab *slab, uint32_t count)
 {
-	struct slot *first = (struct slot *)(slab->start + slab->carved * slab->size);
+	struct slot *first = (struct slot *)(slab->start + slab->extent * slab->size);
 	struct slot *slot = first;
 
 	for (; count; count--) {
@@ -272,50 +272,50 @@ static struct slot *carve_linked(const struct slab *slab, uint32_t count)
 }
 
 /* Carves off some slots that were never used. None is free. */
-static void carve(struct slab *slab)
+static void extend(struct slab *slab)
 {
-	size_t bytes = slab->used_before ? CARVE_AGAIN : CARVE_BYTES;
+	size_t bytes = slab->used_before ? EXTEND_BYTES_USED : EXTEND_BYTES;
 	uint32_t count = slab->size < bytes ? (uint32_t)(bytes / slab->size) : 1;
-	uint32_t carved = slab->carved;
+	uint32_t extent = slab->extent;
 	struct slot *first = NULL;
 
 	/* Among many, a random choice says something. */
-	if (HARDENED || count > slab->capacity - carved)
-		count = slab->capacity - carved;
+	if (HARDENED || count > slab->capacity - extent)
+		count = slab->capacity - extent;
 	if (slab_is_linked(slab))
-		first = carve_linked(slab, count);
+		first = extend_linked(slab, count);
 	/* Others look, while they free a slot that has long been carved. */
-	__atomic_store_n(&slab->carved, carved + count, __ATOMIC_RELAXED);
+	__atomic_store_n(&slab->extent, extent + count, __ATOMIC_RELAXED);
 	signal_fence();
 	if (HARDENED && slab->used_before && !slab_is_hidden(slab))
-		for (uint32_t slot = carved; slot < carved + count; slot++)
+		for (uint32_t slot = extent; slot < extent + count; slot++)
 			harden_give((void *)(slab->start + slot * slab->size), slab->size);
 	if (first)
 		slab->free = first;
 	else
-		__atomic_store_n(&slab->vacant, ((1UL << count) - 1) << carved, __ATOMIC_RELAXED);
+		__atomic_store_n(&slab->free_bitmap, ((1UL << count) - 1) << extent, __ATOMIC_RELAXED);
 }
 
 bool slab_refill(struct slab *slab)
 {
-	if (HARDENED && !slab->vacant) {
-		uint64_t rested = slab->resting;
+	if (HARDENED && !slab->free_bitmap) {
+		uint64_t rested = slab->quarantine;
 
-		__atomic_store_n(&slab->resting, 0, __ATOMIC_RELAXED);
-		__atomic_store_n(&slab->vacant, rested, __ATOMIC_RELAXED);
+		__atomic_store_n(&slab->quarantine, 0, __ATOMIC_RELAXED);
+		__atomic_store_n(&slab->free_bitmap, rested, __ATOMIC_RELAXED);
 	}
-	if (!slab->vacant)
+	if (!slab->free_bitmap)
 		slab_collect(slab);
-	if (!slab->vacant && slab->carved < slab->capacity)
-		carve(slab);
-	return slab->vacant;
+	if (!slab->free_bitmap && slab->extent < slab->capacity)
+		extend(slab);
+	return slab->free_bitmap;
 }
 
 /* What remote is to become when the slot is added to what is there. */
 static uint64_t remote_with(const struct slab *slab, uint64_t before, struct slot *slot)
 {
-	if (before & REMOTE_FIRST)
-		before &= REMOTE_LAST;
+	if (before & REMOTE_NOTIFY_NEXT)
+		before &= REMOTE_NOTIFY_LAST;
 	if (!slab_is_linked(slab))
 		return before | 1UL << slab_index(slab, slot);
 	slot_link(slab, slot, linked_in(before));
@@ -325,8 +325,8 @@ static uint64_t remote_with(const struct slab *slab, uint64_t before, struct slo
 /* Whether with these slots in remote none is live any more, and somebody waits for that. */
 static bool is_last(const struct slab *slab, uint64_t remote)
 {
-	return remote & REMOTE_LAST && slab_waiting(slab, remote) ==
-	       __atomic_load_n(&slab->due, __ATOMIC_RELAXED);
+	return remote & REMOTE_NOTIFY_LAST && slab_waiting(slab, remote) ==
+	       __atomic_load_n(&slab->awaited, __ATOMIC_RELAXED);
 }
 
 unsigned int slab_push_remote(struct slab *slab, void *ptr)
@@ -341,23 +341,23 @@ unsigned int slab_push_remote(struct slab *slab, void *ptr)
 		after = remote_with(slab, before, slot);
 		last = is_last(slab, after);
 		/* While the slot is live, so is the slab; from then on mailed keeps it (heap.c). */
-		if (!mine && (before & REMOTE_FIRST || last))
-			mine = !__atomic_exchange_n(&slab->mailed, true, __ATOMIC_ACQUIRE);
+		if (!mine && (before & REMOTE_NOTIFY_NEXT || last))
+			mine = !__atomic_exchange_n(&slab->queued, true, __ATOMIC_ACQUIRE);
 	} while (!__atomic_compare_exchange_n(&slab->remote, &before, after, true,
 					      __ATOMIC_RELEASE, __ATOMIC_ACQUIRE));
-	return (mine ? NEWS_MAIL : 0) | (last ? NEWS_EMPTY : 0);
+	return (mine ? NOTIFY_QUEUE : 0) | (last ? NOTIFY_EMPTY : 0);
 }
 
-bool slab_is_left(const struct slab *slab)
+bool slab_is_closable(const struct slab *slab)
 {
-	uint32_t aside = __atomic_load_n(&slab->aside, __ATOMIC_ACQUIRE);
+	uint32_t detachments = __atomic_load_n(&slab->detachments, __ATOMIC_ACQUIRE);
 	/* Pairs with the release of the thread that gave the last slot back. */
 	uint64_t remote = __atomic_load_n(&slab->remote, __ATOMIC_ACQUIRE);
 
 	/* Had the owner had it meanwhile, remote could be of that time, and out of date. */
-	return aside & 1 && remote & REMOTE_LAST &&
+	return detachments & 1 && remote & REMOTE_NOTIFY_LAST &&
 	       slab_waiting(slab, remote) == slab->capacity &&
-	       __atomic_load_n(&slab->aside, __ATOMIC_RELAXED) == aside;
+	       __atomic_load_n(&slab->detachments, __ATOMIC_RELAXED) == detachments;
 }
 
 bool slab_is_unused(const struct slab *slab)
@@ -367,11 +367,11 @@ bool slab_is_unused(const struct slab *slab)
 	uint32_t countdown = __atomic_load_n(&slab->countdown, __ATOMIC_ACQUIRE);
 
 	/* At 0, the owner is on its way to heap_free_slow(). */
-	return countdown && countdown == slab_waiting(slab, remote) + slab->kept &&
-	       !__atomic_load_n(&slab->mailed, __ATOMIC_RELAXED);
+	return countdown && countdown == slab_waiting(slab, remote) + slab->retained &&
+	       !__atomic_load_n(&slab->queued, __ATOMIC_RELAXED);
 }
 
-void slab_await_last(struct slab *slab)
+void slab_notify_last(struct slab *slab)
 {
 	uint64_t none;
 	uint32_t live;
@@ -379,49 +379,49 @@ void slab_await_last(struct slab *slab)
 	do {
 		slab_collect(slab);
 		live = (uint32_t)slab_live(slab);
-		__atomic_store_n(&slab->due, live, __ATOMIC_RELAXED);
+		__atomic_store_n(&slab->awaited, live, __ATOMIC_RELAXED);
 		none = 0;
-	} while (live && !__atomic_compare_exchange_n(&slab->remote, &none, REMOTE_LAST, true,
+	} while (live && !__atomic_compare_exchange_n(&slab->remote, &none, REMOTE_NOTIFY_LAST, true,
 						      __ATOMIC_RELEASE, __ATOMIC_RELAXED));
 }
 
-static void turn_aside(struct slab *slab)
+static void count_detachment(struct slab *slab)
 {
-	__atomic_store_n(&slab->aside, slab->aside + 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&slab->detachments, slab->detachments + 1, __ATOMIC_RELEASE);
 }
 
 /* What remote holds from when the slab is put aside until somebody gives a slot back. */
-static uint64_t remote_aside(const struct slab *slab)
+static uint64_t detached_word(const struct slab *slab)
 {
-	return REMOTE_FIRST | REMOTE_LAST | slab->aside;
+	return REMOTE_NOTIFY_NEXT | REMOTE_NOTIFY_LAST | slab->detachments;
 }
 
-bool slab_set_aside(struct slab *slab)
+bool slab_detach(struct slab *slab)
 {
 	uint64_t none = 0;
 
-	turn_aside(slab);
-	slab->kept = false;
+	count_detachment(slab);
+	slab->retained = false;
 	slab->full = true;
 	slab->countdown = 1;
-	__atomic_store_n(&slab->due, slab->capacity, __ATOMIC_RELAXED);
-	if (__atomic_compare_exchange_n(&slab->remote, &none, remote_aside(slab), false,
+	__atomic_store_n(&slab->awaited, slab->capacity, __ATOMIC_RELAXED);
+	if (__atomic_compare_exchange_n(&slab->remote, &none, detached_word(slab), false,
 					__ATOMIC_RELEASE, __ATOMIC_RELAXED))
 		return true;
-	turn_aside(slab);
+	count_detachment(slab);
 	slab->full = false;
 	slab->countdown = slab->capacity;
 	return false;
 }
 
-void slab_take_back(struct slab *slab)
+void slab_reattach(struct slab *slab)
 {
-	uint64_t aside = remote_aside(slab);
+	uint64_t detachments = detached_word(slab);
 
 	/* Should others have been faster, their slots are collected like any. */
-	__atomic_compare_exchange_n(&slab->remote, &aside, 0, false, __ATOMIC_RELAXED,
+	__atomic_compare_exchange_n(&slab->remote, &detachments, 0, false, __ATOMIC_RELAXED,
 				    __ATOMIC_RELAXED);
-	turn_aside(slab);
+	count_detachment(slab);
 	slab->full = false;
 	slab->countdown = slab->capacity;
 }
@@ -431,7 +431,7 @@ uint32_t slab_count_free(const struct slab *slab)
 	uint32_t count = 0;
 
 	if (!slab_is_linked(slab))
-		return (uint32_t)__builtin_popcountl(slab->vacant | slab->resting);
+		return (uint32_t)__builtin_popcountl(slab->free_bitmap | slab->quarantine);
 	for (const struct slot *slot = slab->free; slot; slot = slot_next(slab, slot))
 		count++;
 	return count;

@@ -59,7 +59,7 @@ struct heap;
 /* A linked free slot. */
 struct slot {
 	struct slot *next;
-	uintptr_t mark;		/* slot_mark(), unless it was just handed out */
+	uintptr_t cookie;		/* slot_mark(), unless it was just handed out */
 };
 
 struct __attribute__((aligned(64))) slab {
@@ -70,28 +70,28 @@ struct __attribute__((aligned(64))) slab {
 	uintptr_t key;		/* random, another one in every life of the slab: for marks */
 	union {			/* slots to hand out: */
 		struct slot *free;	/* linked, or */
-		uint64_t vacant;	/* mapped: bit n for slot n */
+		uint64_t free_bitmap;	/* mapped: bit n for slot n */
 	};
 	size_t size;		/* bytes of a slot */
-	uint32_t carved;	/* slots that have been handed out or are in a list; only grows */
+	uint32_t extent;	/* slots that have been handed out or are in a list; only grows */
 	uint32_t countdown;	/* frees by the owner until one needs heap_free_slow() */
 	uint32_t capacity;	/* slots */
 	uint8_t shift;		/* log2 of the slot size's even part */
 	uint8_t class;
 	bool full;		/* has no free slot and is in no list */
-	bool kept;		/* empty, or a freed mapping, but to be used again */
+	bool retained;		/* empty, or a freed mapping, but to be used again */
 
 	/* What other threads write. */
 	uint64_t remote __attribute__((aligned(64)));	/* the same of what they gave back */
-	struct slab *mail;	/* the next one in the owner's mailbox */
-	uint32_t due;		/* with REMOTE_LAST: slots in remote when none is live */
-	uint32_t aside;		/* odd while the slab is aside; only grows */
-	uint32_t mailed;	/* is in the mailbox; riscv64 exchanges no single bytes */
+	struct slab *next_pending;	/* the next one in the owner's mailbox */
+	uint32_t awaited;		/* with REMOTE_LAST: slots in remote when none is live */
+	uint32_t detachments;		/* odd while the slab is aside; only grows */
+	uint32_t queued;	/* is in the mailbox; riscv64 exchanges no single bytes */
 
 	bool used_before;	/* as allocated, the span may have held something */
 	uint32_t units;		/* of the span, or of the guard behind a mapping */
 	struct chunk *chunk;	/* of the span; NULL: a large block with a mapping of its own */
-	uint64_t resting;	/* hardened: like vacant, but not before vacant is used up */
+	uint64_t quarantine;	/* hardened: like vacant, but not before vacant is used up */
 	struct slab *next;	/* in the heap's list of slabs with free slots */
 	union {
 		struct slab *prev;	/* of the first: the last */
@@ -108,12 +108,12 @@ _Static_assert(offsetof(struct slab, remote) == 64, "malloc and free read one ca
  * slab->aside: a thread that saw the slab aside at an earlier time must not take
  * this time for that one.
  */
-#define REMOTE_FIRST	(1UL << 63)
-#define REMOTE_LAST	(1UL << 62)
+#define REMOTE_NOTIFY_NEXT	(1UL << 63)
+#define REMOTE_NOTIFY_LAST	(1UL << 62)
 #define REMOTE_ONE	(1UL << 48)	/* bits 48 to 61; addresses are below */
 
 /* What pages of a slab that is no more have in the page map, until used again. */
-extern struct slab slab_gone;
+extern struct slab slab_closed;
 
 /*
  * What a mark is made of. A program may copy marks along with bytes that it never set, and none
@@ -127,20 +127,20 @@ static inline uintptr_t slot_key(const struct slab *slab, const struct slot *slo
 	return (uintptr_t)slot << 16 ^ slab->key;
 }
 
-static inline uintptr_t slot_mark(const struct slab *slab, const struct slot *slot)
+static inline uintptr_t slot_cookie(const struct slab *slab, const struct slot *slot)
 {
 	return slot_key(slab, slot) - (uintptr_t)slot->next;
 }
 
-static inline bool slot_is_marked(const struct slab *slab, const struct slot *slot)
+static inline bool slot_is_intact(const struct slab *slab, const struct slot *slot)
 {
-	return slot->mark == slot_mark(slab, slot);
+	return slot->cookie == slot_cookie(slab, slot);
 }
 
 static inline void slot_link(const struct slab *slab, struct slot *slot, struct slot *next)
 {
 	slot->next = next;
-	slot->mark = slot_mark(slab, slot);
+	slot->cookie = slot_cookie(slab, slot);
 }
 
 /* B4 for the production allocator: one line, and the end. */
@@ -157,7 +157,7 @@ static inline uint64_t slab_index(const struct slab *slab, const void *ptr)
 
 static inline bool slab_has_slot(const struct slab *slab, const void *ptr)
 {
-	return slab_index(slab, ptr) < __atomic_load_n(&slab->carved, __ATOMIC_RELAXED);
+	return slab_index(slab, ptr) < __atomic_load_n(&slab->extent, __ATOMIC_RELAXED);
 }
 
 /* Whether the slots cannot be touched (CLASS_EMPTY). */
@@ -172,9 +172,9 @@ static inline bool slab_is_linked(const struct slab *slab)
 }
 
 /* Whether the mark is that of a free slot, whatever was written to the link since. */
-static inline bool slot_was_marked(const struct slab *slab, const struct slot *slot)
+static inline bool slot_has_cookie(const struct slab *slab, const struct slot *slot)
 {
-	uintptr_t next = slot_key(slab, slot) - slot->mark;
+	uintptr_t next = slot_key(slab, slot) - slot->cookie;
 
 	return next - slab->start < LINKED_LENGTH || !next;
 }
@@ -184,12 +184,12 @@ static inline bool slab_slot_is_free(const struct slab *slab, const void *ptr)
 	uint64_t bits;
 
 	if (likely(slab_is_linked(slab)))
-		return slot_was_marked(slab, ptr);
+		return slot_has_cookie(slab, ptr);
 	bits = __atomic_load_n(&slab->remote, __ATOMIC_RELAXED);
-	bits = bits & REMOTE_FIRST ? 0 : bits;
-	bits |= __atomic_load_n(&slab->vacant, __ATOMIC_RELAXED);
+	bits = bits & REMOTE_NOTIFY_NEXT ? 0 : bits;
+	bits |= __atomic_load_n(&slab->free_bitmap, __ATOMIC_RELAXED);
 	if (HARDENED)
-		bits |= __atomic_load_n(&slab->resting, __ATOMIC_RELAXED);
+		bits |= __atomic_load_n(&slab->quarantine, __ATOMIC_RELAXED);
 	return bits >> slab_index(slab, ptr) & 1;
 }
 
@@ -202,25 +202,25 @@ static inline void *slab_pop(struct slab *slab)
 	struct slot *slot = slab->free;
 	struct slot *next = slot->next;
 
-	if (unlikely(!slot_is_marked(slab, slot)))
+	if (unlikely(!slot_is_intact(slab, slot)))
 		return NULL;
 	slab->countdown++;
 	signal_fence();
 	slab->free = next;
-	slot->mark = 0;
+	slot->cookie = 0;
 	return slot;
 }
 
 /* The same where slots are mapped: the lowest. */
 static inline void *slab_pick(struct slab *slab)
 {
-	uint64_t vacant = slab->vacant;
-	unsigned int slot = HARDENED ? harden_choose(vacant) :
-				       (unsigned int)__builtin_ctzl(vacant);
+	uint64_t free_bitmap = slab->free_bitmap;
+	unsigned int slot = HARDENED ? harden_choose(free_bitmap) :
+				       (unsigned int)__builtin_ctzl(free_bitmap);
 
 	slab->countdown++;
 	signal_fence();
-	__atomic_store_n(&slab->vacant, vacant & ~(1UL << slot), __ATOMIC_RELAXED);
+	__atomic_store_n(&slab->free_bitmap, free_bitmap & ~(1UL << slot), __ATOMIC_RELAXED);
 	return (void *)(slab->start + slot * slab->size);
 }
 
@@ -252,7 +252,7 @@ static inline bool slab_push(struct slab *slab, void *ptr)
 		signal_fence();
 		slab->free = ptr;
 	} else {
-		uint64_t *free = HARDENED ? &slab->resting : &slab->vacant;
+		uint64_t *free = HARDENED ? &slab->quarantine : &slab->free_bitmap;
 		uint64_t slot = 1UL << slab_index(slab, ptr);
 
 		__atomic_store_n(free, *free | slot, __ATOMIC_RELAXED);
@@ -324,8 +324,8 @@ bool slab_refill(struct slab *slab);
 void slab_collect(struct slab *slab);
 
 /* What follows when another thread has given a slot back; both if it was the only one. */
-#define NEWS_MAIL	1U	/* the slab is to be put into its owner's mailbox */
-#define NEWS_EMPTY	2U	/* it is there, or will be, and has no live slot any more */
+#define NOTIFY_QUEUE	1U	/* the slab is to be put into its owner's mailbox */
+#define NOTIFY_EMPTY	2U	/* it is there, or will be, and has no live slot any more */
 
 /* Another thread gives a slot back: what follows. */
 unsigned int slab_push_remote(struct slab *slab, void *ptr);
@@ -334,7 +334,7 @@ unsigned int slab_push_remote(struct slab *slab, void *ptr);
  * Whether the slab, which is out of its owner's mailbox, was put aside and has no
  * live slot any more. Its owner does not know of it then, and anybody may close it.
  */
-bool slab_is_left(const struct slab *slab);
+bool slab_is_closable(const struct slab *slab);
 
 /*
  * Whether a listed slab has no live slot and its owner is not about to look at it. For a thread
@@ -343,13 +343,13 @@ bool slab_is_left(const struct slab *slab);
 bool slab_is_unused(const struct slab *slab);
 
 /* The owner will not look at the slab, which has live slots, before the last of them is free. */
-void slab_await_last(struct slab *slab);
+void slab_notify_last(struct slab *slab);
 
 /* Puts the full slab aside; false: there are slots after all. */
-bool slab_set_aside(struct slab *slab);
+bool slab_detach(struct slab *slab);
 
 /* The slab was put aside and no longer is; all its slots count as live. */
-void slab_take_back(struct slab *slab);
+void slab_reattach(struct slab *slab);
 
 /* How many slots are free to the owner. Those that are linked are counted one by one. */
 uint32_t slab_count_free(const struct slab *slab);
@@ -360,7 +360,7 @@ void slab_walk(void (*visit)(const struct slab *slab, void *arg), void *arg);
 /* Live slots, where those in remote count as live. */
 static inline size_t slab_live(const struct slab *slab)
 {
-	return slab->full ? slab->capacity : slab->countdown - slab->kept;
+	return slab->full ? slab->capacity : slab->countdown - slab->retained;
 }
 
 /* How many slots are in remote. */
@@ -368,9 +368,9 @@ static inline size_t slab_waiting(const struct slab *slab, uint64_t remote)
 {
 	uint64_t slots = remote;
 
-	if (REMOTE_FIRST & remote)
+	if (REMOTE_NOTIFY_NEXT & remote)
 		return 0;
-	slots &= ~REMOTE_LAST;
+	slots &= ~REMOTE_NOTIFY_LAST;
 	return slab_is_linked(slab) ? slots / REMOTE_ONE : (size_t)__builtin_popcountl(slots);
 }
 

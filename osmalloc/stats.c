@@ -41,9 +41,9 @@ static void add_slab(const struct slab *slab, void *arg)
 
 	if (!slab->owner) {
 		/* The mapping of a freed block may be kept. */
-		numbers->mappings += !slab->chunk && !slab->kept;
+		numbers->mappings += !slab->chunk && !slab->retained;
 		numbers->mapped += slab->chunk ? 0 : slab->size;
-		numbers->live += slab->kept ? 0 : slab->size;
+		numbers->live += slab->retained ? 0 : slab->size;
 		return;
 	}
 	numbers->slots += slab->capacity * slab->size;

@@ -10,7 +10,7 @@
 #include "secret.h"
 
 /* Units of slabs without a live slot that may stay in the pending queue of a heap. */
-#define LEFT_MOST	(1024UL * 1024 / UNIT)
+#define EMPTY_MOST	(1024UL * 1024 / UNIT)
 
 static pthread_key_t key;	/* its destructor detaches a thread from its heap */
 static bool has_key;		/* with the lock */
@@ -128,15 +128,15 @@ void thread_free_remote(struct slab *slab, void *slot)
 {
 	struct heap *heap = slab->owner;
 	size_t units = slab->units;
-	unsigned int news = slab_push_remote(slab, slot);
+	unsigned int notify = slab_push_remote(slab, slot);
 
-	if (news & NEWS_MAIL) {
-		heap_mail(heap, slab);
+	if (notify & NOTIFY_QUEUE) {
+		pending_add(heap, slab);
 		idle_told(heap, units);
 	}
-	if (news & NEWS_EMPTY &&
-	    __atomic_add_fetch(&heap->left, units, __ATOMIC_RELAXED) > LEFT_MOST)
-		heap_close_left(heap);
+	if (notify & NOTIFY_EMPTY &&
+	    __atomic_add_fetch(&heap->empty_units, units, __ATOMIC_RELAXED) > EMPTY_MOST)
+		heap_close_pending(heap);
 }
 
 void thread_collect(void)

@@ -12,11 +12,11 @@
 #define GROWTH_LEAST	(16UL * 1024 * 1024 / UNIT)
 #define GROWTH_SHARE	8
 
-static void close_stock(struct heap *heap, unsigned int class)
+static void close_cache(struct heap *heap, unsigned int class)
 {
-	for (struct slab *slab; (slab = heap_stock_take(heap, class));)
+	for (struct slab *slab; (slab = heap_cache_take(heap, class));)
 		slab_close_locked(slab);
-	heap->stock[class] = (struct stock){ .first = NULL };
+	heap->cache[class] = (struct slab_cache){ .first = NULL };
 }
 
 /* The heap's thread may be using the first slab of the list. */
@@ -28,7 +28,7 @@ static void close_unused(struct heap *heap, unsigned int class)
 		next = slab->next;
 		if (!slab_is_unused(slab))
 			continue;
-		heap->keeps[class] &= !slab->kept;
+		heap->retains[class] &= !slab->retained;
 		slab_remove(&heap->lists[class], slab);
 		slab_close_locked(slab);
 	}
@@ -43,20 +43,20 @@ static void trim(struct heap *heap)
 	if (__atomic_compare_exchange_n(&heap->busy, &busy, BUSY_TRIMMED, false, __ATOMIC_ACQUIRE,
 					__ATOMIC_RELAXED)) {
 		for (unsigned int class = 0; class < ALL_CLASSES; class++) {
-			close_stock(heap, class);
+			close_cache(heap, class);
 			close_unused(heap, class);
 		}
 		__atomic_store_n(&heap->busy, BUSY_NOBODY, __ATOMIC_RELEASE);
 	}
 	lock_give();
-	heap_close_left(heap);
+	heap_close_pending(heap);
 }
 
 static void trim_each_other(void)
 {
 	struct heap *heap = __atomic_load_n(&heap_all, __ATOMIC_ACQUIRE);
 
-	for (; heap; heap = heap->other)
+	for (; heap; heap = heap->next_heap)
 		if (heap != heap_mine)
 			trim(heap);
 }

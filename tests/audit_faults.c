@@ -63,7 +63,7 @@ static struct fault in_spans(int number)
 		span_totals.mapped++;
 		return (struct fault){ "mapped units", "span 2" };
 	case 3:
-		pagemap_set(some->start + UNIT, UNIT, &slab_gone);
+		pagemap_set(some->start + UNIT, UNIT, &slab_closed);
 		return (struct fault){ "a unit of no slab", "span 4" };
 	case 4:
 		bits->start = 0;
@@ -86,13 +86,13 @@ static struct fault in_slabs(int number)
 {
 	switch (number) {
 	case 0:
-		some->carved = some->capacity + 1;
+		some->extent = some->capacity + 1;
 		return (struct fault){ "more carved than there are", "slab 1" };
 	case 1:
 		some->capacity *= 2;
 		return (struct fault){ "slots behind the span", "slab 1" };
 	case 2:
-		gone->mark++;
+		gone->cookie++;
 		return (struct fault){ "a wrong mark", WRITTEN };
 	case 3:
 		gone->next = (struct slot *)((char *)gone + 8);
@@ -101,7 +101,7 @@ static struct fault in_slabs(int number)
 		gone->next = gone;
 		return (struct fault){ "a circle", WRITTEN };
 	case 5:
-		some->remote = some->vacant;
+		some->remote = some->free_bitmap;
 		return (struct fault){ "given back twice", "slab 2" };
 	case 6:
 		some->countdown++;
@@ -110,10 +110,10 @@ static struct fault in_slabs(int number)
 		full->countdown++;
 		return (struct fault){ "countdown of a full slab", "slab 3" };
 	case 8:
-		bits->vacant |= 1UL << bits->carved;
+		bits->free_bitmap |= 1UL << bits->extent;
 		return (struct fault){ "a free slot that was never carved", "slab 2" };
 	case 9:
-		bits->remote = bits->vacant;
+		bits->remote = bits->free_bitmap;
 		return (struct fault){ "a bit set twice", "slab 2" };
 	default:
 		return (struct fault){ NULL, NULL };
@@ -124,25 +124,25 @@ static struct fault in_full_slabs(int number)
 {
 	switch (number) {
 	case 0:
-		some->remote = REMOTE_FIRST;
+		some->remote = REMOTE_NOTIFY_NEXT;
 		return (struct fault){ "listed, yet aside", "slab 4" };
 	case 1:
-		full->carved--;
+		full->extent--;
 		return (struct fault){ "full, yet not carved", "slab 4" };
 	case 2:
 		full->remote = 0;
 		return (struct fault){ "aside, and nobody is to say so", "slab 4" };
 	case 3:
-		full->remote = REMOTE_LAST | 1;
+		full->remote = REMOTE_NOTIFY_LAST | 1;
 		return (struct fault){ "freed into, and not mailed", "slab 4" };
 	case 4:
-		full->vacant = 1;
+		full->free_bitmap = 1;
 		return (struct fault){ "full, with a free slot", "slab 4" };
 	case 5:
-		some->aside++;
+		some->detachments++;
 		return (struct fault){ "listed, and counted as aside", "slab 4" };
 	case 6:
-		full->aside++;
+		full->detachments++;
 		return (struct fault){ "full, and not counted as aside", "slab 4" };
 	default:
 		return (struct fault){ NULL, NULL };
@@ -164,20 +164,20 @@ static struct fault in_heaps(int number)
 		full->full = false;
 		return (struct fault){ "a slab in no list", "heap 2" };
 	case 3:
-		heap->keeps[some->class] = true;
+		heap->retains[some->class] = true;
 		return (struct fault){ "a slab kept that is not", "heap 3" };
 	case 4:
-		heap->mailbox = some;
+		heap->pending = some;
 		return (struct fault){ "mail without its sign", "heap 4" };
 	case 5:
-		mapped->mailed = true;
-		heap->mailbox = mapped;
+		mapped->queued = true;
+		heap->pending = mapped;
 		return (struct fault){ "mail of another heap", "heap 4" };
 	case 6:
-		heap->stock[some->class] = (struct stock){ .first = some, .count = 1 };
+		heap->cache[some->class] = (struct slab_cache){ .first = some, .count = 1 };
 		return (struct fault){ "a slab in use in a stock", "heap 2" };
 	case 7:
-		heap->stocked++;
+		heap->cached_units++;
 		return (struct fault){ "a unit in stock without a slab", "heap 2" };
 	default:
 		return (struct fault){ NULL, NULL };
@@ -189,16 +189,16 @@ static struct fault hardened(int number)
 {
 	switch (HARDENED ? number : -1) {
 	case 0:
-		some->resting |= some->vacant;
+		some->quarantine |= some->free_bitmap;
 		return (struct fault){ "resting and vacant", "slab 2" };
 	case 1:
-		bits->resting |= 1UL << bits->carved;
+		bits->quarantine |= 1UL << bits->extent;
 		return (struct fault){ "a resting slot that was never carved", "slab 2" };
 	case 2:
-		some->remote = some->resting;
+		some->remote = some->quarantine;
 		return (struct fault){ "given back while it rests", "slab 2" };
 	case 3:
-		full->resting = 1;
+		full->quarantine = 1;
 		return (struct fault){ "full, with a resting slot", "slab 4" };
 	case 4:
 		live[some->size - 1]++;
