@@ -7,17 +7,17 @@
 #include "os.h"
 #include "idle.h"
 
-/* What an audit knows so far. */
+/* An audit's findings so far. */
 struct audit {
 	const char *fault;
 	const void *where;
 	size_t used;			/* units in the spans of all slabs */
 	const struct heap *heap;	/* whose slabs are counted: */
-	size_t listed;			/* by their own word */
-	size_t excess;			/* slots that its slabs count as live, and are not */
+	size_t listed;			/* slabs that are not full, by their descriptors */
+	size_t excess;			/* slots that countdowns count as live and are not */
 };
 
-/* Remembers the first fault if the condition does not hold; whether it does. */
+/* Records the fault if it is the first and the condition is false; returns the condition. */
 static bool holds(struct audit *audit, bool condition, const char *fault, const void *where)
 {
 	if (!condition && !audit->fault) {
@@ -30,26 +30,26 @@ static bool holds(struct audit *audit, bool condition, const char *fault, const 
 /* The hardened build's blocks */
 
 /*
- * A block on its way to the program has no canary yet, one on its way back none any more.
- * Where there are other threads, one of them may be writing it: nobody looks.
+ * A block that is being allocated or freed has no canary. With other threads, one of them may be
+ * writing it at this moment, so it is not checked.
  */
 static void check_live(struct audit *audit, const void *ptr, size_t size)
 {
-	if (HARDENED && os_single_threaded())
+	if (CANARY && os_single_threaded())
 		holds(audit, harden_is_intact(ptr, size) || harden_is_bare(ptr, size),
 		      "harden 1: canary", ptr);
 }
 
 static void check_free(struct audit *audit, const void *ptr, size_t size)
 {
-	if (HARDENED)
+	if (CANARY)
 		holds(audit, harden_is_clear(ptr, size), "harden 2: write after free", ptr);
 }
 
-/* All slots that there are, if their slab is as it should be; those whose bits are set are free. */
+/* Checks all slots below the extent; those whose bits are set are free. */
 static void check_slots(struct audit *audit, const struct slab *slab, uint64_t free)
 {
-	if (!HARDENED || slab_is_hidden(slab))
+	if (!CANARY || slab_is_hidden(slab))
 		return;
 	for (uint32_t slot = 0; !audit->fault && slot < slab->extent; slot++) {
 		const void *ptr = (const void *)(slab->start + slot * slab->size);
@@ -58,7 +58,7 @@ static void check_slots(struct audit *audit, const struct slab *slab, uint64_t f
 	}
 }
 
-/* Descriptors and the page map: under the lock nobody changes these */
+/* Descriptors and the page map, which do not change while the lock is held */
 
 static bool unit_used(const struct chunk *chunk, uintptr_t address)
 {
@@ -98,7 +98,7 @@ static void check_descriptor(const struct slab *slab, void *arg)
 	struct audit *audit = arg;
 	uint32_t extent = __atomic_load_n(&slab->extent, __ATOMIC_RELAXED);
 
-	holds(audit, extent <= slab->capacity, "slab 1: more carved than there are", slab);
+	holds(audit, extent <= slab->capacity, "slab 1: extent beyond the capacity", slab);
 	if (!slab->chunk) {
 		check_mapping(audit, slab);
 		return;
@@ -110,9 +110,9 @@ static void check_descriptor(const struct slab *slab, void *arg)
 		audit->listed += !slab->full;
 }
 
-/* Slabs of a heap that nobody else is changing */
+/* Slabs of a heap that no other thread changes */
 
-/* Follows a list of free slots; how many there are, more than there can be if it has no end. */
+/* The length of a list of free slots; more than the capacity if the list is circular. */
 static uint32_t count_linked(struct audit *audit, const struct slab *slab, const struct slot *slot)
 {
 	uint32_t count = 0;
@@ -129,7 +129,7 @@ static uint64_t remote_of(const struct slab *slab)
 	return __atomic_load_n(&slab->remote, __ATOMIC_ACQUIRE);
 }
 
-/* The free slots that a slab's vacant or remote tells of. */
+/* The number of slots in a value of free, free_bitmap, quarantine or remote. */
 static uint32_t count_free(struct audit *audit, const struct slab *slab, uint64_t from)
 {
 	uint64_t slots = from & REMOTE_NOTIFY_NEXT ? 0 : from & ~REMOTE_NOTIFY_LAST;
@@ -137,11 +137,11 @@ static uint32_t count_free(struct audit *audit, const struct slab *slab, uint64_
 	if (slab_is_linked(slab))
 		return count_linked(audit, slab,
 				    (const struct slot *)(slots & (REMOTE_ONE - 1)));
-	holds(audit, slots >> slab->extent == 0, "slab 2: free slot that was never carved", slab);
+	holds(audit, slots >> slab->extent == 0, "slab 2: free slot beyond the extent", slab);
 	return (uint32_t)__builtin_popcountl(slots);
 }
 
-/* Others go on giving back, in front of what is seen here. */
+/* Meanwhile other threads may free slots, in front of those that are seen here. */
 static void check_listed(struct audit *audit, const struct slab *slab)
 {
 	uint64_t others = remote_of(slab);
@@ -156,11 +156,11 @@ static void check_listed(struct audit *audit, const struct slab *slab)
 	audit->excess += slab->countdown - (slab->extent - free + slab->retained);
 	holds(audit, audit->excess <= slab->owner->inherited, "slab 3: countdown", slab);
 	holds(audit, !(others & REMOTE_NOTIFY_NEXT) && !(slab->detachments & 1),
-	      "slab 4: listed, and said to be full", slab);
+	      "slab 4: listed, but detached", slab);
 	check_slots(audit, slab, others | slab->free_bitmap | slab->quarantine);
 }
 
-/* What is known of a full slab, from its descriptor alone: it is in no list. */
+/* A full slab is in no list: checks it by its descriptor alone. */
 static void check_full(const struct slab *slab, void *arg)
 {
 	struct audit *audit = arg;
@@ -175,18 +175,18 @@ static void check_full(const struct slab *slab, void *arg)
 	holds(audit, slab->countdown == 1, "slab 3: countdown of a full slab", slab);
 	remote = remote_of(slab);
 	queued = __atomic_load_n(&slab->queued, __ATOMIC_RELAXED);
-	holds(audit, remote & REMOTE_NOTIFY_NEXT || queued, "slab 4: full, freed into, and not mailed",
-	      slab);
+	holds(audit, remote & REMOTE_NOTIFY_NEXT || queued,
+	      "slab 4: full, freed into, and not queued", slab);
 	count_free(audit, slab, remote);
 	check_slots(audit, slab, remote & REMOTE_NOTIFY_NEXT ? 0 : remote);
 }
 
-/* How many slabs the list of a class has. */
+/* The number of slabs in the list of a class. */
 static size_t check_list(struct audit *audit, const struct heap *heap, unsigned int class)
 {
 	const struct slab *first = heap->lists[class];
 	const struct slab *before = first ? first->prev : NULL;
-	size_t length = 0, kept = 0;
+	size_t length = 0, retained = 0;
 
 	for (const struct slab *slab = first; slab; slab = slab->next) {
 		if (!holds(audit, slab->owner == heap && slab->class == class && !slab->full &&
@@ -194,15 +194,15 @@ static size_t check_list(struct audit *audit, const struct heap *heap, unsigned 
 			break;
 		check_listed(audit, slab);
 		before = slab;
-		kept += slab->retained;
+		retained += slab->retained;
 		length++;
 	}
 	holds(audit, !first || first->prev == before, "heap 2: last of a class", heap);
-	holds(audit, kept == heap->retains[class], "heap 3: kept slabs of a class", heap);
+	holds(audit, retained == heap->retains[class], "heap 3: retained slabs of a class", heap);
 	return length;
 }
 
-/* How many units of slabs the stock of a class has; adds its slabs to those that are listed. */
+/* The units of slabs in a class's cache; adds the number of its slabs to listed. */
 static size_t check_cache(struct audit *audit, const struct heap *heap, unsigned int class,
 			  size_t *listed)
 {
@@ -212,13 +212,14 @@ static size_t check_cache(struct audit *audit, const struct heap *heap, unsigned
 
 	for (const struct slab *slab = cache->first; slab; slab = slab->next, count++) {
 		if (!holds(audit, slab->owner == heap && slab->class == class && !slab->full &&
-			   !slab->retained && count < cache->count, "heap 2: stock of a class", slab))
+			   !slab->retained && count < cache->count,
+			   "heap 2: cache of a class", slab))
 			break;
 		check_listed(audit, slab);
-		holds(audit, !slab->countdown, "heap 2: slab in use in a stock", slab);
+		holds(audit, !slab->countdown, "heap 2: cached slab in use", slab);
 		units += slab->units;
 	}
-	holds(audit, count == cache->count, "heap 2: stock of a class", heap);
+	holds(audit, count == cache->count, "heap 2: cache of a class", heap);
 	*listed += count;
 	return units;
 }
@@ -226,20 +227,21 @@ static size_t check_cache(struct audit *audit, const struct heap *heap, unsigned
 static void check_direct(struct audit *audit, const struct heap *heap)
 {
 	for (size_t i = 0; i <= DIRECT_MOST / GRAIN; i++) {
-		const struct slab *first = HARDENED ? NULL : heap->lists[class_of(i * GRAIN)];
+		const struct slab *first = DIRECT_MOST ? heap->lists[class_of(i * GRAIN)] : NULL;
 
 		holds(audit, heap->direct[i] == (first ? first : heap_none.direct[0]),
 		      "heap 1: direct slab", heap);
 	}
 }
 
-/* Where there are other threads, one of them may be taking the mail out (heap_close_left()). */
+/* With other threads, one of them may be emptying the queue (pending_close_empty()). */
 static void check_pending(struct audit *audit, const struct heap *heap)
 {
-	const struct slab *slab = os_single_threaded() ? heap->pending : NULL;
+	const struct slab *slab = os_single_threaded() ? heap->pending.first : NULL;
 
 	for (; slab; slab = slab->next_pending)
-		if (!holds(audit, slab->owner == heap && slab->queued, "heap 4: mail", slab))
+		if (!holds(audit, slab->owner == heap && slab->queued,
+			   "heap 4: pending-free queue", slab))
 			break;
 }
 
@@ -254,7 +256,7 @@ static void check_heap(const struct heap *heap, void *arg)
 		listed += check_list(audit, heap, class);
 		cached_units += check_cache(audit, heap, class, &listed);
 	}
-	holds(audit, cached_units == heap->cached_units, "heap 2: units in stock", heap);
+	holds(audit, cached_units == heap->cached_units, "heap 2: cached units", heap);
 	check_direct(audit, heap);
 	check_pending(audit, heap);
 	audit->heap = heap;

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * The production allocator's audit: the numbered invariants of span.h, slab.h, heap.h
- * and harden.h, as far as the calling thread may look. That is everything under
- * the lock, its own heap, the heaps of threads that have ended, and the
- * constant part of the slabs of others. In a process with one thread it is all.
+ * The audit verifies the numbered invariants of span.h, slab.h, heap.h and harden.h, for everything
+ * that the calling thread may read: what the lock protects, its own heap, parked heaps, and the
+ * constant part of other heaps' slabs. In a process with one thread that is everything.
  */
 
 #ifndef AUDIT_H
@@ -15,16 +14,16 @@
 #include "config.h"
 
 /*
- * NULL or the name of the first broken invariant, such as "slab 3: ...". Takes
- * the lock. Walks everything: meant for tests and debugging. Finds nothing in
- * a process whose fork interrupted a change (lock.h).
+ * NULL or the name of the first broken invariant, such as "slab 3: ...". Takes the lock. Walks
+ * everything, so it is for tests and debugging. Returns NULL in the child of a fork that
+ * interrupted a change (lock.h).
  */
 const char *audit_check(void);
 
-/* One line on stderr and abort if an invariant is broken. errno may change. */
+/* Prints one line on standard error and aborts if an invariant is broken. errno may change. */
 void audit_now(void);
 
-/* After a slow step; the debug build looks at once. Returns its argument. */
+/* Called after each slow step: audits in the debug build. Returns its argument. */
 static inline void *audit_after(void *result)
 {
 	if (DEBUG)

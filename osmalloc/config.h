@@ -18,8 +18,18 @@
 #define HARDENED false
 #endif
 
-/* Guard bytes at both ends of a mapping: whole pages of the largest page size, 64 KiB. */
-#define FENCE	(HARDENED ? 64UL * 1024 : 0)
+/*
+ * How the hardened build differs, beside hooks.h. FENCE: large blocks are mappings between guards
+ * of so many bytes, whole pages of the largest page size; a freed one becomes a guard, and is not
+ * used again soon. GUARD_UNITS: memory of spans is a guard before its first use and after a
+ * purge. QUARANTINE: a freed slot is used again when its slab has no other. RANDOM_SLOTS: which
+ * slot an allocation gets is random. HIDDEN_CLASSES: blocks of no bytes cannot be accessed.
+ */
+#define FENCE		(HARDENED ? 64UL * 1024 : 0)
+#define GUARD_UNITS	HARDENED
+#define QUARANTINE	HARDENED
+#define RANDOM_SLOTS	HARDENED
+#define HIDDEN_CLASSES	HARDENED
 
 /* A debug build (make debug) audits everything after each slow step, see audit.h. */
 #ifdef OSMEM_DEBUG

@@ -14,7 +14,7 @@
 
 #include "check.h"
 #include "harden.h"
-#include "slab.h"
+#include "remote.h"
 
 /* Weak, for programs that define these themselves and are linked with libosmalloc.a. */
 #define WEAK_API	__attribute__((weak, visibility("default")))

@@ -8,7 +8,7 @@
  */
 
 #include "harden.h"
-#include "slab.h"
+#include "remote.h"
 
 static void check_slab(const struct slab *slab, void *arg)
 {

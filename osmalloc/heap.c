@@ -10,7 +10,7 @@ struct slab slab_none;
 __extension__ struct heap heap_none = { .direct = { [0 ... DIRECT_MOST / GRAIN] = &slab_none } };
 __thread struct heap *heap_mine __attribute__((tls_model("initial-exec"))) = &heap_none;
 
-/* Units of empty slabs that a heap may have in stock. */
+/* The most units of empty slabs in a heap's caches. */
 #define CACHED_MOST	(3UL * 1024 * 1024 / UNIT)
 
 struct heap *heap_all;
@@ -47,7 +47,7 @@ void heap_forget(struct heap *mine, struct heap *parked)
 
 /* The lists of slabs with free slots */
 
-/* Makes direct[] agree with the beginning of a class's list. */
+/* Updates direct[] after the first slab of a class's list changed. */
 static void list_changed(struct heap *heap, unsigned int class)
 {
 	struct slab *first = heap->lists[class] ? heap->lists[class] : &slab_none;
@@ -60,8 +60,8 @@ static void list_changed(struct heap *heap, unsigned int class)
 }
 
 /*
- * At the end: slabs in front are used up first, so that those that only just have a
- * free slot have time to gain more, or to become empty.
+ * Adds at the end: the slabs in front are filled first, which gives a slab that has just one free
+ * slot time to gain more, or to become empty.
  */
 static void list_add(struct heap *heap, struct slab *slab)
 {
@@ -77,13 +77,7 @@ static void list_remove(struct heap *heap, struct slab *slab)
 
 /* Empty slabs */
 
-/* A slab in the mailbox stays until the mail is read. */
-static bool is_queued(const struct slab *slab)
-{
-	return __atomic_load_n(&slab->queued, __ATOMIC_RELAXED);
-}
-
-/* Gives the listed slab back, which is empty; true as slab_close(). */
+/* Closes a listed slab, which is empty; true as slab_close(). */
 static bool list_close(struct heap *heap, struct slab *slab)
 {
 	heap->retains[slab->class] &= !slab->retained;
@@ -104,7 +98,7 @@ struct slab *heap_cache_take(struct heap *heap, unsigned int class)
 	return slab;
 }
 
-/* Puts the listed slab, which is empty, into its class's stock; false: there is no room. */
+/* Moves a listed slab, which is empty, to its class's cache; false: the cache is full. */
 static bool cache_add(struct heap *heap, struct slab *slab)
 {
 	struct slab_cache *cache = &heap->cache[slab->class];
@@ -119,7 +113,7 @@ static bool cache_add(struct heap *heap, struct slab *slab)
 	return true;
 }
 
-/* A class needs one more slab: another's stock is too large by one. */
+/* When a class opens a slab, the next class with cached ones loses one, and room for it. */
 static void cache_shrink(struct heap *heap)
 {
 	unsigned int class = heap->last_shrunk;
@@ -142,17 +136,17 @@ void heap_close_empty(struct heap *heap)
 		heap->cache[class] = (struct slab_cache){ .first = NULL };
 		for (struct slab *slab = heap->lists[class], *next; slab; slab = next) {
 			next = slab->next;
-			slab_collect(slab);
-			if (!slab_live(slab) && !is_queued(slab))
+			remote_collect(slab);
+			if (!slab_live(slab) && !remote_is_queued(slab))
 				list_close(heap, slab);
 		}
 	}
 }
 
-/* The listed slab is empty: keeps it if it is the only one of its class or there is a need. */
+/* Retains, caches or closes a listed slab that has become empty. */
 static void retire(struct heap *heap, struct slab *slab)
 {
-	if (is_queued(slab))
+	if (remote_is_queued(slab))
 		return;
 	if (!heap->retains[slab->class]) {
 		heap->retains[slab->class] = true;
@@ -160,16 +154,16 @@ static void retire(struct heap *heap, struct slab *slab)
 		slab->countdown++;
 	} else if (!cache_add(heap, slab)) {
 		heap->cache[slab->class].missed++;
-		/* When memory goes to the kernel, that of what is kept is soon to follow. */
+		/* span_give() has just purged: that is the time to close cached slabs as well. */
 		if (list_close(heap, slab))
 			heap_close_empty(heap);
 	}
 }
 
 /*
- * A thread that trims heaps holds the lock while it trims one, so this waits for the lock. A signal
- * handler that allocates finds its own thread busy, and goes on. For what a fork in one finds, see
- * lock.h.
+ * A thread that trims a heap holds the lock, so waiting for the lock waits for its end. A signal
+ * handler that allocates finds the heap busy for its own thread, and continues. For a fork in a
+ * signal handler see lock.h.
  */
 void heap_begin(struct heap *heap)
 {
@@ -195,7 +189,7 @@ void heap_free_slow(struct heap *heap, struct slab *slab)
 {
 	heap_begin(heap);
 	if (slab->full) {
-		slab_reattach(slab);
+		remote_reattach(slab);
 		slab->countdown--;
 		list_add(heap, slab);
 	}
@@ -206,75 +200,66 @@ void heap_free_slow(struct heap *heap, struct slab *slab)
 
 void heap_reattach(struct heap *heap, struct slab *slab)
 {
-	slab_reattach(slab);
+	remote_reattach(slab);
 	slab->countdown -= slab_count_free(slab);
 	list_add(heap, slab);
 }
 
-/* Mail */
-
-void pending_add(struct heap *heap, struct slab *slab)
-{
-	slab->next_pending = __atomic_load_n(&heap->pending, __ATOMIC_RELAXED);
-	while (!__atomic_compare_exchange_n(&heap->pending, &slab->next_pending, slab, true,
-					    __ATOMIC_RELEASE, __ATOMIC_RELAXED))
-		;
-}
-
-/* All mail there is. */
-static struct slab *pending_take(struct heap *heap)
-{
-	__atomic_store_n(&heap->empty_units, 0, __ATOMIC_RELAXED);
-	return __atomic_exchange_n(&heap->pending, NULL, __ATOMIC_ACQUIRE);
-}
+/* The pending-free queue */
 
 void heap_collect_pending(struct heap *heap)
 {
 	struct slab *slab;
 
-	if (!__atomic_load_n(&heap->pending, __ATOMIC_RELAXED))
+	if (!__atomic_load_n(&heap->pending.first, __ATOMIC_RELAXED))
 		return;
-	slab = pending_take(heap);
+	slab = pending_take(&heap->pending);
 	while (slab) {
 		struct slab *next = slab->next_pending;
 
 		if (slab->full) {
-			slab_reattach(slab);
+			remote_reattach(slab);
 			list_add(heap, slab);
 		}
-		/* Not earlier: somebody else might mail it and close it while it is aside. */
+		/*
+		 * Not earlier: another thread could queue it again, and a third close it while
+		 * detached.
+		 */
 		__atomic_store_n(&slab->queued, false, __ATOMIC_RELEASE);
-		slab_collect(slab);
+		remote_collect(slab);
 		if (slab->countdown == 0)
 			retire(heap, slab);
 		slab = next;
 	}
 }
 
-void heap_close_pending(struct heap *heap)
-{
-	struct slab *slab = pending_take(heap);
-
-	while (slab) {
-		struct slab *next = slab->next_pending;
-
-		if (slab_is_closable(slab))
-			slab_close(slab);
-		else
-			pending_add(heap, slab);
-		slab = next;
-	}
-}
-
 /* Slots */
 
-/* The slab, which has free slots, becomes the first in its list, which is empty. */
+/*
+ * Makes free slots available if the slab has any: quarantined, remote, or new; false: it has none.
+ */
+static bool refill(struct slab *slab)
+{
+	if (QUARANTINE && !slab->free_bitmap) {
+		uint64_t freed = slab->quarantine;
+
+		__atomic_store_n(&slab->quarantine, 0, __ATOMIC_RELAXED);
+		__atomic_store_n(&slab->free_bitmap, freed, __ATOMIC_RELAXED);
+	}
+	if (!slab->free_bitmap)
+		remote_collect(slab);
+	if (!slab->free_bitmap && slab->extent < slab->capacity)
+		slab_extend(slab);
+	return slab->free_bitmap;
+}
+
+/* Adds a slab, which has free slots, to its list, which is empty. NULL: does nothing. */
 static struct slab *list_begin(struct heap *heap, struct slab *slab)
 {
 	if (!slab)
 		return NULL;
 	list_add(heap, slab);
-	slab_refill(slab);
+	refill(slab);
 	return slab;
 }
 
@@ -296,11 +281,11 @@ struct slab *heap_find_slab(struct heap *heap, unsigned int class)
 
 	heap_collect_pending(heap);
 	while ((slab = heap->lists[class])) {
-		if (slab_refill(slab))
+		if (refill(slab))
 			return slab;
 		list_remove(heap, slab);
 		heap->retains[class] &= !slab->retained;
-		if (slab_detach(slab))
+		if (remote_detach(slab))
 			heap->filled[class] = true;
 		else
 			list_add(heap, slab);

@@ -1,37 +1,35 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * Heaps: a thread's slabs with free slots, by class. A heap has one thread, and
- * outlives it: the next thread that begins takes it over as it is, so a slab
- * never changes its owner. A thread whose end nobody would tell us of borrows one of those
- * without a thread for each call: one that is ending, or for which there is no thread key. A
- * thread may end unnoticed nevertheless, when its first block is of the last round of destructors:
- * the kernel notes that in a robust mutex (life), which others look at now and then.
+ * Heaps: a thread's slabs, by class. A heap belongs to one thread at a time and outlives it: a
+ * later thread takes it over as it is, so that a slab never changes its owner (idle.h). A thread
+ * whose end the library would not notice borrows a parked heap for each call (thread.h).
  *
- * Other threads free into a slab (slab.h). When that slab was full, and so in no
- * list, they put it into the heap's mailbox, which the heap empties when it runs
- * out of slots. Should its thread sleep for long, they give slabs without a live
- * slot back themselves. Heaps without a thread are left as they are, if they are few, or
- * tidied: then every slab that has no live slot any more goes into the mailbox, and
- * a thread that needs memory, or sees many of them, gives them back.
+ * Slabs with free slots are in their class's list. Allocations use the first slab of the list until
+ * it has no free slot; then it is detached, and is in no list until a slot of it is freed. Other
+ * threads free slots as remote.h describes; the heap collects its pending-free queue when it runs
+ * out of slots.
  *
- * Invariants:
+ * Empty slabs: the first one of a class is retained, in its list. Others go into the class's
+ * empty-slab cache, or are closed.
  *
- *  1. direct[i] is the first of the list of the class of i * GRAIN bytes, or
- *     slab_none where that list is empty.
- *  2. A slab is in its class's list exactly when it is not full, or else, if it is empty, it
- *     may be in its class's stock; stocked and stock.count are what is in there.
- *  3. At most one slab of a class is kept.
- *  4. The mailbox holds mailed slabs of this heap.
+ * Invariants (audit.h verifies the first four):
  *
- * And while threads are at work, which tests/model/remote.pml checks:
+ *  1. direct[i] is the first slab of the list of the class of i * GRAIN bytes, or slab_none if that
+ *     list is empty.
+ *  2. A slab is in its class's list exactly when it is not full, except that an empty one may be in
+ *     its class's cache instead. cached_units and cache[].count are the totals of the caches.
+ *  3. At most one slab of a class is retained, and retains[] says whether one is.
+ *  4. The slabs in the pending-free queue belong to this heap and have queued set.
  *
- *  5. One thread at a time uses a heap: its own, or one that took it out of the list of those
- *     without a thread to tidy it, or found that its thread is no more and had not left it busy.
- *     While another one trims the heap (trim.h), its own only takes slots of first slabs and gives
- *     slots back. One thread at a time has the lock.
- *  6. In a heap that was tidied for long and is without a thread since, a slab without a live
- *     slot is in the mailbox, but see docs/internals/osmalloc.md, "What is missing".
+ * And while threads are running, verified by tests/model/remote.pml:
+ *
+ *  5. One thread at a time uses a heap: the thread it belongs to, or one that took it out of the
+ *     list of parked heaps, or that found its thread gone and the heap not busy. While another
+ *     thread trims the heap (trim.h), its own thread only takes slots of the first slabs of lists,
+ *     and frees slots. One thread at a time holds the lock.
+ *  6. In a heap that was parked after a full collection, each slab without a live slot is in the
+ *     pending-free queue, with exceptions (docs/internals/osmalloc.md, "What is missing").
  */
 
 #ifndef HEAP_H
@@ -39,71 +37,72 @@
 
 #include <pthread.h>
 
-#include "slab.h"
+#include "remote.h"
 
 /* Bytes up to which a request's slab is looked up without computing its class. */
-#define DIRECT_MOST	(HARDENED ? 0U : 1024U)
+#define DIRECT_MOST	(LINKED_MOST ? 1024U : 0U)
 
 /*
- * Empty slabs of a class that are likely to be needed again, unchanged: as many as were
- * given back before and soon opened again. They are in no list.
+ * A class's empty-slab cache. It holds as many empty slabs as the class recently closed and soon
+ * had to open again: closed slabs are counted in missed, and a slab that is opened while missed is
+ * not 0 makes room for one more.
  */
 struct slab_cache {
-	struct slab *first;
+	struct slab *first;	/* linked by next */
 	uint32_t count;
 	uint32_t most;
-	uint32_t missed;	/* were given back since, and not opened anew */
+	uint32_t missed;	/* slabs closed that were not opened again yet */
 };
 
 struct heap {
 	struct slab *direct[DIRECT_MOST / GRAIN + 1];
 	struct slab *lists[ALL_CLASSES];
 	struct slab_cache cache[ALL_CLASSES];
-	size_t cached_units;		/* units in all of these */
-	unsigned int last_shrunk;	/* the class whose stock was made smaller last */
-	bool retains[ALL_CLASSES];	/* the class has a slab that is kept */
-	bool filled[ALL_CLASSES];	/* it has had a slab without a free slot */
-	uint32_t busy;		/* who is changing more than a free list: enum busy */
-	bool parked;		/* has no thread */
-	struct slab *pending __attribute__((aligned(64)));
-	size_t empty_units;		/* units of slabs in it that have no live slot */
-	struct heap *next_parked;	/* among those without a thread */
-	struct heap *next_heap;	/* the next one of heap_all */
-	pthread_mutex_t life;	/* its thread's, until that ends; with the lock */
-	unsigned int process;	/* since whose beginning it is taken, as idle.c counts; 0: parked */
-	unsigned int inherited;	/* so often its thread was gone in the child of a fork */
+	size_t cached_units;		/* in all caches */
+	unsigned int last_shrunk;	/* the class whose cache was last made smaller */
+	bool retains[ALL_CLASSES];	/* the class has a retained slab */
+	bool filled[ALL_CLASSES];	/* the class has had a full slab */
+	uint32_t busy;			/* enum busy: who changes more than free slots */
+	bool parked;			/* in the list of heaps without a thread (idle.c) */
+	struct pending_queue pending __attribute__((aligned(64)));	/* by other threads */
+	struct heap *next_parked;
+	struct heap *next_heap;		/* in heap_all */
+	pthread_mutex_t life;		/* held by its thread until that ends; under the lock */
+	unsigned int process;		/* idle.c's number of the process that uses it; 0: parked */
+	unsigned int inherited;		/* times that its thread was gone in the child of a fork */
 };
 
-/* Its thread, or the one that tidies it; or a thread that trims it and holds the lock. */
+/* The thread that uses the heap, or one that trims it and holds the lock. */
 enum busy { BUSY_NOBODY, BUSY_USER, BUSY_TRIMMED };
 
-/* All heaps, of which there are heap_count; written with the lock. */
+/* All heaps, and their number; written under the lock. */
 extern struct heap *heap_all;
 extern size_t heap_count;
 
-/* A new heap; NULL with errno = ENOMEM on failure. The lock must be held. */
+/* A new heap; NULL with ENOMEM. The lock must be held. */
 struct heap *heap_make(void);
 
-/* Makes heap_all that of mine (NULL: none) and of a list of parked ones, and forgets all others. */
+/* Reduces heap_all to mine (NULL: none) and a list of parked heaps. The lock must be held. */
 void heap_forget(struct heap *mine, struct heap *parked);
 
 /* The calling thread's heap; heap_none, which has no slots, before it has one. */
 extern __thread struct heap *heap_mine __attribute__((tls_model("initial-exec")));
 extern struct heap heap_none;
 
-/* In heap->direct where a class has no slab: it has no slot. */
+/* The slab in heap->direct of a class without slabs: it has no slot. */
 extern struct slab slab_none;
 
 /*
- * Between heap_begin() and heap_finish() the heap is busy: other threads change only its free
- * lists, and one that trims heaps skips it. A function that needs this says so.
+ * Between heap_begin() and heap_finish() the heap is busy: other threads only add to its slabs'
+ * remote free lists and to its pending-free queue, and no thread trims it. The functions below need
+ * a busy heap where they say so.
  */
 void heap_begin(struct heap *heap);
 void heap_finish(struct heap *heap);
 
 /*
- * A slab of the class with a free slot, first in its list: one that the heap has, or a new one.
- * NULL, from the second with ENOMEM. The heap is busy.
+ * A slab of the class that has a free slot and is the first in its list: one that the heap has, or
+ * a new one. NULL on failure, the second with ENOMEM. The heap must be busy.
  */
 struct slab *heap_find_slab(struct heap *heap, unsigned int class);
 struct slab *heap_open_slab(struct heap *heap, unsigned int class);
@@ -111,25 +110,19 @@ struct slab *heap_open_slab(struct heap *heap, unsigned int class);
 /* Handles a slab whose countdown reached zero: call it when slab_push() returns true. */
 void heap_free_slow(struct heap *heap, struct slab *slab);
 
-/* Puts a slab into the heap's mailbox. For the thread that slab_push_remote() tells to. */
-void pending_add(struct heap *heap, struct slab *slab);
-
 /*
- * The full slab has a free slot after all: its thread gave that back, and was gone, after a fork,
- * before it could say so. The calling thread has the heap for itself.
+ * Puts a full slab with a free slot back into its list: the slot was freed by a thread that did not
+ * survive a fork, before it could do so. The calling thread must be the only user of the heap.
  */
 void heap_reattach(struct heap *heap, struct slab *slab);
 
-/* Looks after slabs into which others have freed since they were put aside. The heap is busy. */
+/* Collects the slabs in the pending-free queue. The heap must be busy. */
 void heap_collect_pending(struct heap *heap);
 
-/* Gives back all empty slabs. The heap is busy. */
+/* Closes all empty slabs. The heap must be busy. */
 void heap_close_empty(struct heap *heap);
 
-/* Gives back the slabs in the heap's mailbox that nobody uses. For any thread. */
-void heap_close_pending(struct heap *heap);
-
-/* Takes an empty slab out of a class's stock, NULL: there is none. For whom the heap is busy. */
+/* Takes a slab out of a class's empty-slab cache; NULL: there is none. The heap must be busy. */
 struct slab *heap_cache_take(struct heap *heap, unsigned int class);
 
 #endif

@@ -203,7 +203,7 @@ static struct heap *parked_take(bool all)
 	while (*link) {
 		struct heap *heap = *link;
 
-		if (!all && !__atomic_load_n(&heap->pending, __ATOMIC_RELAXED)) {
+		if (!all && !__atomic_load_n(&heap->pending.first, __ATOMIC_RELAXED)) {
 			link = &heap->next_parked;
 			continue;
 		}
@@ -297,7 +297,7 @@ void idle_collect(struct heap *heap, bool is_parked)
 	heap_close_empty(heap);
 	for (unsigned int class = 0; is_parked && class < ALL_CLASSES; class++)
 		for (struct slab *slab = heap->lists[class]; slab; slab = slab->next)
-			slab_notify_last(slab);
+			remote_notify_last(slab);
 	heap_finish(heap);
 }
 

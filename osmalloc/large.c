@@ -110,7 +110,7 @@ static void unmap(struct slab *slab)
 	}
 	slab->retained = true;
 	slab->used_before = !os_purge(start, slab->size);
-	if (HARDENED)
+	if (FENCE)
 		os_guard(start, slab->size);
 	slab->next = refused;
 	refused = slab;
@@ -143,7 +143,7 @@ static struct slab *refused_take(size_t length, size_t alignment)
 {
 	struct slab **link = &refused;
 
-	if (HARDENED)
+	if (FENCE)
 		return NULL;
 	for (int n = 0; *link && n < REFUSED_TRIED; n++, link = &(*link)->next) {
 		struct slab *slab = *link;
@@ -263,7 +263,7 @@ static bool cached_add(struct slab *slab)
 	if (length <= CACHED_MAPPED_MOST / 2 && cached.most < 2 * length)
 		cached.most = 2 * length;
 	/* After a fork in a change, the kept ones from before stay there unused: that is enough. */
-	if (length > cached.most || lock_generation || (HARDENED ? !hide(slab) : is_odd(slab)))
+	if (length > cached.most || lock_generation || (FENCE ? !hide(slab) : is_odd(slab)))
 		return false;
 	while (cached.count == CACHED_MAPPINGS || cached.bytes + length > cached.most)
 		cached_drop();
@@ -306,7 +306,7 @@ static struct slab *alloc_freed(size_t length, size_t alignment, bool roomy)
 {
 	struct slab *slab;
 
-	if (HARDENED)
+	if (FENCE)
 		return NULL;
 	slab = cached_take(length, alignment, roomy);
 	if (slab)
@@ -443,7 +443,7 @@ static bool resize_guarded(struct slab *slab, size_t length)
 
 static bool resize_to(struct slab *slab, size_t *length)
 {
-	if (HARDENED)
+	if (FENCE)
 		return resize_guarded(slab, *length);
 	return *length < slab->size ? shrink(slab, length) : resize_roomy(slab, length);
 }
@@ -478,7 +478,7 @@ static struct slab *alloc_any(size_t size, size_t alignment, bool roomy)
 	bool fits = fits_in_chunk(size, alignment);
 	struct slab *slab = NULL;
 
-	if (HARDENED || !fits || (roomy && size > GROWN_LEAST))
+	if (FENCE || !fits || (roomy && size > GROWN_LEAST))
 		slab = alloc_mapping(size, alignment < UNIT ? UNIT : alignment, roomy);
 	return slab || !fits ? slab : alloc_in_chunk(size, alignment, roomy);
 }
@@ -516,7 +516,7 @@ void *large_alloc_roomy(size_t size)
 bool large_clear(struct slab *slab)
 {
 	return !slab->used_before ||
-	       (slab->size > CLEARED_MOST && !HARDENED &&
+	       (slab->size > CLEARED_MOST && !FENCE &&
 		os_purge((void *)slab->start, slab->size));
 }
 

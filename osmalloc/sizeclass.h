@@ -30,7 +30,7 @@
 
 /* One more in the hardened build: blocks of no bytes, in slots of GRAIN that cannot be touched. */
 #define CLASS_EMPTY	CLASSES
-#define ALL_CLASSES	(CLASSES + HARDENED)
+#define ALL_CLASSES	(CLASSES + HIDDEN_CLASSES)
 
 /* The class of the smallest slot for size bytes. Wants size <= SLOT_MOST; 0 counts as 1. */
 static inline unsigned int class_of(size_t size)

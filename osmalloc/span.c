@@ -135,7 +135,7 @@ static bool chunk_map(struct chunk *chunk, size_t units, bool huge)
 		os_prefer_huge(memory, length);
 	else if (!may_be_huge())
 		os_avoid_huge(memory, length);
-	if (HARDENED)
+	if (GUARD_UNITS)
 		os_guard(memory, length);
 	/* A unit that does not fit is left out: cheaper than to give both ends back. */
 	units -= skew > 0;
@@ -210,7 +210,7 @@ static struct chunk *chunk_open(unsigned int units, bool dense)
 /* In the hardened build clean units cannot be touched before they are used; false and ENOMEM. */
 static bool chunk_show(struct chunk *chunk, unsigned int from, unsigned int units)
 {
-	return !HARDENED || bits_next(chunk->dirty, from, from + units, false) == from + units ||
+	return !GUARD_UNITS || bits_next(chunk->dirty, from, from + units, false) == from + units ||
 	       os_unguard((void *)(chunk->start + from * UNIT), units * UNIT);
 }
 
@@ -287,7 +287,7 @@ static void run_purge(struct chunk *chunk, unsigned int from, unsigned int units
 	}
 	if (!units || !os_purge((void *)(chunk->start + first * UNIT), (end - first) * UNIT))
 		return;
-	if (HARDENED)
+	if (GUARD_UNITS)
 		os_guard((void *)(chunk->start + first * UNIT), (end - first) * UNIT);
 	purged = bits_assign(chunk->dirty, first, end - first, false);
 	chunk->dirty_units -= purged;

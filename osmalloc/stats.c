@@ -49,7 +49,7 @@ static void add_slab(const struct slab *slab, void *arg)
 	numbers->slots += slab->capacity * slab->size;
 	numbers->live += slab_live(slab) * slab->size;
 	numbers->live -= slab->size *
-			 slab_waiting(slab, __atomic_load_n(&slab->remote, __ATOMIC_RELAXED));
+			 remote_count(slab, __atomic_load_n(&slab->remote, __ATOMIC_RELAXED));
 }
 
 static struct numbers numbers_now(void)

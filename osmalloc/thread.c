@@ -128,15 +128,15 @@ void thread_free_remote(struct slab *slab, void *slot)
 {
 	struct heap *heap = slab->owner;
 	size_t units = slab->units;
-	unsigned int notify = slab_push_remote(slab, slot);
+	unsigned int notify = remote_push(slab, slot);
 
 	if (notify & NOTIFY_QUEUE) {
-		pending_add(heap, slab);
+		pending_add(&heap->pending, slab);
 		idle_told(heap, units);
 	}
 	if (notify & NOTIFY_EMPTY &&
-	    __atomic_add_fetch(&heap->empty_units, units, __ATOMIC_RELAXED) > EMPTY_MOST)
-		heap_close_pending(heap);
+	    __atomic_add_fetch(&heap->pending.empty_units, units, __ATOMIC_RELAXED) > EMPTY_MOST)
+		pending_close_empty(&heap->pending);
 }
 
 void thread_collect(void)

@@ -26,7 +26,7 @@ static void close_unused(struct heap *heap, unsigned int class)
 
 	for (struct slab *slab = first ? first->next : NULL, *next; slab; slab = next) {
 		next = slab->next;
-		if (!slab_is_unused(slab))
+		if (!remote_is_unused(slab))
 			continue;
 		heap->retains[class] &= !slab->retained;
 		slab_remove(&heap->lists[class], slab);
@@ -49,7 +49,7 @@ static void trim(struct heap *heap)
 		__atomic_store_n(&heap->busy, BUSY_NOBODY, __ATOMIC_RELEASE);
 	}
 	lock_give();
-	heap_close_pending(heap);
+	pending_close_empty(&heap->pending);
 }
 
 static void trim_each_other(void)

@@ -87,13 +87,13 @@ static struct fault in_slabs(int number)
 	switch (number) {
 	case 0:
 		some->extent = some->capacity + 1;
-		return (struct fault){ "more carved than there are", "slab 1" };
+		return (struct fault){ "extent beyond the capacity", "slab 1" };
 	case 1:
 		some->capacity *= 2;
 		return (struct fault){ "slots behind the span", "slab 1" };
 	case 2:
 		gone->cookie++;
-		return (struct fault){ "a wrong mark", WRITTEN };
+		return (struct fault){ "a wrong cookie", WRITTEN };
 	case 3:
 		gone->next = (struct slot *)((char *)gone + 8);
 		return (struct fault){ "a link into a slot", WRITTEN };
@@ -111,7 +111,7 @@ static struct fault in_slabs(int number)
 		return (struct fault){ "countdown of a full slab", "slab 3" };
 	case 8:
 		bits->free_bitmap |= 1UL << bits->extent;
-		return (struct fault){ "a free slot that was never carved", "slab 2" };
+		return (struct fault){ "a free slot beyond the extent", "slab 2" };
 	case 9:
 		bits->remote = bits->free_bitmap;
 		return (struct fault){ "a bit set twice", "slab 2" };
@@ -125,25 +125,25 @@ static struct fault in_full_slabs(int number)
 	switch (number) {
 	case 0:
 		some->remote = REMOTE_NOTIFY_NEXT;
-		return (struct fault){ "listed, yet aside", "slab 4" };
+		return (struct fault){ "listed, yet to be queued", "slab 4" };
 	case 1:
 		full->extent--;
-		return (struct fault){ "full, yet not carved", "slab 4" };
+		return (struct fault){ "full, yet below its capacity", "slab 4" };
 	case 2:
 		full->remote = 0;
-		return (struct fault){ "aside, and nobody is to say so", "slab 4" };
+		return (struct fault){ "detached, and nobody to notify", "slab 4" };
 	case 3:
 		full->remote = REMOTE_NOTIFY_LAST | 1;
-		return (struct fault){ "freed into, and not mailed", "slab 4" };
+		return (struct fault){ "freed into, and not queued", "slab 4" };
 	case 4:
 		full->free_bitmap = 1;
 		return (struct fault){ "full, with a free slot", "slab 4" };
 	case 5:
 		some->detachments++;
-		return (struct fault){ "listed, and counted as aside", "slab 4" };
+		return (struct fault){ "listed, and counted as detached", "slab 4" };
 	case 6:
 		full->detachments++;
-		return (struct fault){ "full, and not counted as aside", "slab 4" };
+		return (struct fault){ "full, and not counted as detached", "slab 4" };
 	default:
 		return (struct fault){ NULL, NULL };
 	}
@@ -165,20 +165,20 @@ static struct fault in_heaps(int number)
 		return (struct fault){ "a slab in no list", "heap 2" };
 	case 3:
 		heap->retains[some->class] = true;
-		return (struct fault){ "a slab kept that is not", "heap 3" };
+		return (struct fault){ "a retained slab that is not", "heap 3" };
 	case 4:
-		heap->pending = some;
-		return (struct fault){ "mail without its sign", "heap 4" };
+		heap->pending.first = some;
+		return (struct fault){ "in the queue, yet not queued", "heap 4" };
 	case 5:
 		mapped->queued = true;
-		heap->pending = mapped;
-		return (struct fault){ "mail of another heap", "heap 4" };
+		heap->pending.first = mapped;
+		return (struct fault){ "in the queue of another heap", "heap 4" };
 	case 6:
 		heap->cache[some->class] = (struct slab_cache){ .first = some, .count = 1 };
-		return (struct fault){ "a slab in use in a stock", "heap 2" };
+		return (struct fault){ "a cached slab in use", "heap 2" };
 	case 7:
 		heap->cached_units++;
-		return (struct fault){ "a unit in stock without a slab", "heap 2" };
+		return (struct fault){ "a cached unit without a slab", "heap 2" };
 	default:
 		return (struct fault){ NULL, NULL };
 	}
@@ -190,16 +190,16 @@ static struct fault hardened(int number)
 	switch (HARDENED ? number : -1) {
 	case 0:
 		some->quarantine |= some->free_bitmap;
-		return (struct fault){ "resting and vacant", "slab 2" };
+		return (struct fault){ "quarantined and free", "slab 2" };
 	case 1:
 		bits->quarantine |= 1UL << bits->extent;
-		return (struct fault){ "a resting slot that was never carved", "slab 2" };
+		return (struct fault){ "a quarantined slot beyond the extent", "slab 2" };
 	case 2:
 		some->remote = some->quarantine;
 		return (struct fault){ "given back while it rests", "slab 2" };
 	case 3:
 		full->quarantine = 1;
-		return (struct fault){ "full, with a resting slot", "slab 4" };
+		return (struct fault){ "full, with a quarantined slot", "slab 4" };
 	case 4:
 		live[some->size - 1]++;
 		return (struct fault){ "a write past the end", "harden 1" };

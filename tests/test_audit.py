@@ -12,7 +12,7 @@ from tests.test_stress import family_arguments
 
 CASES = {"default": 33, "hardened": 40}
 
-# A free slot loses its mark; the calls after it are slow ones, or fast.
+# A free slot loses its cookie; the calls after it are slow ones, or fast.
 PROGRAM = """
 #include <stdlib.h>
 #include <malloc.h>

@@ -17,9 +17,9 @@ ROOT = tree.ROOT
 LAYERS = {
     "src": ["config", "check", "os", "lock", "block", "map", "run", "index", "fit", "osmem"],
     "osmalloc": ["config", "check", "os", "lock", "secret", "meta", "sizeclass", "harden",
-                 "pagemap", "bits", "bounds", "purge", "span", "slab", "exit", "large", "heap",
-                 "idle", "thread", "fork", "trim", "audit", "osmalloc", "stats", "malloc",
-                 "delete", "prefix"],
+                 "pagemap", "bits", "bounds", "purge", "span", "slab", "remote", "hooks", "exit",
+                 "large", "heap", "idle", "thread", "fork", "trim", "audit", "alloc", "realloc",
+                 "osmalloc", "stats", "malloc", "delete", "prefix"],
 }
 LAYERS["compat"] = [*LAYERS["src"], *LAYERS["osmalloc"], "my_alloc", "memory_allocator"]
 # What programs and libraries share is below them all.

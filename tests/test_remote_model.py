@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Remote frees, mail, the end of threads, adoption and fork, in every order (model/remote.pml).
+"""Remote frees, pending-free queues, thread exit, adoption, fork in every order (model/remote.pml).
 
 spin turns the model into a C program, pan, that visits all its states: none breaks an invariant,
 and of each mistake that the model can make one does. MODEL=large in the environment searches
@@ -41,9 +41,9 @@ if LARGE:
 
 # Where a mistake shows that does not in the shortest runs.
 SHOWS = {
-    "ASIDE_UNTIMED": SIZES["owner"].definitions,
-    "LEFT_UNTIMED": "STEPS=3 OTHERS=3",
-    "MAIL_READ_LATE": "STEPS=2 OTHERS=2 SLABS=2",
+    "DETACHED_UNCOUNTED": SIZES["owner"].definitions,
+    "CLOSABLE_UNCOUNTED": "STEPS=3 OTHERS=3",
+    "NEXT_READ_LATE": "STEPS=2 OTHERS=2 SLABS=2",
 }
 MISTAKES = dict(re.findall(r"^#define ([A-Z_]+)\t+([1-9]\d*)\t/\* [^:\n]+: ", MODEL.read_text(),
                            re.M))

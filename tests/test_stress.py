@@ -33,8 +33,8 @@ REASONS = {
 # The production allocator's sources; prefix.h has the names that osmalloc.c has it under. The
 # questions of malloc(3) that stats.c answers stay away.
 FOLDER = ROOT / "osmalloc"
-FAMILY = ["malloc", "audit", "trim", "fork", "thread", "idle", "heap", "large", "slab", "span",
-          "purge", "meta", "pagemap", "secret", "os", "lock", "check"]
+FAMILY = ["malloc", "realloc", "alloc", "audit", "trim", "fork", "thread", "idle", "heap", "large",
+          "remote", "slab", "span", "purge", "meta", "pagemap", "secret", "os", "lock", "check"]
 
 # Program, steps in `make check`, under what. AddressSanitizer and ThreadSanitizer have a malloc of
 # their own, off the break, so what neighbours.c, reach.c and lowered.c are about is run without

@@ -1,23 +1,22 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * What threads do to each other in osmalloc: slots given back to another thread's
- * slab, mail, the end of a thread, the next one that takes its heap over, slabs that
- * a sleeping owner left, or has in its lists, fork. See docs/internals/osmalloc.md, "Model".
+ * How threads interact in osmalloc: frees of another thread's slots, the pending-free queue, the
+ * end of a thread, adoption of its heap, slabs that a sleeping owner detached or has in its lists,
+ * fork. See docs/internals/osmalloc.md, "Model".
  *
- * One heap with SLABS slabs of SLOTS slots. THREADS threads do some things each, STEPS
- * the first and OTHERS the others: whoever has the heap allocates, frees, tidies, or
- * ends; everybody frees what anybody allocated, closes what is left, tidies the heap
- * while it is idle, takes it over, and may fork, once: from then on that thread is
- * alone, and takes the heap if the thread that had it was not busy. Everybody trims the heap while
- * its thread is not busy. When all threads are done
- * without a fork, init frees what is live, tidies, and looks for what was lost.
+ * One heap with SLABS slabs of SLOTS slots. Each of THREADS threads takes some steps, the first
+ * STEPS, the others OTHERS. The heap's thread allocates, frees, collects, or ends. Every thread
+ * frees what any thread allocated, closes detached slabs, collects the parked heap, adopts it,
+ * trims it while its thread is not busy, and may fork, once: the child has this thread only, which
+ * adopts the heap if the heap's thread was not busy. When all threads have ended without a fork,
+ * init frees what is live, collects, and looks for lost memory.
  *
- * Inlines have the names of the functions in osmalloc/slab.c, heap.c, idle.c and thread.c, variables
- * those in slab.h and heap.h. One step is one access to memory that several threads use, or
- * what a thread does with memory of its own, or under the lock. Memory is
- * sequentially consistent. The number of an invariant in slab.h or heap.h stands
- * beside each assertion; ghosts are variables that only assertions read.
+ * Inlines are named after the functions in osmalloc/remote.c, slab.c, heap.c, idle.c and thread.c,
+ * variables after the fields in slab.h and heap.h. One step is one access to memory that several
+ * threads use, or what a thread does with its own memory or under the lock. Memory is sequentially
+ * consistent. The comment beside an assertion is the number of an invariant in slab.h or heap.h;
+ * ghosts are variables that only assertions read.
  */
 
 #ifndef SLABS
@@ -43,29 +42,29 @@
  * Mistakes: one of them is made if the environment says WRONG=number when pan runs, and
  * tests/test_remote_model.py has each refuted. A line that only a mistake reaches says so.
  */
-#define PUSHED_BY_STORE		1	/* slab_push_remote: no compare-and-swap */
-#define MAILED_AFTER		2	/* slab_push_remote: mailed is set when the slot is there */
-#define FIRST_STAYS		3	/* slab_push_remote: REMOTE_FIRST is not taken away */
-#define COLLECTED_BY_STORE	4	/* slab_collect: no exchange */
-#define ASIDE_BY_STORE		5	/* slab_set_aside: no compare-and-swap */
-#define ASIDE_UNTIMED		6	/* slab_set_aside: remote has no epoch in it */
-#define FIRST_FORGOTTEN		7	/* slab_set_aside: remote stays 0 */
-#define BACK_BY_STORE		8	/* slab_take_back: no compare-and-swap */
-#define LAST_FORGOTTEN		9	/* slab_await_last: remote stays 0 */
-#define LEFT_UNTIMED		10	/* slab_is_left: whether it is aside is read once */
-#define LEFT_LISTED		11	/* slab_is_left: does not look whether it is aside */
-#define MAILED_IGNORED		12	/* retire, close_empty: do not look whether mail is due */
-#define MAILED_EARLY		13	/* read_mail: mailed is false while the slab is aside */
-#define MAIL_READ_LATE		14	/* read_mail: the next one is read when mailed is false */
-#define MAIL_BY_STORE		15	/* mail_fetch: no exchange */
+#define PUSHED_BY_STORE		1	/* remote_push: no compare-and-swap */
+#define QUEUED_AFTER		2	/* remote_push: sets queued after adding the slot */
+#define NEXT_STAYS		3	/* remote_push: REMOTE_NOTIFY_NEXT stays set */
+#define COLLECTED_BY_STORE	4	/* remote_collect: no exchange */
+#define DETACHED_BY_STORE	5	/* remote_detach: no compare-and-swap */
+#define DETACHED_UNCOUNTED	6	/* remote_detach: remote has no number in it */
+#define NEXT_FORGOTTEN		7	/* remote_detach: remote stays 0 */
+#define REATTACHED_BY_STORE	8	/* remote_reattach: no compare-and-swap */
+#define LAST_FORGOTTEN		9	/* remote_notify_last: remote stays 0 */
+#define CLOSABLE_UNCOUNTED	10	/* remote_is_closable: reads detachments once */
+#define CLOSABLE_LISTED		11	/* remote_is_closable: does not read detachments */
+#define QUEUED_IGNORED		12	/* retire, close_empty: do not read queued */
+#define CLEARED_EARLY		13	/* heap_collect_pending: clears queued while detached */
+#define NEXT_READ_LATE		14	/* heap_collect_pending: reads the next one too late */
+#define TAKEN_BY_STORE		15	/* pending_take: no exchange */
 #define LOCK_FORGOTTEN		16	/* lock_take: does not wait */
 #define FORK_UNLOCKED		17	/* fork: does not wait for the lock */
 #define FORK_ADOPTS		18	/* abandoned_look: a heap is taken although it was busy */
-#define TOLD_ALWAYS		19	/* heap 6: without its exception; not a mistake, but not so */
+#define NOTIFIED_ALWAYS		19	/* heap 6: without its exception; not a mistake, but not so */
 #define TRIM_FIRST		20	/* trim: the first slab of a list is trimmed, too */
-#define TRIM_COMING		21	/* slab_is_unused: does not look whether countdown is 0 */
+#define TRIM_COMING		21	/* remote_is_unused: does not look whether countdown is 0 */
 #define TRIM_BUSY		22	/* trim: does not look whether the heap is busy */
-#define TRIM_MAILED		23	/* slab_is_unused: does not look whether it is mailed */
+#define TRIM_QUEUED		23	/* remote_is_unused: does not read queued */
 #define FREE_UNFINISHED		24	/* abandoned_look: a full slab's slot was given back */
 
 #define WRONG(mistake)	(wrong == mistake)
@@ -75,9 +74,9 @@
 #define BUSY_USER	1
 #define BUSY_TRIMMED	2
 
-/* remote: two flags; below, slots, or slab->aside */
-#define REMOTE_FIRST	128
-#define REMOTE_LAST	64
+/* remote: two flags; below, slots, or slab->detachments */
+#define REMOTE_NOTIFY_NEXT	128
+#define REMOTE_NOTIFY_LAST	64
 #define BELOW		63
 
 #define ALL		((1 << SLOTS) - 1)
@@ -87,26 +86,27 @@
 
 #if LINKED
 /* The first slot's number and one in bits 0 and 1, how many there are above. */
-#define WAITING(word)	((word) & REMOTE_FIRST -> 0 : ((word) & BELOW) >> 2)
+#define WAITING(word)	((word) & REMOTE_NOTIFY_NEXT -> 0 : ((word) & BELOW) >> 2)
 #else
-#define WAITING(word)	((word) & REMOTE_FIRST -> 0 : BITS(word))
+#define WAITING(word)	((word) & REMOTE_NOTIFY_NEXT -> 0 : BITS(word))
 #endif
 
 /* What countdown says */
-#define COUNT(s)	(SLOTS - BITS(slab[s].vacant) + slab[s].extra)
+#define COUNT(s)	(SLOTS - BITS(slab[s].free_bitmap) + slab[s].extra)
 #define IS_EMPTY(s)	(!COUNT(s))
 
-#define IS_ASIDE(s)	(slab[s].aside & 1)
-#define ASIDE(s)	(REMOTE_FIRST | REMOTE_LAST | (WRONG(ASIDE_UNTIMED) -> 0 : slab[s].aside))
-#define IS_LAST(s, word) (((word) & REMOTE_LAST) && WAITING(word) == slab[s].due)
+#define IS_DETACHED(s)	(slab[s].detachments & 1)
+#define DETACHED(s)	(REMOTE_NOTIFY_NEXT | REMOTE_NOTIFY_LAST | \
+			 (WRONG(DETACHED_UNCOUNTED) -> 0 : slab[s].detachments))
+#define IS_LAST(s, word) (((word) & REMOTE_NOTIFY_LAST) && WAITING(word) == slab[s].awaited)
 
 typedef slab_t {
 	byte remote;
-	byte due;
-	byte aside;
-	bool mailed;
-	byte mail;
-	byte vacant;		/* the owner's free slots, as a set, linked or not */
+	byte awaited;
+	byte detachments;
+	bool queued;
+	byte next_pending;
+	byte free_bitmap;	/* the owner's free slots, as a set, linked or not */
 	bool is_full;		/* full, which is a word of Promela */
 	bool extra;		/* countdown is one too high: its thread is gone, with a slot */
 	byte next[SLOTS];	/* slot->next while a slot is in remote, its number and one */
@@ -119,21 +119,21 @@ typedef slab_t {
 	bool listed;		/* is in its class's list */
 	bool first;		/* and the first there: its owner may take slots at any time */
 	bool coming;		/* countdown is 0: its owner is going to heap_free_slow() */
-	byte hand;		/* whoever is about to use it as mail */
-	bool awaited;		/* its idle heap was tidied for long, nothing collected since */
+	byte hand;		/* the thread that is about to queue it, or took it out */
+	bool notifies;		/* REMOTE_NOTIFY_LAST was set, and nothing was collected since */
 	byte stale;		/* freed by threads whose view of remote is of before a collect */
 	bool missed;		/* one of these was the last, and found remote as it had been */
 };
 
 slab_t slab[SLABS];
 byte wrong;			/* which mistake */
-byte mailbox = NO_SLAB;
-bool idle;			/* heap->idle */
+byte pending = NO_SLAB;
+bool parked;			/* heap->parked */
 bool in_list;			/* the heap is in the list of those without a thread */
 bool lock;
 bool lock_busy;
 byte busy;			/* heap->busy */
-byte user = NOBODY;		/* ghost: the heap's thread, or who tidies it */
+byte user = NOBODY;		/* ghost: the heap's thread, or who collects it */
 bool forked;
 byte survivor;			/* of a fork: the thread that is in the child */
 byte running = THREADS;
@@ -152,7 +152,7 @@ inline lock_give()
 	atomic { lock_busy = false; lock = false }
 }
 
-/* ---- slab.c ---- */
+/* ---- slab.c, remote.c ---- */
 
 /* At the end of the list; there may be others of this class that the model does not have. */
 inline list_add(s)
@@ -169,7 +169,7 @@ inline slab_open(s)
 	atomic {
 		!lock ->
 		slab[s].open = true;
-		slab[s].vacant = ALL;
+		slab[s].free_bitmap = ALL;
 		list_add(s)
 	}
 }
@@ -181,21 +181,21 @@ inline slab_close_locked(s)
 		assert(slab[s].open);				/* slab 5 */
 		assert(!slab[s].live);				/* slab 5 */
 		assert(slab[s].hand == NOBODY || slab[s].hand == _pid);	/* slab 5 */
-		assert(!slab[s].mailed || slab[s].hand == _pid);	/* slab 5 */
+		assert(!slab[s].queued || slab[s].hand == _pid);	/* slab 5 */
 		assert(!slab[s].listed);			/* heap 2 */
 		assert(!slab[s].coming);			/* slab 5 */
 		slab[s].open = false;
-		slab[s].vacant = 0;
+		slab[s].free_bitmap = 0;
 		slab[s].remote = 0;
 		slab[s].there = 0;
-		slab[s].due = 0;
-		slab[s].aside = 0;
-		slab[s].mailed = false;
-		slab[s].mail = 0;
+		slab[s].awaited = 0;
+		slab[s].detachments = 0;
+		slab[s].queued = false;
+		slab[s].next_pending = 0;
 		slab[s].is_full = false;
 		slab[s].extra = false;
 		slab[s].hand = NOBODY;
-		slab[s].awaited = false;
+		slab[s].notifies = false;
 		slab[s].stale = 0;
 		slab[s].missed = false;
 		for (n : 0 .. SLOTS - 1) {
@@ -213,15 +213,15 @@ inline slab_close(s)
 /* Counts what is in given, and takes it. */
 inline collect(s)
 {
-	assert(!(given & REMOTE_FIRST));			/* slab 4 */
+	assert(!(given & REMOTE_NOTIFY_NEXT));			/* slab 4 */
 	n = WAITING(given);
 #if LINKED
 	given = given & 3;
 	do
 	:: n ->
 		assert(given && (slab[s].there >> (given - 1) & 1));	/* slab 2 */
-		assert(!(slab[s].vacant >> (given - 1) & 1));	/* slab 2 */
-		slab[s].vacant = slab[s].vacant | 1 << (given - 1);
+		assert(!(slab[s].free_bitmap >> (given - 1) & 1));	/* slab 2 */
+		slab[s].free_bitmap = slab[s].free_bitmap | 1 << (given - 1);
 		slab[s].there = slab[s].there & ~(1 << (given - 1));
 		n--;
 		last = given;
@@ -233,18 +233,18 @@ inline collect(s)
 	assert(!given && !slab[s].there)			/* slab 6 */
 #else
 	assert((given & ALL) == slab[s].there);			/* slab 6 */
-	assert(!(slab[s].vacant & given));			/* slab 2 */
-	slab[s].vacant = slab[s].vacant | slab[s].there;
+	assert(!(slab[s].free_bitmap & given));			/* slab 2 */
+	slab[s].free_bitmap = slab[s].free_bitmap | slab[s].there;
 	slab[s].there = 0;
 	n = 0
 #endif
 	given = 0;
-	slab[s].awaited = false;
+	slab[s].notifies = false;
 	slab[s].stale = slab[s].freeing;
 	slab[s].missed = false
 }
 
-inline slab_collect(s)
+inline remote_collect(s)
 {
 	assert(user == _pid);					/* heap 5 */
 	given = slab[s].remote;
@@ -259,20 +259,22 @@ inline slab_collect(s)
 	fi
 }
 
-/* Sets mine if it is this thread that has to send mail. */
-inline say_mailed(s)
+/* Sets mine if this thread has to queue the slab. */
+inline set_queued(s)
 {
 	atomic {
 		assert(slab[s].open);				/* slab 5 */
 		if
-		:: !slab[s].mailed -> slab[s].mailed = true; slab[s].hand = _pid; mine = true
+		:: !slab[s].queued -> slab[s].queued = true; slab[s].hand = _pid; mine = true
 		:: else
 		fi
 	}
 }
 
-/* Afterwards mine tells of NEWS_MAIL. What follows NEWS_EMPTY, anybody may do at any time. */
-inline slab_push_remote(s, slot)
+/*
+ * Afterwards mine tells of NOTIFY_QUEUE. What NOTIFY_EMPTY asks for, any thread may do at any time.
+ */
+inline remote_push(s, slot)
 {
 	d_step { before = slab[s].remote; slab[s].stale = slab[s].stale & ~(1 << slot) };
 	do
@@ -281,8 +283,8 @@ inline slab_push_remote(s, slot)
 		/* remote_with() */
 		after = before;
 		if
-		:: before & REMOTE_FIRST ->
-			after = before & (WRONG(FIRST_STAYS) -> REMOTE_FIRST | REMOTE_LAST : REMOTE_LAST)
+		:: before & REMOTE_NOTIFY_NEXT ->
+			after = before & (WRONG(NEXT_STAYS) -> REMOTE_NOTIFY_NEXT | REMOTE_NOTIFY_LAST : REMOTE_NOTIFY_LAST)
 		:: else
 		fi;
 #if LINKED
@@ -294,7 +296,7 @@ inline slab_push_remote(s, slot)
 		last = IS_LAST(s, after)
 	   };
 	   if
-	   :: !mine && !WRONG(MAILED_AFTER) && ((before & REMOTE_FIRST) || last) -> say_mailed(s)
+	   :: !mine && !WRONG(QUEUED_AFTER) && ((before & REMOTE_NOTIFY_NEXT) || last) -> set_queued(s)
 	   :: else
 	   fi;
 	   atomic {
@@ -317,9 +319,9 @@ inline slab_push_remote(s, slot)
 	od;
 	atomic {
 		if
-		:: WRONG(MAILED_AFTER) && ((before & REMOTE_FIRST) || last) ->
-			mine = !slab[s].mailed;				/* wrong */
-			slab[s].mailed = true;				/* wrong */
+		:: WRONG(QUEUED_AFTER) && ((before & REMOTE_NOTIFY_NEXT) || last) ->
+			mine = !slab[s].queued;				/* wrong */
+			slab[s].queued = true;				/* wrong */
 			slab[s].hand = (mine -> _pid : slab[s].hand)	/* wrong */
 		:: else
 		fi;
@@ -329,22 +331,22 @@ inline slab_push_remote(s, slot)
 	}
 }
 
-/* Sets left. */
-inline slab_is_left(s)
+/* Sets closable. */
+inline remote_is_closable(s)
 {
-	before = slab[s].aside;
+	before = slab[s].detachments;
 	after = slab[s].remote;
-	last = (after & REMOTE_LAST) && WAITING(after) == SLOTS;
-	left = last && (WRONG(LEFT_LISTED) || (WRONG(LEFT_UNTIMED) -> IS_ASIDE(s) :
-					       (before & 1) && slab[s].aside == before));
+	last = (after & REMOTE_NOTIFY_LAST) && WAITING(after) == SLOTS;
+	closable = last && (WRONG(CLOSABLE_LISTED) || (WRONG(CLOSABLE_UNCOUNTED) -> IS_DETACHED(s) :
+					       (before & 1) && slab[s].detachments == before));
 	d_step { before = 0; after = 0; last = 0 }
 }
 
-inline slab_await_last(s)
+inline remote_notify_last(s)
 {
 	do
-	:: slab_collect(s);
-	   slab[s].due = COUNT(s);
+	:: remote_collect(s);
+	   slab[s].awaited = COUNT(s);
 	   if
 	   :: IS_EMPTY(s) -> break
 	   :: else
@@ -352,8 +354,8 @@ inline slab_await_last(s)
 	   atomic {
 		if
 		:: !slab[s].remote ->
-			slab[s].remote = (WRONG(LAST_FORGOTTEN) -> 0 : REMOTE_LAST);
-			slab[s].awaited = true;
+			slab[s].remote = (WRONG(LAST_FORGOTTEN) -> 0 : REMOTE_NOTIFY_LAST);
+			slab[s].notifies = true;
 			break
 		:: else
 		fi
@@ -361,48 +363,48 @@ inline slab_await_last(s)
 	od
 }
 
-inline slab_set_aside(s)
+inline remote_detach(s)
 {
-	slab[s].aside++;
+	slab[s].detachments++;
 	d_step { slab[s].is_full = true; slab[s].extra = false };
-	slab[s].due = SLOTS;
+	slab[s].awaited = SLOTS;
 	atomic {
-		assert(slab[s].aside < BELOW);
+		assert(slab[s].detachments < BELOW);
 		if
-		:: !slab[s].remote || WRONG(ASIDE_BY_STORE) ->
-			slab[s].remote = (WRONG(FIRST_FORGOTTEN) -> 0 : ASIDE(s))
+		:: !slab[s].remote || WRONG(DETACHED_BY_STORE) ->
+			slab[s].remote = (WRONG(NEXT_FORGOTTEN) -> 0 : DETACHED(s))
 		:: else -> failed = true
 		fi
 	};
 	if
 	:: failed ->
 		slab[s].is_full = false;
-		atomic { slab[s].aside++; list_add(s); failed = false }
+		atomic { slab[s].detachments++; list_add(s); failed = false }
 	:: else
 	fi
 }
 
-inline slab_take_back(s)
+inline remote_reattach(s)
 {
 	atomic {
 		if
-		:: slab[s].remote == ASIDE(s) || WRONG(BACK_BY_STORE) -> slab[s].remote = 0
+		:: slab[s].remote == DETACHED(s) || WRONG(REATTACHED_BY_STORE) -> slab[s].remote = 0
 		:: else
 		fi
 	};
 	slab[s].is_full = false;
-	atomic { slab[s].aside++; list_add(s) }
+	atomic { slab[s].detachments++; list_add(s) }
 }
 
-/* Sets left if the listed slab has no live slot. What it reads, it reads in this order. */
-inline slab_is_unused(s)
+/* Sets closable if the listed slab has no live slot. What it reads, it reads in this order. */
+inline remote_is_unused(s)
 {
 	before = slab[s].remote;
 	d_step {						/* countdown */
 		after = COUNT(s);
-		left = after == WAITING(before) && (!slab[s].coming || WRONG(TRIM_COMING))
+		closable = after == WAITING(before) && (!slab[s].coming || WRONG(TRIM_COMING))
 	};
-	left = left && (!slab[s].mailed || WRONG(TRIM_MAILED));
+	closable = closable && (!slab[s].queued || WRONG(TRIM_QUEUED));
 	d_step { before = 0; after = 0 }
 }
 
@@ -427,20 +429,20 @@ inline list_remove(s)
 	d_step { slab[s].listed = false; slab[s].first = false }
 }
 
-/* Closes the listed slab, which is empty, but not before its mail was read. */
+/* Closes a listed slab, which is empty and not queued. */
 inline list_close(s)
 {
 	list_remove(s);
 	slab_close(s)
 }
 
-#define IS_MAILED(s)	(slab[s].mailed && !WRONG(MAILED_IGNORED))
+#define IS_QUEUED(s)	(slab[s].queued && !WRONG(QUEUED_IGNORED))
 
 /* The listed slab is empty. Whether one is kept depends on others of its class. */
 inline retire(s)
 {
 	if
-	:: IS_MAILED(s)
+	:: IS_QUEUED(s)
 	:: else ->
 		if
 		:: list_close(s)
@@ -457,7 +459,7 @@ inline heap_free_slow(s)
 		begin();
 		d_step { assert(slab[s].open); slab[s].coming = false };	/* slab 5 */
 		if
-		:: slab[s].is_full -> slab_take_back(s)
+		:: slab[s].is_full -> remote_reattach(s)
 		:: else
 		fi;
 		if
@@ -469,34 +471,34 @@ inline heap_free_slow(s)
 	fi
 }
 
-inline mail_send(s)
+inline pending_add(s)
 {
 	atomic {
 		assert(slab[s].open);				/* slab 5 */
-		assert(slab[s].mailed && slab[s].hand == _pid);	/* heap 4 */
-		slab[s].mail = mailbox;
-		mailbox = s;
+		assert(slab[s].queued && slab[s].hand == _pid);	/* heap 4 */
+		slab[s].next_pending = pending;
+		pending = s;
 		slab[s].hand = NOBODY
 	}
 }
 
-/* Sets letter to the first slab. */
-inline mail_fetch()
+/* Sets taken to the first slab of the queue. */
+inline pending_take()
 {
-	letter = mailbox;
+	taken = pending;
 	if
-	:: letter == NO_SLAB
+	:: taken == NO_SLAB
 	:: else ->
 		atomic {
-			letter = (WRONG(MAIL_BY_STORE) -> letter : mailbox);
-			mailbox = NO_SLAB;
-			n = letter;
+			taken = (WRONG(TAKEN_BY_STORE) -> taken : pending);
+			pending = NO_SLAB;
+			n = taken;
 			do
 			:: n < NO_SLAB ->
-				assert(slab[n].open && slab[n].mailed);	/* heap 4 */
+				assert(slab[n].open && slab[n].queued);	/* heap 4 */
 				assert(slab[n].hand == NOBODY);		/* heap 4 */
 				slab[n].hand = _pid;
-				n = slab[n].mail
+				n = slab[n].next_pending
 			:: else -> break
 			od;
 			n = 0
@@ -504,37 +506,37 @@ inline mail_fetch()
 	fi
 }
 
-inline read_mail()
+inline heap_collect_pending()
 {
 	assert(user == _pid);					/* heap 5 */
-	mail_fetch();
+	pending_take();
 	do
-	:: letter < NO_SLAB ->
+	:: taken < NO_SLAB ->
 		d_step {
-			assert(slab[letter].open);		/* heap 4 */
-			following = slab[letter].mail;
-			slab[letter].mail = (WRONG(MAIL_READ_LATE) -> following : 0);
+			assert(slab[taken].open);		/* heap 4 */
+			following = slab[taken].next_pending;
+			slab[taken].next_pending = (WRONG(NEXT_READ_LATE) -> following : 0);
 			if
-			:: WRONG(MAILED_EARLY) ->
-				slab[letter].mailed = false;	/* wrong */
-				slab[letter].hand = NOBODY	/* wrong */
+			:: WRONG(CLEARED_EARLY) ->
+				slab[taken].queued = false;	/* wrong */
+				slab[taken].hand = NOBODY	/* wrong */
 			:: else
 			fi
 		};
 		if
-		:: slab[letter].is_full -> slab_take_back(letter)
+		:: slab[taken].is_full -> remote_reattach(taken)
 		:: else
 		fi;
 		d_step {
 			if
-			:: !WRONG(MAILED_EARLY) ->
-				slab[letter].mailed = false;
-				slab[letter].hand = NOBODY
+			:: !WRONG(CLEARED_EARLY) ->
+				slab[taken].queued = false;
+				slab[taken].hand = NOBODY
 			:: else
 			fi
 		};
-		slab_collect(letter);
-		d_step { s1 = letter; letter = (WRONG(MAIL_READ_LATE) -> slab[letter].mail : following) };
+		remote_collect(taken);
+		d_step { s1 = taken; taken = (WRONG(NEXT_READ_LATE) -> slab[taken].next_pending : following) };
 		following = 0;
 		if
 		:: IS_EMPTY(s1) -> retire(s1)
@@ -543,7 +545,7 @@ inline read_mail()
 		s1 = 0
 	:: else -> break
 	od;
-	letter = 0
+	taken = 0
 }
 
 inline close_empty()
@@ -551,9 +553,9 @@ inline close_empty()
 	for (t : 0 .. SLABS - 1) {
 		if
 		:: slab[t].listed ->
-			slab_collect(t);
+			remote_collect(t);
 			if
-			:: IS_EMPTY(t) && !IS_MAILED(t) -> list_close(t)
+			:: IS_EMPTY(t) && !IS_QUEUED(t) -> list_close(t)
 			:: else
 			fi
 		:: else
@@ -562,12 +564,12 @@ inline close_empty()
 	t = 0
 }
 
-/* tidy() of a heap that is to be told */
+/* idle_collect() of a heap that is going to be parked */
 inline await_all()
 {
 	for (t : 0 .. SLABS - 1) {
 		if
-		:: slab[t].listed -> slab_await_last(t)
+		:: slab[t].listed -> remote_notify_last(t)
 		:: else
 		fi
 	}
@@ -579,14 +581,14 @@ inline parked_add()
 	lock_take();
 	atomic {
 		assert(user == _pid && !in_list);		/* heap 5 */
-		idle = true;
+		parked = true;
 		in_list = true;
 		user = NOBODY
 	};
 	lock_give()
 }
 
-/* The heap is taken out of the list for its new thread, or to be tidied. */
+/* The heap is taken out of the list for its new thread, or to be collected. */
 inline parked_remove(condition)
 {
 	lock_take();
@@ -602,22 +604,22 @@ inline parked_remove(condition)
 	lock_give()
 }
 
-/* The mailbox of a heap that does not read its mail is looked through by another thread. */
-inline heap_close_left()
+/* Another thread closes what it can in the queue of a heap that does not collect it. */
+inline pending_close_empty()
 {
-	mail_fetch();
+	pending_take();
 	do
-	:: letter < NO_SLAB ->
-		following = slab[letter].mail;
-		slab_is_left(letter);
+	:: taken < NO_SLAB ->
+		following = slab[taken].next_pending;
+		remote_is_closable(taken);
 		if
-		:: left -> slab_close(letter)
-		:: else -> mail_send(letter)
+		:: closable -> slab_close(taken)
+		:: else -> pending_add(taken)
 		fi;
-		d_step { letter = following; following = 0; left = false }
+		d_step { taken = following; following = 0; closable = false }
 	:: else -> break
 	od;
-	letter = 0
+	taken = 0
 }
 
 /* The heap's thread trims no heap of its own. */
@@ -628,12 +630,12 @@ inline trim(s)
 	:: atomic { busy == BUSY_NOBODY || WRONG(TRIM_BUSY) -> busy = BUSY_TRIMMED };
 		if
 		:: slab[s].listed && (!slab[s].first || WRONG(TRIM_FIRST)) ->
-			slab_is_unused(s);
+			remote_is_unused(s);
 			if
-			:: left -> list_remove(s); slab_close_locked(s)
+			:: closable -> list_remove(s); slab_close_locked(s)
 			:: else
 			fi;
-			left = false
+			closable = false
 		:: else
 		fi;
 		busy = BUSY_NOBODY
@@ -645,10 +647,10 @@ inline trim(s)
 inline take(s)
 {
 	d_step {
-		n = (slab[s].vacant & 1 -> 0 : (slab[s].vacant & 2 -> 1 : 2));
+		n = (slab[s].free_bitmap & 1 -> 0 : (slab[s].free_bitmap & 2 -> 1 : 2));
 		assert(!(slab[s].live >> n & 1));		/* slab 2 */
 		assert(!(slab[s].there >> n & 1));		/* slab 2 */
-		slab[s].vacant = slab[s].vacant & ~(1 << n);
+		slab[s].free_bitmap = slab[s].free_bitmap & ~(1 << n);
 		slab[s].live = slab[s].live | 1 << n;
 		n = 0
 	}
@@ -659,22 +661,22 @@ inline thread_alloc(s)
 {
 	if
 	:: !slab[s].open -> begin(); slab_open(s); finish()
-	:: slab[s].open && slab[s].first && slab[s].vacant -> take(s)
-	:: slab[s].open && !(slab[s].first && slab[s].vacant) ->	/* find_slab() */
+	:: slab[s].open && slab[s].first && slab[s].free_bitmap -> take(s)
+	:: slab[s].open && !(slab[s].first && slab[s].free_bitmap) ->	/* find_slab() */
 		begin();
-		read_mail();
+		heap_collect_pending();
 		if
 		:: slab[s].listed ->
 			slab[s].first = true;			/* no other is in front any more */
 			if
-			:: !slab[s].vacant -> slab_collect(s)	/* slab_refill() */
+			:: !slab[s].free_bitmap -> remote_collect(s)	/* refill() */
 			:: else
 			fi;
 			if
-			:: slab[s].vacant -> finish(); take(s)
+			:: slab[s].free_bitmap -> finish(); take(s)
 			:: else ->
 				list_remove(s);
-				slab_set_aside(s);
+				remote_detach(s);
 				finish()
 			fi
 		:: else -> finish()
@@ -684,9 +686,9 @@ inline thread_alloc(s)
 
 inline thread_free_remote(s, slot)
 {
-	slab_push_remote(s, slot);
+	remote_push(s, slot);
 	if
-	:: mine -> mail_send(s); mine = false
+	:: mine -> pending_add(s); mine = false
 	:: else
 	fi
 }
@@ -710,7 +712,7 @@ inline give(s)
 	if
 	:: user == _pid ->
 		d_step {					/* slab_push() */
-			slab[s].vacant = slab[s].vacant | 1 << slot;
+			slab[s].free_bitmap = slab[s].free_bitmap | 1 << slot;
 			slab[s].live = slab[s].live & ~(1 << slot);
 			slab[s].freeing = slab[s].freeing & ~(1 << slot);
 			slab[s].coming = slab[s].is_full || IS_EMPTY(s)
@@ -724,8 +726,8 @@ inline give(s)
 /* What thread_collect(), detach() and parked_collect() have in common: idle_collect() and more */
 #define NONE		0
 #define TRIM		1
-#define LEAVE		2
-#define TIDY_IDLE	3
+#define DETACH		2
+#define COLLECT_PARKED	3
 
 /* The child has this thread only. What others had begun, stays as it is. */
 inline fork()
@@ -751,21 +753,21 @@ inline abandoned_look()
 		for (t : 0 .. SLABS - 1) {
 			slab[t].coming = false;
 			if
-			:: slab[t].listed && slab[t].vacant -> slab[t].extra = true
-			:: slab[t].is_full && slab[t].vacant && !WRONG(FREE_UNFINISHED) ->
-				slab_take_back(t)			/* finish_free() */
-			:: !(slab[t].is_full && slab[t].vacant) || WRONG(FREE_UNFINISHED)
+			:: slab[t].listed && slab[t].free_bitmap -> slab[t].extra = true
+			:: slab[t].is_full && slab[t].free_bitmap && !WRONG(FREE_UNFINISHED) ->
+				remote_reattach(t)			/* finish_free() */
+			:: !(slab[t].is_full && slab[t].free_bitmap) || WRONG(FREE_UNFINISHED)
 			fi
 		}
 		t = 0;
-		job = TIDY_IDLE
+		job = COLLECT_PARKED
 	:: else
 	fi;
 	lock_give()
 }
 
-#define LOCALS	byte job, slot, s, s1, t, n, before, after, given, last, letter, following; \
-		bool mine, left, failed
+#define LOCALS	byte job, slot, s, s1, t, n, before, after, given, last, taken, following; \
+		bool mine, closable, failed
 
 proctype thread(byte steps) provided (!forked || survivor == _pid)
 {
@@ -787,30 +789,30 @@ proctype thread(byte steps) provided (!forked || survivor == _pid)
 			if
 			:: user == _pid ->
 				atomic {
-					idle = false;
+					parked = false;
 					for (t : 0 .. SLABS - 1) {
-						slab[t].awaited = false
+						slab[t].notifies = false
 					}
 					t = 0
 				}
 			:: else
 			fi
-		:: user != _pid && idle && mailbox < NO_SLAB ->	/* parked_collect() */
-			parked_remove(mailbox < NO_SLAB);
-			job = (user == _pid -> TIDY_IDLE : NONE)
-		:: user != _pid && mailbox < NO_SLAB -> heap_close_left()
+		:: user != _pid && parked && pending < NO_SLAB ->	/* parked_collect() */
+			parked_remove(pending < NO_SLAB);
+			job = (user == _pid -> COLLECT_PARKED : NONE)
+		:: user != _pid && pending < NO_SLAB -> pending_close_empty()
 		:: user != _pid -> trim(s)
 		:: !forked -> fork()
 		fi;
 		s = 0
 	:: job == NONE && forked && user != _pid && user != NOBODY -> abandoned_look()
-	:: job == NONE && user == _pid -> job = LEAVE		/* detach() */
+	:: job == NONE && user == _pid -> job = DETACH		/* detach() */
 	:: job == NONE && user != _pid -> break
 	:: job != NONE ->
 		begin();
-		read_mail();
+		heap_collect_pending();
 		if
-		:: job == LEAVE					/* the heap is kept ready */
+		:: job == DETACH					/* the heap is kept ready */
 		:: true ->
 			close_empty();
 			if
@@ -828,20 +830,20 @@ proctype thread(byte steps) provided (!forked || survivor == _pid)
 	running = (forked -> 0 : running - 1)
 }
 
-/* The heap is idle. */
+/* The heap is parked. */
 inline check_heap()
 {
 	d_step {
-		assert(user == NOBODY && in_list && idle);		/* heap 5 */
+		assert(user == NOBODY && in_list && parked);		/* heap 5 */
 		for (s : 0 .. SLABS - 1) {
 			assert(!slab[s].open || slab[s].listed == !slab[s].is_full);	/* heap 2 */
-			assert(slab[s].is_full == IS_ASIDE(s));		/* slab 4 */
-			assert(slab[s].is_full || !(slab[s].remote & REMOTE_FIRST));	/* slab 4 */
-			assert(!slab[s].is_full || !slab[s].vacant);	/* slab 4 */
+			assert(slab[s].is_full == IS_DETACHED(s));		/* slab 4 */
+			assert(slab[s].is_full || !(slab[s].remote & REMOTE_NOTIFY_NEXT));	/* slab 4 */
+			assert(!slab[s].is_full || !slab[s].free_bitmap);	/* slab 4 */
 			assert(!slab[s].open ||				/* slab 6 */
-			       (slab[s].live | slab[s].vacant | slab[s].there) == ALL);
-			assert(!(slab[s].live & slab[s].vacant) &&	/* slab 6 */
-			       !((slab[s].live | slab[s].vacant) & slab[s].there))
+			       (slab[s].live | slab[s].free_bitmap | slab[s].there) == ALL);
+			assert(!(slab[s].live & slab[s].free_bitmap) &&	/* slab 6 */
+			       !((slab[s].live | slab[s].free_bitmap) & slab[s].there))
 		}
 		s = 0
 	}
@@ -854,19 +856,19 @@ inline check_quiet()
 	d_step {
 		for (s : 0 .. SLABS - 1) {
 			assert(slab[s].hand == NOBODY);			/* heap 4 */
-			assert(!slab[s].is_full || slab[s].mailed ||	/* slab 4 */
-			       slab[s].remote & REMOTE_FIRST);
-			assert(!slab[s].awaited || slab[s].live || slab[s].mailed ||	/* heap 6 */
-			       (slab[s].missed && !WRONG(TOLD_ALWAYS)))
+			assert(!slab[s].is_full || slab[s].queued ||	/* slab 4 */
+			       slab[s].remote & REMOTE_NOTIFY_NEXT);
+			assert(!slab[s].notifies || slab[s].live || slab[s].queued ||	/* heap 6 */
+			       (slab[s].missed && !WRONG(NOTIFIED_ALWAYS)))
 		}
 		n = 0;
-		s = mailbox;
+		s = pending;
 		do
-		:: s < NO_SLAB -> assert(slab[s].mailed); s = slab[s].mail; n++	/* heap 4 */
+		:: s < NO_SLAB -> assert(slab[s].queued); s = slab[s].next_pending; n++	/* heap 4 */
 		:: else -> break
 		od;
 		for (s : 0 .. SLABS - 1) {
-			n = n - slab[s].mailed
+			n = n - slab[s].queued
 		}
 		assert(n == 0);						/* heap 4 */
 		s = 0
@@ -879,14 +881,14 @@ init
 
 	c_code { now.wrong = getenv("WRONG") ? atoi(getenv("WRONG")) : 0; };
 	atomic {
-		/* The first thread has the heap; all slots are live, and the slabs are aside. */
+		/* The first thread has the heap; all slots are live, and the slabs are detached. */
 		for (s : 0 .. SLABS - 1) {
 			slab[s].open = true;
 			slab[s].live = ALL;
 			slab[s].is_full = true;
-			slab[s].aside = 1;
-			slab[s].due = SLOTS;
-			slab[s].remote = ASIDE(s);
+			slab[s].detachments = 1;
+			slab[s].awaited = SLOTS;
+			slab[s].remote = DETACHED(s);
 			slab[s].hand = NOBODY
 		}
 		s = 0;
@@ -920,9 +922,9 @@ init
 		od;
 		check_quiet();
 		parked_remove(true);
-		read_mail();						/* tidy() */
+		heap_collect_pending();						/* idle_collect() */
 		close_empty();
-		assert(mailbox == NO_SLAB);				/* heap 4 */
+		assert(pending == NO_SLAB);				/* heap 4 */
 		for (s : 0 .. SLABS - 1) {
 			assert(!slab[s].open)				/* slab 6 */
 		}
