@@ -152,7 +152,7 @@ static void check_listed(struct audit *audit, const struct slab *slab)
 	holds(audit, free + remote <= slab->extent &&
 	      (slab_is_linked(slab) || !(others & (slab->free_bitmap | slab->quarantine))) &&
 	      !(slab->free_bitmap & slab->quarantine),
-	      "slab 2: a slot given back twice", slab);
+	      "slab 2: a slot freed twice", slab);
 	audit->excess += slab->countdown - (slab->extent - free + slab->retained);
 	holds(audit, audit->excess <= slab->owner->inherited, "slab 3: countdown", slab);
 	holds(audit, !(others & REMOTE_NOTIFY_NEXT) && !(slab->detachments & 1),

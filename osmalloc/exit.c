@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * The end of a process in the hardened build: what was written where nobody may
- * write, and would have been found by a free() or malloc() that never came. A
- * block whose end is not marked is just being given or taken: exit() may be called
- * in a signal handler, and a fork may have left threads behind.
+ * The end of a process in the hardened build: finds bad writes that free() or malloc() would have
+ * found later. A block without a canary is being allocated or freed: exit() may be called in a
+ * signal handler, and a fork may have left threads behind.
  */
 
 #include "harden.h"
@@ -13,7 +12,7 @@
 static void check_slab(const struct slab *slab, void *arg)
 {
 	(void)arg;
-	/* A freed mapping that is kept cannot be touched either. */
+	/* A cached mapping is inaccessible, too. */
 	if (slab_is_hidden(slab) || (!slab->owner && slab->retained))
 		return;
 	for (uint32_t slot = 0; slot < slab->extent; slot++) {

@@ -9,7 +9,7 @@
 #include "secret.h"
 #include "sizeclass.h"
 
-/* Different for each thread and process; not secret for long, but not foreseeable either. */
+/* Random state, different in each thread and process; a program can find out, not foresee it. */
 static __thread uint64_t state __attribute__((tls_model("initial-exec")));
 
 /* An odd number and its inverse modulo 2^64: see slack_of(). */
@@ -21,7 +21,7 @@ static uint64_t *canary_of(const void *ptr, size_t size)
 	return (uint64_t *)((uintptr_t)ptr + size - CANARY);
 }
 
-/* Who frees the slot behind it reads a canary, too: atomic, though in no order. */
+/* A thread that frees the slot behind this one reads its canary, too: hence atomic. */
 static uint64_t canary_get(const void *ptr, size_t size)
 {
 	return __atomic_load_n(canary_of(ptr, size), __ATOMIC_RELAXED);
@@ -37,7 +37,7 @@ static uint64_t canary_for(const void *ptr)
 	return ((uintptr_t)ptr + secret) * SPREAD ^ secret;
 }
 
-/* What is next to what was asked for. No byte is 0: a string's end written too far is noticed. */
+/* The filler. None of its bytes is 0, so that a terminating zero written too far is found. */
 static uint64_t filler_for(const void *ptr)
 {
 	return canary_for(ptr) | 0x0101010101010101;
@@ -70,8 +70,9 @@ static bool is_filled(const char *at, size_t bytes, uint64_t filler)
 }
 
 /*
- * Bytes between what was asked for and the canary, which says how many: it is canary_for() plus
- * that number spread over 64 bits. Whatever else is written there yields one that is too large.
+ * The number of bytes between those asked for and the canary. The canary encodes it: it is
+ * canary_for() plus that number times SPREAD. Any other value decodes to a number that is too
+ * large.
  */
 static size_t slack_in(const void *ptr, uint64_t canary)
 {
@@ -88,7 +89,7 @@ static size_t zeroed(size_t size)
 	return size < ZEROED_MOST ? size : ZEROED_MOST;
 }
 
-/* What the processor looks at in one go. */
+/* What the processor compares in one step. */
 typedef uint64_t pair __attribute__((vector_size(GRAIN), may_alias));
 
 static bool is_zero(const void *ptr, size_t bytes)
@@ -148,11 +149,11 @@ bool harden_is_intact(const void *ptr, size_t size)
 			 filler_for(ptr));
 }
 
-/* Another thread may just be giving or taking the slot in front: then there is no canary. */
+/* Another thread may be allocating or freeing the slot in front: then its canary is 0. */
 static bool is_intact_before(const void *ptr, size_t size)
 {
 	const char *before = (const char *)ptr - size;
-	/* Read once: what the other thread does, it may do now. */
+	/* Read once: the other thread may change it at any time. */
 	uint64_t canary = canary_get(before, size);
 
 	return !canary || slack_in(before, canary) <= size - CANARY;

@@ -30,8 +30,8 @@ static inline void *hook_allocated(void *ptr, size_t asked)
 }
 
 /*
- * A block was resized, where it is or by moving its pages: it had room for so many bytes, of which
- * before were asked for. Returns it.
+ * A block was resized, where it is or by moving its pages: before, it had room bytes for a request
+ * of before bytes. Returns it.
  */
 static inline void *hook_resized(const struct slab *slab, void *ptr, size_t room, size_t before,
 				 size_t asked)

@@ -8,17 +8,17 @@
 #include "lock.h"
 #include "meta.h"
 
-/* Units of slabs that may stay in the pending queues of parked heaps. */
+/* The most units of slabs in the pending-free queues of parked heaps. */
 #define PENDING_MOST	(2UL * 1024 * 1024 / UNIT)
 
-/* Parked heaps that are left as they are, for the next threads, and units of each. */
+/* Parked heaps that are not collected, for the next threads, and the most units of each. */
 #define READY_HEAPS	4
 #define READY_UNITS	(1024UL * 1024 / UNIT)
 
 /*
- * Heaps that are looked at for an abandoned one before another heap is made. Looks that are left
- * over when one is found are for later searches. So the abandoned heaps that wait to be found do
- * not add up: they are a third of those in use, and a few more.
+ * A search for an abandoned heap looks at LOOKS heaps before a new one is made. If it finds one
+ * earlier, the next search has more looks. So abandoned heaps do not accumulate: at most a third of
+ * those in use, and a few more, wait to be found.
  */
 #define LOOKS	4
 
@@ -27,10 +27,10 @@ static unsigned int parked_count;
 static size_t pending_units;	/* of slabs that were queued for parked heaps */
 
 static struct heap *next_look;	/* the next heap to look at; NULL: the first */
-static size_t looks;		/* that are left over */
+static size_t looks;		/* left over from earlier searches */
 static unsigned int process = 1;	/* one more in a child of fork() than in its parent */
-static size_t unseen;		/* heaps that were not looked at since the fork of this process */
-static bool unsettled;		/* none of them was looked at so far */
+static size_t unseen;		/* heaps not looked at since the fork of this process */
+static bool unsettled;		/* none was looked at since then */
 
 /* Starts without parked heaps in a new generation (lock.h). The lock must be held. */
 static void parked_renew(void)
@@ -43,9 +43,9 @@ static void parked_renew(void)
 	parked_count = 0;
 }
 
-/* The life of a heap's thread. The lock must be held. */
+/* Whether a heap's thread is alive. The lock must be held. */
 
-/* The kernel marks the mutexes of a thread that ends, and no call is needed to take a free one. */
+/* The kernel marks the robust mutexes of a thread that ends; taking one needs no system call. */
 static void life_prepare(struct heap *heap)
 {
 	pthread_mutexattr_t robust;
@@ -67,13 +67,13 @@ static void life_end(struct heap *heap)
 	pthread_mutex_unlock(&heap->life);
 }
 
-/* Whether the thread that had the heap is not in this process, which is the child of a fork. */
+/* Whether the heap's thread is not in this process, which is the child of a fork. */
 static bool is_left_behind(const struct heap *heap)
 {
 	return heap->process && heap->process != process;
 }
 
-/* Whether the thread that had the heap is no more, unnoticed; then the calling one has it. */
+/* Whether the heap's thread ended unnoticed; if so, the calling thread owns the heap now. */
 static bool life_is_over(struct heap *heap)
 {
 	int error;
@@ -97,7 +97,7 @@ static bool is_busy(const struct heap *heap)
 	return __atomic_load_n(&heap->busy, __ATOMIC_RELAXED) != BUSY_NOBODY;
 }
 
-/* A thread that is gone may have freed a slot of a full slab, and then have done no more. */
+/* A thread that did not survive a fork may have freed a slot of a full slab, and no more. */
 static void finish_free(const struct slab *slab, void *arg)
 {
 	struct heap *heap = slab->owner;
@@ -109,9 +109,9 @@ static void finish_free(const struct slab *slab, void *arg)
 }
 
 /*
- * The next heap if it is abandoned, and its thread has left nothing half done; else NULL. The child
- * of a fork has all memory as it was at one time. A heap that was not busy then is sound: at most
- * one slot of it, which its thread was just taking or freeing, is lost or counted twice.
+ * The next heap if it is abandoned and not busy; else NULL. The child of a fork has all memory as
+ * it was at one moment. A heap that was not busy then is sound, except that one slot which its
+ * thread was just allocating or freeing may be lost, or free and still counted as live.
  */
 static struct heap *abandoned_look(void)
 {
@@ -142,7 +142,7 @@ static struct heap *abandoned_take(void)
 	return heap;
 }
 
-/* Looks at so many heaps. Those that are abandoned are collected and parked. */
+/* Looks at so many heaps; collects and parks those that are abandoned. */
 static void abandoned_collect(size_t most)
 {
 	struct heap *found = NULL;
@@ -191,8 +191,8 @@ static struct heap *parked_remove(void)
 }
 
 /*
- * Takes all parked heaps out of their list, or those whose pending queue is not empty; the first of
- * them. The lock must be held.
+ * Takes all parked heaps, or those with a pending-free queue that is not empty, out of their list;
+ * the first of them. The lock must be held.
  */
 static struct heap *parked_take(bool all)
 {
@@ -216,7 +216,7 @@ static struct heap *parked_take(bool all)
 	return taken;
 }
 
-/* Gives back what became empty in parked heaps: in all, or in those that were told of a slab. */
+/* Closes empty slabs of parked heaps: of all, or of those with queued slabs. */
 static void parked_collect(bool all)
 {
 	struct heap *heap;
@@ -263,8 +263,8 @@ void idle_park(struct heap *heap)
 }
 
 /*
- * Whether the slabs in the heap's lists and caches are few. Nobody is told when one of these
- * becomes empty, as long as the heap is not collected.
+ * Whether the slabs in the heap's lists and caches are few. When one of these becomes empty, no
+ * thread learns of it until the heap is collected.
  */
 static bool is_small(const struct heap *heap)
 {
@@ -315,7 +315,7 @@ void idle_collect_all(void)
 	parked_collect(true);
 }
 
-void idle_told(const struct heap *heap, size_t units)
+void idle_notify(const struct heap *heap, size_t units)
 {
 	if (__atomic_load_n(&heap->parked, __ATOMIC_RELAXED) &&
 	    __atomic_add_fetch(&pending_units, units, __ATOMIC_RELAXED) > PENDING_MOST)

@@ -5,8 +5,8 @@
  *
  * A thread that ends parks its heap. The next thread that needs one adopts it as it is, so a slab
  * never changes its owner. A few parked heaps are left as they are; others are collected first:
- * their empty slabs are given back, and every slab with live slots tells when the last of them is
- * freed (slab_await_last()), so that some other thread can collect again.
+ * their empty slabs are closed, and every slab with live slots notifies when the last of them is
+ * freed (remote_notify_last()), so that some other thread can collect again.
  *
  * A thread may end unnoticed: it took its heap in the last round of destructors, or a fork left it
  * behind in the parent. Such a heap is abandoned. Each heap has a robust mutex that its thread
@@ -33,27 +33,27 @@ void idle_park(struct heap *heap);
 void idle_prepare(struct heap *heap);
 
 /*
- * Gives back the empty slabs of a heap that the calling thread uses. parked: also has slabs with
- * live slots tell when they become empty.
+ * Closes the empty slabs of a heap that the calling thread uses. parked: also asks to be notified
+ * when a slab with live slots becomes empty.
  */
 void idle_collect(struct heap *heap, bool parked);
 
-/* Gives back what parked heaps were told of, if there is any, and looks for abandoned heaps. */
+/* Collects parked heaps with queued slabs, if there are any, and looks for abandoned heaps. */
 void idle_collect_some(void);
 
 /* Collects all parked and abandoned heaps. */
 void idle_collect_all(void);
 
-/* Another thread has put a slab of so many units into the heap's pending queue. */
-void idle_told(const struct heap *heap, size_t units);
+/* Another thread has put a slab of so many units into the heap's pending-free queue. */
+void idle_notify(const struct heap *heap, size_t units);
 
 /* Calls visit for every parked heap. The lock must be held. */
 void idle_walk(void (*visit)(const struct heap *heap, void *arg), void *arg);
 
 /*
- * In the child of a fork: all heaps but mine (NULL: none) are abandoned; lost: what a fork has
- * interrupted has left them unknown. They are looked for later, because a child that calls exec()
- * has no need of them.
+ * In the child of a fork: all heaps except mine (NULL: none) are abandoned. lost: they are lost as
+ * well, because the fork interrupted a change. They are searched later, because a child that calls
+ * exec() does not need them.
  */
 void idle_in_child(struct heap *mine, bool lost);
 

@@ -7,32 +7,32 @@
 #include "lock.h"
 #include "os.h"
 
-/* Bytes from which on a block that grows has a mapping, which can move without being copied. */
+/* A block that grows to so many bytes gets a mapping, which can move without being copied. */
 #define GROWN_LEAST	(1024UL * 1024)
 
-/* Bytes of blocks that are zeroed by writing: in larger ones many pages may stay unused. */
+/* Larger blocks are zeroed by the kernel: the program may use few of their pages. */
 #define CLEARED_MOST	(1024UL * 1024)
 
 /*
- * Freed mappings are kept up to KEPT_LEAST bytes in all, or twice what the largest
- * was that has been freed, as far as it had at most KEPT_MOST / 2: who needs a
- * large block once tends to need it again (so glibc, M_MMAP_THRESHOLD in mallopt(3)).
+ * Freed mappings are cached up to CACHED_LEAST bytes in all, or twice the largest one freed so far
+ * that had at most CACHED_MAPPED_MOST / 2 bytes: a program that needs a large block tends to need
+ * it again (after glibc: M_MMAP_THRESHOLD in mallopt(3)).
  */
 #define CACHED_MAPPINGS	16U
 #define CACHED_LEAST	(4UL * 1024 * 1024)
 #define CACHED_MAPPED_MOST	(64UL * 1024 * 1024)
 
 static struct {
-	struct slab *slab[CACHED_MAPPINGS];	/* the one freed first comes first */
+	struct slab *slab[CACHED_MAPPINGS];	/* in the order in which they were freed */
 	unsigned int count;
 	size_t bytes;
 	size_t most;
 } cached = { .most = CACHED_LEAST };
 
 /*
- * Freed mappings that the kernel refused to unmap, since that would have split a mapping of its
- * own in two (vm.max_map_count): without pages, to be used again or unmapped later. A search looks
- * at REFUSED_TRIED of them.
+ * Freed mappings that the kernel refused to unmap, because that would have split one of its
+ * mappings in two (vm.max_map_count). They have no pages, and are used again or unmapped later. A
+ * search looks at REFUSED_TRIED of them.
  */
 static struct slab *refused;
 #define REFUSED_TRIED	16
@@ -56,15 +56,15 @@ static size_t round_up(size_t size, size_t to)
 	return (size + to - 1) & ~(to - 1);
 }
 
-/* A block is in the page map by its first unit alone, however long it is. */
+/* Sets the page map's entry of a block, which is for its first unit alone. */
 static void enter(uintptr_t start, struct slab *slab)
 {
 	pagemap_set(start, UNIT, slab);
 }
 
 /*
- * Bytes behind a mapping that the program cannot touch, FENCE or as many as bring the next block
- * of this kind right in front. The kernel counts mappings side by side as one (vm.max_map_count).
+ * The bytes of the guard behind a mapping: FENCE, or more, so that the next mapping of this
+ * alignment begins right after it. The kernel counts adjacent mappings as one (vm.max_map_count).
  */
 static size_t guard_for(size_t length, size_t alignment)
 {
@@ -83,9 +83,9 @@ static bool is_mapped(const struct slab *slab)
 	return !slab->chunk;
 }
 
-/* All static functions from here on want the lock. */
+/* The lock must be held for all static functions from here on. */
 
-/* So many more mappings, and bytes of them, modulo 2^64: what goes is negative. */
+/* Adds to the totals, modulo 2^64: negative numbers are passed as their complement. */
 static void count_mapped(size_t mappings, size_t bytes)
 {
 	struct large_totals *totals = &large_totals;
@@ -98,7 +98,7 @@ static void count_mapped(size_t mappings, size_t bytes)
 		totals->most_bytes = totals->bytes;
 }
 
-/* Unmaps a freed mapping. If the kernel refuses, the pages go nevertheless. */
+/* Unmaps a freed mapping. If the kernel refuses, purges it and keeps it for later. */
 static void unmap(struct slab *slab)
 {
 	char *start = (char *)slab->start;
@@ -116,7 +116,7 @@ static void unmap(struct slab *slab)
 	refused = slab;
 }
 
-/* Tries once more to unmap the one that was refused last. */
+/* Tries again to unmap the mapping that was refused last. */
 static void refused_retry(void)
 {
 	struct slab *slab = refused;
@@ -138,7 +138,7 @@ static void refused_retry_all(void)
 	}
 }
 
-/* One that is large enough; NULL. What is guarded now is not used again. */
+/* Takes a refused mapping that is large enough; NULL. A guarded one is not used again. */
 static struct slab *refused_take(size_t length, size_t alignment)
 {
 	struct slab **link = &refused;
@@ -183,7 +183,7 @@ static bool resize_span(struct slab *slab, size_t length)
 	return true;
 }
 
-/* Freed mappings that are kept */
+/* Cached mappings */
 
 static struct slab *cached_remove(unsigned int n)
 {
@@ -196,7 +196,7 @@ static struct slab *cached_remove(unsigned int n)
 	return slab;
 }
 
-/* Unmaps the one that was freed first. */
+/* Unmaps the cached mapping that was freed first. */
 static void cached_drop(void)
 {
 	unmap(cached_remove(0));
@@ -221,7 +221,7 @@ void large_make_room(void)
 	lock_give();
 }
 
-/* The best fit, of which less than a fifth is lost, or, to grow in, the largest. */
+/* Takes the best fit that wastes less than a fifth, or, with room to grow, the largest; NULL. */
 static struct slab *cached_take(size_t length, size_t alignment, bool roomy)
 {
 	size_t best = roomy ? 0 : length + length / 4;
@@ -240,8 +240,8 @@ static struct slab *cached_take(size_t length, size_t alignment, bool roomy)
 }
 
 /*
- * In the hardened build a freed mapping that is kept has no pages, and cannot be touched. One with
- * a large alignment is not kept, as the next of its kind would leave the hole behind it empty.
+ * Makes a freed mapping of the hardened build inaccessible and purges it. One with a longer guard
+ * (a large alignment) is not cached, because the address space behind it would stay unused.
  */
 static bool hide(struct slab *slab)
 {
@@ -249,20 +249,20 @@ static bool hide(struct slab *slab)
 	       os_guard((void *)slab->start, slab->size);
 }
 
-/* Whether the mapping begins inside a unit, so that no new block may have it (resize_anywhere). */
+/* Whether the mapping begins inside a unit (resize_anywhere) and is unfit for a new block. */
 static bool is_odd(const struct slab *slab)
 {
 	return slab->start % UNIT;
 }
 
-/* Whether the freed mapping is kept now; others may go for it. */
+/* Caches a freed mapping, and unmaps others if there are too many; false: it is not cached. */
 static bool cached_add(struct slab *slab)
 {
 	size_t length = slab->size;
 
 	if (length <= CACHED_MAPPED_MOST / 2 && cached.most < 2 * length)
 		cached.most = 2 * length;
-	/* After a fork in a change, the kept ones from before stay there unused: that is enough. */
+	/* In a new generation, the cached mappings of the old one are lost: cache no more. */
 	if (length > cached.most || lock_generation || (FENCE ? !hide(slab) : is_odd(slab)))
 		return false;
 	while (cached.count == CACHED_MAPPINGS || cached.bytes + length > cached.most)
@@ -275,7 +275,7 @@ static bool cached_add(struct slab *slab)
 
 /* Mappings */
 
-/* Maps a block with its guards. */
+/* Maps a block between guards. */
 static char *map_guarded(size_t length, size_t alignment)
 {
 	return os_map_guarded(FENCE, length, guard_for(length, alignment), alignment);
@@ -299,8 +299,8 @@ static struct slab *alloc_fresh(size_t length, size_t alignment)
 }
 
 /*
- * One that was freed; NULL. If none fits, one of the kept ones goes. In the hardened build they are
- * kept so that their addresses are not used again soon.
+ * A mapping that was freed; NULL. If no cached one fits, the oldest is unmapped. The hardened build
+ * caches mappings only to keep their addresses out of use.
  */
 static struct slab *alloc_freed(size_t length, size_t alignment, bool roomy)
 {
@@ -337,7 +337,7 @@ static bool grow_here(struct slab *slab, size_t length)
 	return os_resize((void *)slab->start, slab->size, length);
 }
 
-/* The block's pages are there now, in a mapping with so long a guard behind it. */
+/* The block is at start now, with a guard of that length behind it. */
 static void move_to(struct slab *slab, char *start, size_t guard)
 {
 	slab->units = units_of(guard);
@@ -346,7 +346,7 @@ static void move_to(struct slab *slab, char *start, size_t guard)
 	enter(slab->start, slab);
 }
 
-/* To another address: the pages move, nothing is copied. Guards stay behind, and go. */
+/* Moves the pages to a new mapping, without a copy, and unmaps the old guards. */
 static bool resize_elsewhere(struct slab *slab, size_t length)
 {
 	size_t guard = guard_for(length, UNIT);
@@ -369,8 +369,8 @@ static bool resize_elsewhere(struct slab *slab, size_t length)
 }
 
 /*
- * The same where there is no room for a second mapping (RLIMIT_AS): the kernel chooses an address,
- * which may be inside a unit, and the guards come along.
+ * The same if there is no address space for a second mapping (RLIMIT_AS): the kernel chooses an
+ * address, which may be inside a unit, and the guards move along.
  */
 static bool resize_anywhere(struct slab *slab, size_t length)
 {
@@ -396,7 +396,7 @@ static bool resize_anywhere(struct slab *slab, size_t length)
 	return moved;
 }
 
-/* What has grown once is given room to grow on. */
+/* Resizes with room to grow further if possible. */
 static bool resize_roomy(struct slab *slab, size_t *length)
 {
 	size_t roomy = round_up(*length + *length / 2, span_step());
@@ -410,8 +410,8 @@ static bool resize_roomy(struct slab *slab, size_t *length)
 }
 
 /*
- * The guard goes with the end of the block: behind what is left, the next mapping may be anybody's.
- * If the kernel refuses to unmap both, the pages of the end go nevertheless.
+ * Unmaps the end of the block with the guard behind it: then the next mapping there may be any. If
+ * the kernel refuses, the end is purged instead.
  */
 static bool shrink(struct slab *slab, size_t *length)
 {
@@ -426,7 +426,7 @@ static bool shrink(struct slab *slab, size_t *length)
 	return *length;
 }
 
-/* The guard stays next to what was asked for: that of a block that shrinks becomes longer. */
+/* The guard stays next to the block: when the block shrinks, the guard becomes longer. */
 static bool resize_guarded(struct slab *slab, size_t length)
 {
 	char *end = (char *)slab->start + length;
@@ -472,7 +472,7 @@ static struct slab *alloc_in_chunk(size_t size, size_t alignment, bool roomy)
 	return slab ? slab : alloc_span(size, alignment);
 }
 
-/* Where the kernel has no room for a mapping (RLIMIT_AS), a chunk may have some. */
+/* If the kernel refuses a mapping (RLIMIT_AS), a chunk may still have room. */
 static struct slab *alloc_any(size_t size, size_t alignment, bool roomy)
 {
 	bool fits = fits_in_chunk(size, alignment);

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * Blocks that no class is large enough for, and those aligned more strictly than slabs are: each
- * the only slot of a slab without an owner, in a span if the block and its alignment fit into one,
- * else in a mapping of its own. Either grows where it is if there is room; else a mapping moves
- * without being copied. A few mappings that were freed are kept, with their pages, for the next
- * taker; one that the kernel refuses to unmap goes without its pages. (In the hardened build all
- * are mappings, none of which is kept, and what grows moves.)
+ * Large blocks: too large for a class, or with a larger alignment than slots have. Each is the
+ * only slot of a slab without an owner. It has a span if the block and its alignment fit into one,
+ * else a mapping of its own. Both grow in place if there is room; otherwise a mapping moves
+ * without being copied. Some freed mappings are cached, with their pages, for later blocks. If the
+ * kernel refuses to unmap one, its pages go and its addresses are used again later. In the
+ * hardened build every large block is a mapping between guards, which moves when it grows, and a
+ * freed one is not used again.
  *
- * Lengths and sizes are bytes. All functions take the lock unless it says otherwise.
+ * Lengths and sizes are bytes. Functions take the lock unless they say otherwise.
  */
 
 #ifndef LARGE_H
@@ -19,7 +20,7 @@
 /* No request may be larger (C11 7.22.3 with PTRDIFF_MAX as the largest object). */
 #define LARGE_MOST	((size_t)PTRDIFF_MAX - CHUNK_MOST * UNIT)
 
-/* Mappings of blocks, kept ones as well: now, and the most there were. Written with the lock. */
+/* Mappings of blocks, cached ones included: now, and the most so far. Written under the lock. */
 struct large_totals {
 	size_t mappings;
 	size_t bytes;
@@ -29,30 +30,30 @@ struct large_totals {
 
 extern struct large_totals large_totals;
 
-/* A block of size bytes at a multiple of alignment, a power of two; NULL and ENOMEM. */
+/* A block of size bytes at a multiple of alignment, a power of two; NULL with ENOMEM. */
 void *large_alloc(size_t size, size_t alignment);
 
-/* The same with room to grow: for a block that has grown out of its place. */
+/* The same with room to grow, half of size: for a block that outgrew its place. */
 void *large_alloc_roomy(size_t size);
 
-/* Gives a large block back. errno may change. */
+/* Frees a large block. errno may change. */
 void large_free(struct slab *slab);
 
 /*
- * Makes a large block size bytes long; where it is now, with what it held. NULL,
- * and nothing has changed, when it has to be copied or is not too small.
+ * Resizes a large block with its contents; its address now. NULL, with nothing changed, if that
+ * needs a copy, or the block is not large, or size is too small for a large block.
  */
 void *large_resize(struct slab *slab, size_t size);
 
-/* Unmaps the freed mappings that are kept; returns their bytes. The caller holds the lock. */
+/* Unmaps all cached mappings; returns their bytes. The lock must be held. */
 size_t large_release(void);
 
-/* There are no addresses left (RLIMIT_AS): unmaps freed mappings and chunks. */
+/* For when address space has run out (RLIMIT_AS): unmaps cached mappings and empty chunks. */
 void large_make_room(void);
 
 /*
- * Sees to it that a block that large_alloc() has just returned is zero, if that is
- * cheaper than to write it; false: write it.
+ * Makes a block that large_alloc() has just returned zero unless writing zeroes is cheaper; false:
+ * the caller has to write them.
  */
 bool large_clear(struct slab *slab);
 

@@ -67,7 +67,7 @@ void lock_give_shared(void)
 
 /*
  * A handler of a signal may fork that has interrupted the holder. Then nobody else is changing
- * anything, and the lock is given back by the holder when the handler has returned.
+ * anything, and the holder releases the lock when the handler has returned.
  */
 void lock_before_fork(void)
 {
@@ -86,7 +86,7 @@ void lock_after_fork(void)
 	lock_give_shared();
 }
 
-/* The child's only thread need not wait for threads that are no more, nor wake them. */
+/* The child has one thread: there is none to wait for or to wake. */
 void lock_in_child(void)
 {
 	forking = false;

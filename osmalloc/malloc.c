@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * The C malloc family: names and corner cases. No state, no policy.
+ * The C malloc family: names and corner cases, without state or policy.
  *
- * Every function follows the Linux man pages malloc(3), posix_memalign(3) and
- * malloc_usable_size(3), and glibc where those leave something open. On failure
- * NULL with errno = ENOMEM; errno is left alone otherwise.
+ * The functions follow the Linux manual pages malloc(3), posix_memalign(3) and
+ * malloc_usable_size(3), and glibc where these leave something open. On failure they return NULL
+ * and set errno to ENOMEM; otherwise they leave errno unchanged. All of them are thread-safe, and
+ * each block is a multiple of 16.
  */
 
 #include "osmalloc.h"
@@ -104,8 +105,8 @@ OSMALLOC_API void *memalign(size_t alignment, size_t size)
 }
 
 /*
- * POSIX has errors returned, and errno left alone. But when memory runs out, glibc's sets
- * errno, and programs that know no other read it: it is set then.
+ * POSIX returns errors and leaves errno unspecified. glibc also sets errno when memory runs out,
+ * and there are programs that rely on it.
  */
 OSMALLOC_API int posix_memalign(void **memptr, size_t alignment, size_t size)
 {
@@ -178,7 +179,7 @@ OSMALLOC_API size_t malloc_usable_size(void *ptr)
 	return ptr ? hook_usable(alloc_slab_of("malloc_usable_size", ptr), ptr) : 0;
 }
 
-/* The names of the C library's own entries, for binaries that call those. */
+/* glibc's internal names, for binaries that call these. */
 
 OSMALLOC_API void *__libc_malloc(size_t size)
 {

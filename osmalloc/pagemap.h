@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * Address -> slab: a radix tree of two levels over 48-bit addresses, an entry
- * for each unit of a slab of many slots, and for the first of a large block, in which it may begin
- * anywhere: the entry is for what is at the unit's end. Any pointer may be looked up; nothing but
- * the tree is read. Entries
- * are written under the span lock and read without it: a thread that holds a
- * live block's address got it after the block's entry was written.
+ * The page map, from an address to its slab: a radix tree of two levels over 48-bit addresses. A
+ * slab with several slots has an entry for each of its units; a large block has one, for the unit
+ * in which it begins, and may begin inside that unit. Any pointer may be looked up; nothing but the
+ * tree is read. Entries are written under the lock and read without it: a thread got the address of
+ * a live block after the block's entry was written.
  */
 
 #ifndef PAGEMAP_H
@@ -23,16 +22,17 @@ struct slab;
 #define PAGEMAP_LEAF_LOG	16	/* units in a leaf: 1 GiB */
 #define PAGEMAP_ROOT_LOG	18	/* 48 bits of addresses, as arm64 has them */
 
-#define ADDRESSES	(UNIT << (PAGEMAP_LEAF_LOG + PAGEMAP_ROOT_LOG))	/* that there are, bytes */
+/* Bytes of address space. */
+#define ADDRESSES	(UNIT << (PAGEMAP_LEAF_LOG + PAGEMAP_ROOT_LOG))
 
 struct pagemap_leaf {
 	struct slab *slab[1U << PAGEMAP_LEAF_LOG];
 };
 
-/* NULL where nothing has ever been entered. */
+/* NULL where no entry was ever reserved. */
 extern struct pagemap_leaf *pagemap_root[1U << PAGEMAP_ROOT_LOG];
 
-/* The slab around an address, NULL when there is none. */
+/* The slab around an address; NULL if there is none. */
 static inline struct slab *pagemap_get(const void *address)
 {
 	uintptr_t unit = (uintptr_t)address / UNIT;
@@ -47,22 +47,22 @@ static inline struct slab *pagemap_get(const void *address)
 }
 
 /*
- * The last entry up to an address that is neither NULL nor gone, which may be of a large block
- * around it; NULL. Looks at each unit: for a program that is about to end.
+ * The last entry up to an address that is neither NULL nor gone, perhaps that of a large block
+ * around the address; NULL if there is none. Searches unit by unit: for reports of misuse only.
  */
 struct slab *pagemap_get_before(const void *address, const struct slab *gone);
 
-/* Makes entries for length bytes from start on possible; false and ENOMEM. */
+/* Reserves entries for length bytes from start on; false with ENOMEM. The lock must be held. */
 bool pagemap_reserve(uintptr_t start, size_t length);
 
 /*
- * The next pagemap_reserve() of a unit will succeed, wherever that is; false and ENOMEM. And gives
- * back what was not needed for it.
+ * The first makes sure that the next pagemap_reserve() of one unit succeeds, whatever its address;
+ * false with ENOMEM. The second frees what that did not need. The lock must be held.
  */
 bool pagemap_reserve_anywhere(void);
 void pagemap_reserve_no_more(void);
 
-/* Enters slab for all units of a range for which there is room. */
+/* Sets the entries of all units of a reserved range. The lock must be held. */
 void pagemap_set(uintptr_t start, size_t length, struct slab *slab);
 
 #endif

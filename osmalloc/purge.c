@@ -18,7 +18,7 @@ static size_t low_since_look;
 static size_t look_due = DIRTY_LEAST;
 
 static struct {
-	size_t given;		/* given back in this epoch */
+	size_t given;		/* units freed in this epoch */
 	size_t low;		/* the fewest dirty units in this epoch */
 	size_t unneeded;	/* the fewest in this window, as far as its epochs have ended */
 	size_t peak;		/* the most units in use in this window */

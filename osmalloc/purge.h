@@ -4,7 +4,7 @@
  * The purge policy: how many free units may keep their pages ("dirty" units). It gets numbers and
  * returns a number, and knows nothing of chunks. Numbers are units.
  *
- * After a span was given back, dirty units are purged if
+ * After a span was freed, dirty units are purged if
  *
  *	low > limit, where
  *	limit = DIRTY_LEAST + used / DIRTY_SHARE + reuse
@@ -21,7 +21,7 @@
  *			they bring the program back to its peak, and a share more, because some are
  *			in pieces that are too small for the next request.
  *
- * An epoch ends when half as many units again as are in use have been given back in it. Every
+ * An epoch ends when one and a half times as many units as are in use have been freed in it. Every
  * WINDOW_EPOCHS epochs are a window: at its end half of what was purged is forgotten, and
  * premature decreases by a share of the units that nobody needed in that whole time.
  *
@@ -37,7 +37,7 @@
 void purge_taken(size_t used, size_t dirty, size_t clean);
 
 /*
- * Some dirty units were given back; used and dirty are the numbers after that. Returns how many
+ * Some dirty units were freed; used and dirty are the numbers after that. Returns how many
  * dirty units shall stay: all of them, or fewer, and then the rest must be purged now. In any case
  * purge_done() must follow.
  */

@@ -6,9 +6,9 @@
  * Classes are GRAIN apart up to 128, then eight to a doubling up to FINE_MOST,
  * then four up to SLOT_MOST: less than a ninth of a slot is lost below FINE_MOST,
  * a fifth above, where slots are whole pages, so that most of the loss is of pages
- * that nobody touches. Every power of two is a class, and the
- * size of a class is a multiple of any power of two of which its request was a
- * multiple: so aligned requests need no slots of their own.
+ * that nobody touches. Every power of two is a class. If a power
+ * of two divides a request, it divides the size of the request's class, so aligned requests need no
+ * classes of their own.
  */
 
 #ifndef SIZECLASS_H

@@ -12,7 +12,7 @@
 #include "pagemap.h"
 #include "purge.h"
 
-/* Units in chunks before chunks of huge pages are made (docs/internals/osmalloc.md). */
+/* Chunks of huge pages are mapped when there are so many units of other ones. */
 #define HUGE_FROM	(32UL * 1024 * 1024 / UNIT)
 #define HUGE_PAGE	(2UL * 1024 * 1024)	/* where pages have 4 KiB */
 
@@ -21,10 +21,10 @@ bool span_grown;
 
 /*
  * All chunks, by number, also those without memory. Their quantities are the longest run of free
- * units and the longest run of dirty ones, each for spans that are not dense, and for dense ones.
+ * units and the longest run of dirty units, separately for dense spans and for others.
  */
 static struct bounds chunks;
-static unsigned int numbers;	/* have been given to chunks */
+static unsigned int numbers;	/* of chunks so far */
 
 enum quantity { FREE_SPARSE, FREE_DENSE, DIRTY_SPARSE, DIRTY_DENSE };
 
@@ -51,14 +51,14 @@ struct span_totals span_count(void)
 	return span_totals;
 }
 
-/* Which chunk has room */
+/* Searches for a chunk */
 
 static enum quantity quantity_of(bool dirty, bool dense)
 {
 	return (enum quantity)(2 * dirty + dense);
 }
 
-/* The chunk has a run of so many free units, or dirty ones. */
+/* Records that the chunk has a run of so many free or dirty units. */
 static void run_enter(struct chunk *chunk, bool dirty, unsigned int run)
 {
 	if (run <= chunk->longest[dirty])
@@ -68,7 +68,7 @@ static void run_enter(struct chunk *chunk, bool dirty, unsigned int run)
 		bounds_raise(&chunks, chunk->number, quantity_of(dirty, dense), (uint16_t)run);
 }
 
-/* What a search is for. */
+/* A search. */
 struct request {
 	unsigned int units;
 	bool dense;
@@ -94,7 +94,7 @@ static uint16_t chunk_look(void *item, void *arg)
 	return (uint16_t)most;
 }
 
-/* The first chunk with so many free units in a row, and where; NULL. Dirty units come first. */
+/* The first chunk with a run of so many units, dirty ones if possible, and its *from; NULL. */
 static struct chunk *find_chunk(unsigned int units, bool dense, unsigned int *from)
 {
 	struct request request = { .units = units, .dense = dense };
@@ -112,13 +112,13 @@ static struct chunk *find_chunk(unsigned int units, bool dense, unsigned int *fr
 
 /* Chunks */
 
-/* Where pages have 16 or 64 KiB, huge ones have 32 or 512 MiB: one byte would fill a chunk. */
+/* If pages have 16 or 64 KiB, a huge page has 32 or 512 MiB: one byte would fill a chunk. */
 static bool may_be_huge(void)
 {
 	return os_page_size() == 4096;
 }
 
-/* Maps memory for a chunk of so many units; false and ENOMEM. */
+/* Maps memory for a chunk of so many units; false with ENOMEM. */
 static bool chunk_map(struct chunk *chunk, size_t units, bool huge)
 {
 	size_t length = units * UNIT;
@@ -137,7 +137,7 @@ static bool chunk_map(struct chunk *chunk, size_t units, bool huge)
 		os_avoid_huge(memory, length);
 	if (GUARD_UNITS)
 		os_guard(memory, length);
-	/* A unit that does not fit is left out: cheaper than to give both ends back. */
+	/* Leaves out an incomplete unit: cheaper than unmapping both ends. */
 	units -= skew > 0;
 	*chunk = (struct chunk){
 		.start = (uintptr_t)memory + skew, .units = (unsigned int)units,
@@ -148,7 +148,7 @@ static bool chunk_map(struct chunk *chunk, size_t units, bool huge)
 	return true;
 }
 
-/* Units of the next chunk: the more there are, the more come. */
+/* The units of the next chunk: more if more are mapped. */
 static size_t chunk_size(unsigned int units)
 {
 	size_t size = CHUNK_LEAST;
@@ -158,7 +158,7 @@ static size_t chunk_size(unsigned int units)
 	return size;
 }
 
-/* The same where there is little memory: as large as may be, but for so many units. */
+/* The same if there is little memory: as large as possible, at least so many units. */
 static bool chunk_map_small(struct chunk *chunk, unsigned int units)
 {
 	/* A mapping may begin inside a unit (chunk_map). */
@@ -170,7 +170,7 @@ static bool chunk_map_small(struct chunk *chunk, unsigned int units)
 	return chunk_map(chunk, least, false);
 }
 
-/* A descriptor without memory, which stays the first spare one; NULL and ENOMEM. */
+/* The first spare descriptor, which stays spare; NULL with ENOMEM. */
 static struct chunk *chunk_spare(void)
 {
 	/* Read once: the child of a fork in between has none (lock.h). */
@@ -186,7 +186,7 @@ static struct chunk *chunk_spare(void)
 	return chunk;
 }
 
-/* A new chunk, NULL and ENOMEM. */
+/* A new chunk; NULL with ENOMEM. */
 static struct chunk *chunk_open(unsigned int units, bool dense)
 {
 	bool huge = dense && span_totals.mapped >= HUGE_FROM && may_be_huge();
@@ -207,19 +207,19 @@ static struct chunk *chunk_open(unsigned int units, bool dense)
 	return chunk;
 }
 
-/* In the hardened build clean units cannot be touched before they are used; false and ENOMEM. */
+/* Makes units accessible that are guards in the hardened build; false with ENOMEM. */
 static bool chunk_show(struct chunk *chunk, unsigned int from, unsigned int units)
 {
 	return !GUARD_UNITS || bits_next(chunk->dirty, from, from + units, false) == from + units ||
 	       os_unguard((void *)(chunk->start + from * UNIT), units * UNIT);
 }
 
-/* Puts units into use; returns how many of them were dirty. */
+/* Marks units as used; returns how many were dirty. */
 static unsigned int chunk_use(struct chunk *chunk, unsigned int from, unsigned int units)
 {
 	unsigned int dirty = bits_assign(chunk->dirty, from, units, false);
 
-	/* Where there is no page yet, huge ones take the place of none. */
+	/* A chunk without pages can have huge ones again. */
 	if (chunk->huge && chunk->holes && !chunk->used_units && !chunk->dirty_units && !dirty) {
 		chunk->holes = false;
 		os_prefer_huge((void *)chunk->mapping, chunk->length);
@@ -234,8 +234,8 @@ static unsigned int chunk_use(struct chunk *chunk, unsigned int from, unsigned i
 }
 
 /*
- * What has pages is taken first, then the first fit. Free units begin at a multiple of a page's.
- * Where alignment less that many more are free than are taken, one of the first is at a multiple.
+ * First fit, dirty units before others. Free units begin at page boundaries, so a run that is
+ * longer than units by alignment minus the units of a page contains an aligned span.
  */
 struct span span_take_aligned(unsigned int units, unsigned int alignment, bool dense)
 {
@@ -267,8 +267,8 @@ static bool is_clean(const struct chunk *chunk, unsigned int unit)
 }
 
 /*
- * Gives the pages of dirty units back; a refusal leaves them dirty. A huge page in their place
- * would bring them back (khugepaged), so there are to be none in this chunk any more.
+ * Purges dirty units; they stay dirty if the kernel refuses. A huge page would bring the pages back
+ * (khugepaged), so from now on the chunk must not have any.
  */
 static void run_purge(struct chunk *chunk, unsigned int from, unsigned int units)
 {
@@ -297,7 +297,7 @@ static void run_purge(struct chunk *chunk, unsigned int from, unsigned int units
 	chunk->holes = true;
 }
 
-/* Gives the chunk's dirty pages back after the first keep units. */
+/* Purges the chunk's dirty units except the first keep ones. */
 static void chunk_purge(struct chunk *chunk, size_t *keep)
 {
 	unsigned int from = bits_next(chunk->dirty, 0, chunk->units, true);
@@ -325,7 +325,7 @@ size_t span_purge(size_t keep)
 	return before - span_totals.dirty;
 }
 
-/* The length of the run around bit n of the chunk's bits, which are on (or off) in it. */
+/* The length of the run of dirty (or free) units around unit n. */
 static unsigned int run_around(const struct chunk *chunk, unsigned int n, bool dirty)
 {
 	const uint64_t *bits = dirty ? chunk->dirty : chunk->used;
@@ -333,7 +333,7 @@ static unsigned int run_around(const struct chunk *chunk, unsigned int n, bool d
 	return bits_next(bits, n, chunk->units, !dirty) - bits_begin(bits, n, dirty);
 }
 
-/* Whether the chunk is of an earlier generation: nothing of it is used again. */
+/* Whether the chunk is of an earlier generation, so that nothing of it is used again. */
 static bool is_lost(const struct chunk *chunk)
 {
 	chunks_renew();
@@ -398,7 +398,7 @@ bool span_resize(struct span *span, unsigned int units)
 	return true;
 }
 
-/* Unmaps the chunk, in which nothing is in use, unless the kernel refuses. */
+/* Unmaps a chunk without a used unit, unless the kernel refuses. */
 static void chunk_close(struct chunk *chunk)
 {
 	if (!os_unmap((void *)chunk->mapping, chunk->length))
@@ -422,7 +422,7 @@ void span_release(void)
 
 /* Audit */
 
-/* Whether no run of the chunk is longer than each of the bounds. */
+/* Whether no run of the chunk is longer than its bounds say. */
 static bool is_bounded(const struct chunk *chunk, bool dirty)
 {
 	unsigned int least = chunk->longest[dirty];
@@ -436,7 +436,7 @@ static bool is_bounded(const struct chunk *chunk, bool dirty)
 	       chunk->units;
 }
 
-/* NULL or what is wrong with the chunk; adds its numbers. */
+/* NULL or the invariant that the chunk breaks; adds its numbers to the totals. */
 static const char *chunk_check(const struct chunk *chunk, struct span_totals *found)
 {
 	unsigned int used = 0;

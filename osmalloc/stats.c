@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * The malloc family's questions and wishes: mallinfo(3), malloc_info(3),
- * malloc_stats(3), malloc_trim(3), mallopt(3). Numbers are bytes. Those of other
- * threads' slabs are read while these go on, and so may be a little old.
+ * Statistics and settings of the malloc family: mallinfo(3), malloc_info(3), malloc_stats(3),
+ * malloc_trim(3), mallopt(3). Numbers are bytes. Those of other threads' slabs are read while these
+ * run, so they may be slightly out of date.
  */
 
 #include "osmalloc.h"
@@ -31,7 +31,7 @@ struct numbers {
 	size_t mappings;	/* blocks with a mapping of their own */
 	size_t mapped;		/* in these */
 	size_t chunks;		/* mapped for spans */
-	size_t dirty;		/* of these, free but not given back to the kernel */
+	size_t dirty;		/* of these, free but not purged */
 	struct large_totals large;
 };
 
@@ -40,7 +40,7 @@ static void add_slab(const struct slab *slab, void *arg)
 	struct numbers *numbers = arg;
 
 	if (!slab->owner) {
-		/* The mapping of a freed block may be kept. */
+		/* The mapping of a freed block may be cached. */
 		numbers->mappings += !slab->chunk && !slab->retained;
 		numbers->mapped += slab->chunk ? 0 : slab->size;
 		numbers->live += slab->retained ? 0 : slab->size;
@@ -81,7 +81,7 @@ OSMALLOC_API struct mallinfo2 mallinfo2(void)
 	};
 }
 
-/* The old form has int for bytes: too large numbers show as the largest there is. */
+/* The old structure has int for bytes: larger numbers become INT_MAX. */
 static int as_int(size_t n)
 {
 	return n < INT_MAX ? (int)n : INT_MAX;
@@ -101,7 +101,7 @@ OSMALLOC_API struct mallinfo mallinfo(void)
 	};
 }
 
-/* glibc's lines, which programs read, and then our own. No cancellation point, as there. */
+/* glibc's lines, which programs parse, then our own. Not a cancellation point, as in glibc. */
 OSMALLOC_API void malloc_stats(void)
 {
 	struct numbers numbers = numbers_now();
@@ -145,7 +145,7 @@ OSMALLOC_API int malloc_trim(size_t pad)
 	return given > 0;
 }
 
-/* Nothing can be set; what glibc knows is accepted, so that programs go on. */
+/* Nothing can be set; glibc's parameters are accepted, so that programs continue. */
 OSMALLOC_API int mallopt(int param, int value)
 {
 	(void)value;

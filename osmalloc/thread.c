@@ -9,13 +9,13 @@
 #include "lock.h"
 #include "secret.h"
 
-/* Units of slabs without a live slot that may stay in the pending queue of a heap. */
+/* The most units of slabs without a live slot in a heap's pending-free queue. */
 #define EMPTY_MOST	(1024UL * 1024 / UNIT)
 
 static pthread_key_t key;	/* its destructor detaches a thread from its heap */
 static bool has_key;		/* with the lock */
 
-/* Whether the calling thread borrows a heap for each call, as its end would not be noticed. */
+/* Whether the thread borrows a heap for each call, because its end would not be noticed. */
 static __thread bool borrows __attribute__((tls_model("initial-exec")));
 
 /* Whether a fork interrupted this thread while it changed the heap. */
@@ -25,14 +25,14 @@ static bool is_half_done(const struct heap *heap)
 }
 
 /*
- * The thread ends. It may still free, and allocate in the destructors of other keys: then it
- * borrows, as this destructor need not be called once more.
+ * The thread ends. Destructors of other keys may still free and allocate; then the thread borrows,
+ * because this destructor may not be called again.
  */
 static void detach(void *arg)
 {
 	struct heap *heap = arg;
 
-	/* What a fork has left half done is nobody's (thread_in_child). */
+	/* A heap that a fork left half changed belongs to nobody (thread_in_child). */
 	if (is_half_done(heap))
 		return;
 	idle_prepare(heap);
@@ -41,14 +41,14 @@ static void detach(void *arg)
 	idle_park(heap);
 }
 
-/* A heap for the calling thread; NULL with ENOMEM. *noticed: there is a key. */
+/* A heap for the calling thread; NULL with ENOMEM. *noticed: the thread's end will be noticed. */
 static struct heap *adopt(bool *noticed)
 {
 	struct heap *heap;
 
 	lock_take();
 	secret_make();
-	/* Should the program use up all keys, there may be one again later. */
+	/* If the program has used up all keys, one may be free later. */
 	if (unlikely(!has_key))
 		has_key = pthread_key_create(&key, detach) == 0;
 	*noticed = has_key;
@@ -57,7 +57,7 @@ static struct heap *adopt(bool *noticed)
 	return heap;
 }
 
-/* The calling thread, which has none, gets a heap, or borrows it; NULL with ENOMEM. */
+/* A heap for a thread that has none: its own from now on, or borrowed; NULL with ENOMEM. */
 static struct heap *attach(void)
 {
 	bool noticed;
@@ -66,7 +66,7 @@ static struct heap *attach(void)
 	if (!heap || borrows)
 		return heap;
 	heap_mine = heap;
-	/* This may allocate: the thread has its heap by now. */
+	/* This may allocate, from the heap that the thread has now. */
 	if (noticed && pthread_setspecific(key, heap) == 0)
 		return heap;
 	heap_mine = &heap_none;
@@ -99,7 +99,7 @@ static void *slot_of_class(struct heap *heap, unsigned int class)
 	}
 	if (!slab)
 		return NULL;
-	/* Not everything that the kernel refused on the way is a failure. */
+	/* A system call may have failed on the way without making this a failure. */
 	errno = error;
 	slot = slab_take(slab);
 	if (unlikely(!slot))
@@ -132,7 +132,7 @@ void thread_free_remote(struct slab *slab, void *slot)
 
 	if (notify & NOTIFY_QUEUE) {
 		pending_add(&heap->pending, slab);
-		idle_told(heap, units);
+		idle_notify(heap, units);
 	}
 	if (notify & NOTIFY_EMPTY &&
 	    __atomic_add_fetch(&heap->pending.empty_units, units, __ATOMIC_RELAXED) > EMPTY_MOST)
@@ -147,7 +147,7 @@ void thread_collect(void)
 	idle_collect_all();
 }
 
-/* What was half done stays so, unused; blocks of it are freed as if by another thread. */
+/* A heap that is half changed is not used again; its blocks are freed as another thread's. */
 void thread_in_child(void)
 {
 	if (is_half_done(heap_mine)) {

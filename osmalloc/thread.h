@@ -16,7 +16,7 @@ void *thread_alloc(struct heap *heap, unsigned int class);
 /* Frees a slot of another thread's slab. */
 void thread_free_remote(struct slab *slab, void *slot);
 
-/* Gives back the empty slabs of the calling thread's heap and of heaps without a thread. */
+/* Closes the empty slabs of the calling thread's heap and of heaps without a thread. */
 void thread_collect(void);
 
 /* In the child of a fork, which may have interrupted the calling thread in its heap. */

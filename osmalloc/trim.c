@@ -6,8 +6,8 @@
 #include "thread.h"
 
 /*
- * Units by which chunks grow, and a share of what they had, before other heaps are trimmed: the
- * time that takes is less than what was done to fill so much.
+ * Other heaps are trimmed when chunks have grown by GROWTH_LEAST units and the GROWTH_SHARE-th part
+ * of what they were. Filling so much memory takes longer than trimming.
  */
 #define GROWTH_LEAST	(16UL * 1024 * 1024 / UNIT)
 #define GROWTH_SHARE	8
@@ -19,7 +19,7 @@ static void close_cache(struct heap *heap, unsigned int class)
 	heap->cache[class] = (struct slab_cache){ .first = NULL };
 }
 
-/* The heap's thread may be using the first slab of the list. */
+/* Leaves the first slab of the list alone: the heap's thread may be using it. */
 static void close_unused(struct heap *heap, unsigned int class)
 {
 	struct slab *first = heap->lists[class];
@@ -34,7 +34,9 @@ static void close_unused(struct heap *heap, unsigned int class)
 	}
 }
 
-/* Those that are busy are awake, and left alone. A fork waits for the lock, and finds none. */
+/*
+ * Leaves a busy heap alone: its thread is awake. A fork waits for the lock, so for the end of it.
+ */
 static void trim(struct heap *heap)
 {
 	uint32_t busy = BUSY_NOBODY;
@@ -67,7 +69,7 @@ void trim_heaps(void)
 	trim_each_other();
 }
 
-/* Whether the chunks have grown enough; then this is where they grow from. */
+/* Whether the chunks have grown enough; if so, growth counts from here. */
 static bool has_grown(void)
 {
 	static size_t next;

@@ -102,7 +102,7 @@ static struct fault in_slabs(int number)
 		return (struct fault){ "a circle", WRITTEN };
 	case 5:
 		some->remote = some->free_bitmap;
-		return (struct fault){ "given back twice", "slab 2" };
+		return (struct fault){ "freed twice", "slab 2" };
 	case 6:
 		some->countdown++;
 		return (struct fault){ "countdown", "slab 3" };
@@ -196,7 +196,7 @@ static struct fault hardened(int number)
 		return (struct fault){ "a quarantined slot beyond the extent", "slab 2" };
 	case 2:
 		some->remote = some->quarantine;
-		return (struct fault){ "given back while it rests", "slab 2" };
+		return (struct fault){ "freed while in quarantine", "slab 2" };
 	case 3:
 		full->quarantine = 1;
 		return (struct fault){ "full, with a quarantined slot", "slab 4" };

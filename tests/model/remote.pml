@@ -65,7 +65,7 @@
 #define TRIM_COMING		21	/* remote_is_unused: does not look whether countdown is 0 */
 #define TRIM_BUSY		22	/* trim: does not look whether the heap is busy */
 #define TRIM_QUEUED		23	/* remote_is_unused: does not read queued */
-#define FREE_UNFINISHED		24	/* abandoned_look: a full slab's slot was given back */
+#define FREE_UNFINISHED		24	/* abandoned_look: a slot of a full slab was freed */
 
 #define WRONG(mistake)	(wrong == mistake)
 
@@ -656,7 +656,7 @@ inline take(s)
 	}
 }
 
-/* A slot of slab s; or, should it be full, what is done before another is opened. */
+/* A slot of slab s; if the slab is full, what happens before another one is opened. */
 inline thread_alloc(s)
 {
 	if

@@ -17,7 +17,7 @@
 #define REACH		(32UL << 30)
 #define STRIDE		(1UL << 30)	/* taken at once: a machine's worth would be refused */
 #define LEFT_OVER	(8UL << 20)
-#define USABLE		(LEFT_OVER / 16 * 15)	/* headers and the last misfit aside */
+#define USABLE		(LEFT_OVER / 16 * 15)	/* without headers and the last misfit */
 #define IMPOSSIBLE	77
 
 static struct table table = { .state = 88172645463325252 };

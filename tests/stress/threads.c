@@ -18,7 +18,7 @@ static struct table tables[THREADS];
 static uint64_t *_Atomic parcels[THREADS];
 static long steps;
 
-/* Puts a new block into a mailbox and frees the block of any thread that was there. */
+/* Puts a new block into a shared place and frees the block of any thread that was there. */
 static void exchange(struct table *table, uint64_t *parcel)
 {
 	uint64_t *received = atomic_exchange(&parcels[next_random(table) % THREADS], parcel);
