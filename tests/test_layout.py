@@ -102,6 +102,50 @@ def test_an_include_that_leads_up_is_seen(tmp_path):
     assert goes_up(wrong, "src") == ["fit.h", "slab.h"]
 
 
+def calls_up(objects, layers):
+    """[(file, what it uses, file that defines it)] that do not lead down, of object files.
+
+    Finds what includes do not show: a function that a header declares and a higher file defines.
+    """
+    defines, uses = {}, []
+    for path in objects:
+        listed = subprocess.run(["nm", path], capture_output=True, text=True, check=True).stdout
+        for kind, symbol in re.findall(r" ([A-Z]) (\w+)$", listed, re.M):
+            if kind == "U":
+                uses.append((path.stem, symbol))
+            else:
+                defines[symbol] = path.stem
+    return [(user, symbol, defines[symbol]) for user, symbol in uses
+            if defines.get(symbol) in layers
+            and layers.index(defines[symbol]) > layers.index(user)]
+
+
+@pytest.mark.parametrize("folder", ["src", "osmalloc"])
+def test_calls_lead_down(folder, library, osmalloc):
+    place = {"src": library, "osmalloc": osmalloc}[folder]
+    objects = [place / f"{layer}.o" for layer in LAYERS[folder] if (place / f"{layer}.o").exists()]
+    assert len(objects) > 8
+    assert calls_up(objects, LAYERS[folder]) == []
+
+
+def test_a_call_that_leads_up_is_seen(tmp_path):
+    for name_, source in {"os": "void fit(void); void os(void) { fit(); }",
+                          "fit": "void os(void); void fit(void) { os(); }"}.items():
+        subprocess.run(["gcc", "-xc", "-", "-c", "-o", tmp_path / f"{name_}.o"], input=source,
+                       text=True, check=True)
+    objects = [tmp_path / "os.o", tmp_path / "fit.o"]
+    assert calls_up(objects, ["os", "fit"]) == [("os", "fit", "fit")]
+
+
+def test_the_hardened_build_joins_in_at_one_place():
+    """In hooks.h; elsewhere named constants say what differs."""
+    lines = [(name(path), line) for path in LIBRARY["osmalloc"] if path.name != "hooks.h"
+             for line in COMMENT.sub("", text(path)).split("\n")
+             if re.search(r"\bHARDENED\b", line)]
+    assert lines
+    assert [(file, line) for file, line in lines if not line.startswith("#define ")] == []
+
+
 def test_utils_include_nothing_of_the_library():
     assert SHARED
     assert [(name(path), header) for path in SHARED for mark, header in includes(path)
