@@ -21,6 +21,9 @@
 #define FRONT_WORDS	0x1000UL
 #define BACK_WORDS	0x200UL
 
+/* Distance between two words of the pattern that fills a block. */
+#define STEP		0xd1b54a32d192ed03UL
+
 struct block {
 	char *payload;
 	size_t size;
@@ -64,7 +67,7 @@ static void put_wrong(const char *what, const void *where)
 
 static uint64_t word_at(uint64_t seed, size_t index)
 {
-	return seed * 0x9e3779b97f4a7c15UL + index * 0xd1b54a32d192ed03UL;
+	return seed * 0x9e3779b97f4a7c15UL + index * STEP;
 }
 
 /* Index of the first word of the filled back part of a block of `words` words. */
@@ -85,20 +88,31 @@ static void fill(char *payload, size_t size, uint64_t seed)
 		words[i] = word_at(seed, i);
 }
 
+/*
+ * Whether words[begin] up to words[end] hold the pattern. Without a way out of the loop, and with an
+ * addition for each multiplication, the compiler handles several words at once.
+ */
+static bool holds_part(const uint64_t *words, size_t begin, size_t end, uint64_t seed)
+{
+	uint64_t expected = word_at(seed, begin);
+	uint64_t differences = 0;
+
+	for (size_t i = begin; i < end; i++) {
+		differences |= words[i] ^ expected;
+		expected += STEP;
+	}
+	return !differences;
+}
+
 /* Whether the first `bytes` at payload still hold the pattern of the block. */
 static bool holds(const char *payload, size_t bytes, const struct block *pattern)
 {
 	const uint64_t *words = (const uint64_t *)payload;
 	size_t count = bytes / 8;
-	size_t i;
+	size_t front = count < FRONT_WORDS ? count : FRONT_WORDS;
 
-	for (i = 0; i < count && i < FRONT_WORDS; i++)
-		if (words[i] != word_at(pattern->seed, i))
-			return false;
-	for (i = back_begin(pattern->size / 8); i < count; i++)
-		if (words[i] != word_at(pattern->seed, i))
-			return false;
-	return true;
+	return holds_part(words, 0, front, pattern->seed) &&
+	       holds_part(words, back_begin(pattern->size / 8), count, pattern->seed);
 }
 
 static bool all_zero(const char *bytes, size_t count)
