@@ -29,7 +29,7 @@ enum mistake {
 	NONE, GROWS_BY_PAGES, NO_PREALLOCATION, MERGES_AT_FREE, NEVER_MERGES, FIRST_FIT,
 	THRESHOLD_WITHOUT_HEADER, SPLITS_TOO_SMALL, MAPS_PAGES, NEVER_UNMAPS, USES_MREMAP,
 	CALLOC_NOT_ZERO, COPIES_HALF, WRONG_STATUS, ASKS_BREAK, PRINTS_BINARY, CRASHES, HANGS,
-	READS_BELOW_STACK
+	SLEEPS, READS_BELOW_STACK
 };
 
 #define WRONG(what)	(MISTAKE == (what))
@@ -185,6 +185,8 @@ static void release(struct block_meta *b)
 		__builtin_trap();
 	while (WRONG(HANGS))
 		;
+	while (WRONG(SLEEPS))
+		pause();
 	if (b->status == STATUS_MAPPED) {
 		if (!WRONG(NEVER_UNMAPS))
 			munmap(b, b->size + HEADER);

@@ -92,6 +92,12 @@ def graded(path, without=(), **settings):
     return grade_submission(path, Path(path).name, course(**settings), box(*without), 2)
 
 
+def stop_soon(monkeypatch):
+    """From now on, what is graded in this process may use 1 s of processor time a program, half of
+    what is usual: time enough for all but those that hang."""
+    monkeypatch.setitem(sandbox.PROGRAM_LIMITS, "cpu", 1)
+
+
 def result_of(folder, source, **settings):
     """The Result of a submission that is this text."""
     return graded(submission(folder, source), **settings)

@@ -86,6 +86,7 @@ def test_a_full_disk_is_no_mistake_in_an_explanation(tmp_path, monkeypatch):
 def test_what_ran_beside_the_last_program_that_hung_explains_nothing(tmp_path, monkeypatch):
     """The number of programs that run at a time changes no explanation."""
     monkeypatch.setattr(submission, "MOST_HUNG", 2)
+    submit.stop_soon(monkeypatch)
     suite = small_suite.make_suite(tmp_path / "suite", {})
     for number in range(6):
         small_suite.add_program(suite, f"test-{number}", "\tos_malloc(1);")
