@@ -212,7 +212,8 @@ static void do_posix_memalign(void)
 static void do_paged(void *(*alloc)(size_t size), bool rounded)
 {
 	size_t size = size_now();
-	size_t whole = size > SIZE_MAX - PAGE ? SIZE_MAX : (size + PAGE - 1) & ~(PAGE - 1);
+	size_t least = size + !size;	/* pvalloc(0) is a page */
+	size_t whole = size > SIZE_MAX - PAGE ? SIZE_MAX : (least + PAGE - 1) & ~(PAGE - 1);
 
 	begin("%svalloc(%zu)", rounded ? "p" : "", size);
 	answer(alloc(size), rounded ? whole : size, PAGE, false);
