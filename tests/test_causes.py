@@ -18,9 +18,9 @@ from tests.harness.mistakes import (ALL, CallocThresholdNotStrict, CallocThresho
                                     SizesNotRounded, SizesWrapAround, ThresholdBeforeRounding,
                                     ThresholdNotStrict, ThresholdWithoutHeader, ThresholdsNotStrict,
                                     ThresholdsWithoutHeader)
-from tests.harness.realloc_mistakes import (AlwaysMoves, GrowsAfterAbsorbing, GrowsWithoutHole,
-                                            KeepsEqualMapping, MergesInRealloc, MovesLastBlock,
-                                            ReallocNeverGrows, ReallocReturnsBlock,
+from tests.harness.realloc_mistakes import (AbsorbsAll, AlwaysMoves, GrowsAfterAbsorbing,
+                                            GrowsWithoutHole, KeepsEqualMapping, MergesInRealloc,
+                                            MovesLastBlock, ReallocNeverGrows, ReallocReturnsBlock,
                                             ShrinkingLosesSlack, ShrinksWithoutSplit,
                                             ThresholdBeforeFit)
 from tests.harness.size_mistakes import (FirstBlockCountsHeader, FirstSplitLeavesGap,
@@ -122,7 +122,14 @@ def test_a_cause_names_all_mistakes_that_nothing_tells_apart(made):
     assert [cause.sentence for cause in causes.find(outcomes).causes] == [causes.sentence_of(made)]
     fewer = [outcome for outcome in outcomes if outcome.test.name != "test-mixed-random-thresholds"]
     assert [cause.sentence for cause in causes.find(fewer).causes] == [causes.sentence_of(
-        ThresholdsWithoutHeader, [ThresholdsNotStrict, ThresholdBeforeRounding])]
+        ThresholdsNotStrict, [ThresholdsWithoutHeader, ThresholdBeforeRounding])]
+
+
+def test_of_mistakes_that_nothing_tells_apart_the_one_that_is_true_in_either_case_comes_first():
+    """No program of the suite tells these two apart."""
+    both = causes.sentence_of(AbsorbsAll, [MergesInRealloc])
+    for made in (AbsorbsAll, MergesInRealloc):
+        assert [cause.sentence for cause in found_for({made})[0].causes] == [both]
 
 
 @pytest.mark.parametrize("other", [ThresholdsNotStrict, ThresholdBeforeRounding,
@@ -161,7 +168,7 @@ def test_the_example_of_each_cause_shows_this_cause(made, later):
     {HeaderOf24Bytes, FirstBlockLosesRest, MovesLastBlock, NeverMerges},
     {FirstBlockLosesRest, SizesWrapAround, AlwaysMoves},
     {FirstBlockIsWhole, LosesRest, FirstFit},
-    {FirstSplitLeavesGap, FirstBlockLosesSlack, MergesInRealloc},
+    {FirstSplitLeavesGap, FirstBlockLosesSlack, AbsorbsAll},
     {EnlargesBeforeThreshold, FirstFit, ReallocNeverGrows},
     {GrowsWithoutHole, ShrinkingLosesSlack, NoPreallocationBehindMapping}])
 def test_several_mistakes_are_told_from_those_that_look_alike_at_first(made):

@@ -72,6 +72,14 @@ def test_one_mistake_costs_what_it_is_worth(costs, mistake):
     assert 1 <= points <= most, f"{name} costs {points} points: {' '.join(programs)}"
 
 
+def test_an_instance_of_a_mistake_fails_no_more_programs_than_the_mistake(costs):
+    by_name = {mistake.__name__: set(programs) for mistake, (*_, programs) in costs.items()}
+    pairs = [(name, mistake.__name__) for mistake in MISTAKES for name in mistake.implies
+             if name in by_name]
+    assert len(pairs) > 20
+    assert [pair for pair in pairs if not by_name[pair[0]] <= by_name[pair[1]]] == []
+
+
 def test_what_is_allowed_to_cost_more_does(costs):
     by_name = {mistake.__name__: points for mistake, (points, *_) in costs.items()}
     assert [name for name in DEARER if by_name[name] <= MOST] == []

@@ -7,7 +7,8 @@ the failed check with which it stopped itself. The set that explains most failur
 mistake by mistake. A set with which a passed program would fail is refuted and never named: one
 that shows another trace, or another value in a header that the program reads. Where another mistake
 in place of one of the set explains the same failures, and no passed program refutes it, the cause
-names both: nothing tells which of them the library makes.
+names both: nothing tells which of them the library makes. If one of them is an instance of the
+other (Mistake.implies), it comes first, because what its sentence says is true in either case.
 
 Failures that no model predicts but that have one symptom in common (symptoms.py) have a cause of
 their own. System calls of stdio inside calls are one as well: traces are compared without them.
@@ -320,6 +321,25 @@ class Search:
                 self.replays.bases.append(mistakes)
         return mistakes
 
+    def weakest(self, mistakes):
+        """A set that predicts as much of every failure, with the weakest claim in place of each
+        mistake: what its sentence says is true of the other mistake as well."""
+        for kind in sorted(mistakes, key=ALL.index):
+            while kind in mistakes and kind.implies:
+                self.replays.bases.append(mistakes - {kind})
+                sets = [(other, mistakes - {kind} | {other}) for other in ALL
+                        if other.__name__ in kind.implies and other not in mistakes]
+                kind, mistakes = next((pair for pair in sets if self.predicts_as_much(
+                    pair[1], mistakes)), (None, mistakes))
+        return mistakes
+
+    def predicts_as_much(self, mistakes, other):
+        """Whether a set predicts as much of every failure as another, and no passed program refutes
+        it."""
+        return compose(mistakes) is not None and not any(
+            self.replays.predicted(mistakes, story) < self.replays.predicted(other, story)
+            for story in self.failed) and not self.refuted(mistakes)
+
     def rarest_first(self, mistakes):
         """The mistakes of a set, those first without which all others still explain most."""
         needed = dict.fromkeys(mistakes, 0)
@@ -416,6 +436,7 @@ def find(outcomes, more=(), looks=None):
     search = Search(stories, Replays(MOST_CALLS))
     mistakes = search.best() if search.failed else frozenset()
     search.replays.left = MOST_CALLS        # one set: that costs little
+    mistakes = search.improved(mistakes, search.weakest, 1)
     told = [story for story in map(story_of, more) if story is not None]
     others = [story for story in told if not story.passed]
     by_program, first, shown = attributed(search, mistakes, [*search.failed, *others]) \

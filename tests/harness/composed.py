@@ -13,7 +13,7 @@ from .trace import API
 # What a wrong allocator raises where it cannot go on.
 FATAL = (BrokenModel, ArithmeticError, AttributeError, IndexError, TypeError, ValueError)
 
-NO_DECISION = ("rule", "excludes", "unfinished")        # what is said about a mistake
+NO_DECISION = ("rule", "excludes", "implies", "unfinished")     # what is said about a mistake
 ALWAYS = ("_rounded", "_can_exist")         # methods of Model that all calls come to
 
 

@@ -43,6 +43,7 @@ class FirstBlockIsWhole(Mistake):
     """gives all of the first 128 KiB to the first block, instead of splitting them"""
 
     rule = "F1"
+    implies = ("FirstBlockIsWholeForMalloc",)
     untouched = False       # whether the first block was not given out yet
 
     def _first_growth(self):

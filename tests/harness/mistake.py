@@ -26,6 +26,7 @@ class Mistake(Model):
     block = GappedBlock
     rule = ""
     excludes = ()           # names of the mistakes that this one contradicts
+    implies = ()            # names of those whose sentences are true of this one as well
     unfinished = False      # whether a function, or most of one, is not written at all
     searching = False       # inside a heap search, where H3 holds and X6 does not
     keeps_errno = False     # whether NULL was returned for an impossible size without ENOMEM

@@ -50,6 +50,7 @@ class ThresholdWithoutHeader(Mistake):
     """leaves the header out when it compares a request with the 128 KiB threshold"""
 
     rule = "W1"
+    implies = ("ThresholdNotStrict",)
 
     def _belongs_on_heap(self, n):
         return self._rounded(n) < T
@@ -68,6 +69,7 @@ class CallocWithMallocThreshold(Mistake):
     """uses 128 KiB as os_calloc's threshold, instead of the page size"""
 
     rule = "W2"
+    implies = ("CallocThresholdWithoutHeader",)
     calloc_limit = T
 
 
@@ -75,6 +77,7 @@ class CallocThresholdWithoutHeader(Mistake):
     """leaves the header out when os_calloc compares a request with the page size"""
 
     rule = "W2"
+    implies = ("CallocThresholdNotStrict",)
     calloc_limit = PAGE + HEADER
 
 
@@ -97,12 +100,14 @@ class MallocWithCallocThreshold(Mistake):
 class ThresholdsWithoutHeader(ThresholdWithoutHeader):
     """leaves the header out when it compares a request with either threshold"""
 
+    implies = ("ThresholdsNotStrict", "ThresholdWithoutHeader")
     calloc_limit = PAGE + HEADER
 
 
 class ThresholdsNotStrict(ThresholdNotStrict):
     """still puts a block of exactly 128 KiB (or one page, of os_calloc) on the heap"""
 
+    implies = ("ThresholdNotStrict",)
     calloc_limit = PAGE + 8
 
 
@@ -118,6 +123,8 @@ class MallocThresholdBeforeRounding(Mistake):
 class ThresholdBeforeRounding(MallocThresholdBeforeRounding):
     """compares a size with the thresholds before it rounds it up to a multiple of 8"""
 
+    implies = ("MallocThresholdBeforeRounding",)
+
     def _calloc(self, k, m):
         if k * m and k * m + self.block.header < self.page:
             return self._search_heap(k * m).payload
@@ -128,6 +135,7 @@ class SizesNotRounded(Mistake):
     """does not round sizes up to a multiple of 8"""
 
     rule = "G2"
+    implies = ("SizeAsAsked", "ThresholdBeforeRounding")
 
     @staticmethod
     def _rounded(n):
@@ -164,6 +172,8 @@ class SizesWrapAround(Mistake):
 class SizesWrapAroundBehindThreshold(SizesWrapAround):
     """compares a size near SIZE_MAX with the threshold, and then lets it wrap around to 0"""
 
+    implies = ("SizesWrapAround",)
+
     def _new_block(self, n):
         wrapped = self._rounded(n) % (SIZE_MAX + 1)
         return self._map(wrapped) if n > PTRDIFF_MAX else super()._new_block(n)
@@ -188,10 +198,14 @@ class SizesWrapAroundToNothing(ProductOfNothing, SizesWrapAround):
     """lets a size near SIZE_MAX wrap around when it rounds up or multiplies, and takes a product
     that has become 0 for a request of nothing"""
 
+    implies = ("ImpossibleWithoutErrno", "SizesWrapAround")
+
 
 class SizesWrapAroundBehindThresholdToNothing(ProductOfNothing, SizesWrapAroundBehindThreshold):
     """compares a size near SIZE_MAX with the threshold before it lets it wrap around to 0, and
     takes a product that has become 0 for a request of nothing"""
+
+    implies = ("ImpossibleWithoutErrno", "SizesWrapAroundBehindThreshold")
 
 
 class ImpossibleWithoutErrno(Mistake):
@@ -222,6 +236,8 @@ class MergesAtFree(Mistake):
 
 class MergesOnlyAtFree(MergesAtFree):
     """merges free neighbours only when a block is freed, never before it searches the heap"""
+
+    implies = ("MergesAtFree",)
 
     def _merge_all(self):
         if not self.searching:
@@ -272,6 +288,7 @@ class NeverSplits(Mistake):
 
     rule = "S1"
     excludes = ("FirstBlockLosesRest", "LosesRest")
+    implies = ("FirstBlockIsWhole", "SplitsTooLate", "ShrinksWithoutSplit", "KeepsAbsorbedWhole")
 
     def _split(self, block, n):
         pass
@@ -295,6 +312,7 @@ class LosesSlack(Losing):
     """leaves the slack out of size when it does not split a block, and so loses it"""
 
     rule = "S2"
+    implies = ("FirstBlockLosesSlack", "ShrinkingLosesSlack")
 
     def _split(self, block, n):
         super()._split(block, n)
@@ -418,7 +436,8 @@ def kinds_of(mistake):
 
 
 def place_of(mistake):
-    """(file, number in it) of a class: where mistakes explain the same, the first is named."""
+    """(file, number in it) of a class: where mistakes explain the same, and neither implies the
+    other, the first is named first."""
     return mistake.__module__, [*vars(sys.modules[mistake.__module__])].index(mistake.__name__)
 
 

@@ -36,6 +36,7 @@ class AlwaysMoves(Mistake):
     """moves every block in os_realloc (os_malloc, a copy, os_free) instead of using its place"""
 
     rule = "X4"
+    implies = ("MovesToGrow", "MovesWithRoom")
 
     def _realloc_heap(self, block, n):
         return self._move(block, block.size, self._new_block(n), n)
@@ -56,6 +57,7 @@ class MovesToGrow(Mistake):
     """moves every block that os_realloc makes longer, without trying to grow it in its place"""
 
     rule = "X6"
+    implies = ("MovesLastBlock", "NeverAbsorbs")
 
     def _realloc_heap(self, block, n):
         if self._rounded(n) <= block.size:
@@ -89,6 +91,7 @@ class MergesInRealloc(Mistake):
     """merges free neighbours in the whole heap whenever os_realloc is called"""
 
     rule = "H1"
+    implies = ("AbsorbsAll",)
 
     def _realloc_heap(self, block, n):
         self._merge_all()
@@ -154,6 +157,7 @@ class NeverAbsorbs(Mistake):
     """moves a block in os_realloc without trying the free block behind it"""
 
     rule = "X7"
+    implies = ("AbsorbsOneTooFew",)
 
     def _absorb_until(self, block, n):
         pass
@@ -225,6 +229,7 @@ class GrowsAfterAbsorbing(Mistake):
     """grows the heap under a block that became the last one, instead of searching first"""
 
     rule = "X8"
+    implies = ("GrowsWithoutHole",)
 
     def _absorb_until(self, block, n):
         super()._absorb_until(block, n)
@@ -250,6 +255,7 @@ class KeepsFittingMapping(Mistake):
     """keeps a mapped block that is large enough, instead of making a new one"""
 
     rule = "X3"
+    implies = ("KeepsEqualMapping",)
 
     def _realloc_mapped(self, old, n):
         if self._rounded(n) <= old.size:
@@ -273,6 +279,7 @@ class ReallocReturnsNull(Mistake):
 
     rule = "X4"
     unfinished = True
+    implies = ("ReallocNeverGrows",)
 
     def _realloc(self, p, n):
         return super()._realloc(p, n) if p == NULL else NULL

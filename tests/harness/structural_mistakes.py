@@ -45,6 +45,8 @@ class EnlargesBeforeThreshold(SearchesBeforeThreshold):
     """takes a free block that is large enough, or enlarges a free last one, before it asks whether
     a request belongs in a mapping"""
 
+    implies = ("SearchesBeforeThreshold",)
+
     def _without_mapping(self, n):
         block, last = super()._without_mapping(n), self.heap[-1]
         if block is None and last.status == FREE and self._ends_at_break(last):
