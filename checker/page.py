@@ -21,6 +21,7 @@ td:first-child, th:first-child { text-align: left; } tr + tr td { border-top: 1p
 details { border-left: .3em solid #bbb; margin: .3em 0; padding: .1em .8em; }
 details.passed { border-color: #2a7d3f; } details.partial { border-color: #c08a00; }
 details.failed { border-color: #b3261e; }
+footer { color: #666; font-size: .8em; margin-top: 3em; }
 summary { cursor: pointer; } summary b { font-weight: 600; } summary span { color: #666; }
 pre { overflow-x: auto; background: #f5f5f2; padding: .8em; font-size: 13px; line-height: 1.35; }
 .cause { border: 1px solid #ccc; border-radius: .5em; margin: 1em 0; padding: .2em 1em .6em; }
@@ -55,7 +56,8 @@ def html(result):
     return ('<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
             f"<title>{text(result.name)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
-            + "\n".join(body) + "\n</body>\n</html>\n")
+            + "\n".join([*body, f"<footer>osmem {text(result.version)}</footer>"])
+            + "\n</body>\n</html>\n")
 
 
 def sums(result):

@@ -11,6 +11,7 @@ import json
 import os
 
 from tests.harness import causetext, entry, points
+from tests.harness.version import number
 
 SCHEMA = 1
 TOTAL = 100
@@ -66,6 +67,7 @@ class Result:
     identity: str = ""          # hash of everything that was handed in (intake.identity())
     fingerprint: str = ""       # hash of the settings, the suite and the grader
     seconds: float = 0.0
+    version: str = dataclasses.field(default_factory=number)    # of osmem
     schema: int = SCHEMA
 
     @property
@@ -210,7 +212,8 @@ def from_document(made):
     tests = [Verdict(**{key: value for key, value in test.items() if key in names})
              for test in made["tests"]]
     names = {field.name for field in dataclasses.fields(Result)} - {"tests"}
-    return Result(tests=tests, **{key: value for key, value in made.items() if key in names})
+    known = {"version": "", **{key: value for key, value in made.items() if key in names}}
+    return Result(tests=tests, **known)
 
 
 def read(path):

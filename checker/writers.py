@@ -22,7 +22,8 @@ MESSAGE_MOST = 3000             # characters of a message in the Classroom paylo
 LOG_HEAD = "What the compiler and the linker printed"
 OUTPUT_MOST = 20000             # characters of one test's explanation for Gradescope
 TABLE = ["submission", "status", "score", "max_score", "correctness", "style", "score_by_cause",
-         "mark", "passed", "partial", "failed", "skipped", "seconds", "note"]
+         "mark", "passed", "partial", "failed", "skipped", "seconds", "version",
+         "note"]
 FORMULA = ("=", "+", "-", "@", "\t", "\r")      # a spreadsheet's formula may start with these
 
 
@@ -36,7 +37,8 @@ def hidden_sums(result):
 
 def terminal(result, verbose=False):
     """The report for course staff: the lost points, then the sums."""
-    lines = [f"Not run: {result.reason}"] if result.status != GRADED else []
+    lines = [f"Graded by osmem {result.version}"] * verbose
+    lines += [f"Not run: {result.reason}"] * (result.status != GRADED)
     lines += causes_of(result, result.causes, verbose).splitlines()
     if result.status == GRADED:
         lost = [test for test in result.tests if test.share < 1 and test.group != "style"]
@@ -85,7 +87,7 @@ def row(result):
     return [result.name, result.status, number(result.score), number(result.max_score),
             number(result.sums(False)[0]), style, number(result.score_by_cause),
             number(result.mark), *map(str, counts.values()),
-            f"{result.seconds:.1f}", printable(result.note()).replace("\n", " ")]
+            f"{result.seconds:.1f}", result.version, printable(result.note()).replace("\n", " ")]
 
 
 def table(rows):
@@ -165,7 +167,8 @@ def gradescope(result):
         "tests": [gradescope_test(count, test) for count, test in enumerate(result.tests, 1)],
         "leaderboard": [{"name": "Score", "value": result.scaled},
                         {"name": "Tests passed", "value": counts[PASSED]}],
-        "extra_data": {"schema": result.schema, "digest": result.digest, "score": result.score,
+        "extra_data": {"schema": result.schema, "version": result.version,
+                       "digest": result.digest, "score": result.score,
                        "score_by_cause": result.score_by_cause,
                        "settings": result.settings},
     }

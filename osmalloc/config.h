@@ -11,6 +11,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The Makefile passes the contents of the file VERSION. */
+#ifndef OSMEM_VERSION
+#define OSMEM_VERSION	"unknown"
+#endif
+
 /* The hardened build (make HARDENED=1), see harden.h. */
 #ifdef OSMALLOC_HARDENED
 #define HARDENED true

@@ -15,6 +15,8 @@ INCLUDEDIR ?= $(PREFIX)/include
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion
 ALL_CFLAGS = -std=gnu11 $(WARNINGS) -fPIC -fvisibility=hidden -I../utils $(CFLAGS)
+VERSION := $(if $(wildcard ../VERSION),-DOSMEM_VERSION='"$(shell cat ../VERSION)"')
+ALL_CFLAGS += $(VERSION)
 
 # Each file is written under a temporary name, then renamed, so that a second make, at the same time
 # or after an interrupt, never finds a partial file.

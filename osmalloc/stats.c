@@ -124,7 +124,7 @@ OSMALLOC_API int malloc_info(int options, FILE *out)
 
 	if (options)
 		return EINVAL;
-	fprintf(out, "<malloc version=\"osmalloc-1\">\n"
+	fprintf(out, "<malloc version=\"osmalloc " OSMEM_VERSION "\">\n"
 		"<live size=\"%zu\"/>\n<slabs size=\"%zu\"/>\n<mappings count=\"%zu\" size=\"%zu\"/>\n"
 		"<system type=\"current\" size=\"%zu\"/>\n<free size=\"%zu\"/>\n</malloc>\n",
 		numbers.live, numbers.slots, numbers.mappings, numbers.mapped, numbers.chunks,

@@ -11,6 +11,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The Makefile passes the contents of the file VERSION. */
+#ifndef OSMEM_VERSION
+#define OSMEM_VERSION	"unknown"
+#endif
+
 #ifndef ALIGNMENT		/* 16 in memory_allocator, see Makefile */
 #define ALIGNMENT	8UL			/* of headers, payloads and sizes (G2) */
 #endif

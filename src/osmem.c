@@ -435,3 +435,8 @@ OSMEM_API int osmem_walk(osmem_visit_fn *visit, void *arg)
 	leave();
 	return stop;
 }
+
+OSMEM_API const char *osmem_version(void)
+{
+	return "osmem " OSMEM_VERSION;
+}

@@ -80,6 +80,9 @@ typedef int osmem_visit_fn(const struct block_meta *block, void *arg);
  */
 OSMEM_API int osmem_walk(osmem_visit_fn *visit, void *arg);
 
+/* Returns the name and the version of the library, such as "osmem 0.2.0". */
+OSMEM_API const char *osmem_version(void);
+
 #ifdef __cplusplus
 }
 #endif

@@ -3,7 +3,8 @@
 
 The JSON document:
 
-    {"earned": int, "possible": int, "passed": int, "failed": int, "seconds": float,
+    {"version": str,                       of osmem
+     "earned": int, "possible": int, "passed": int, "failed": int, "seconds": float,
      "earned_by_cause": int,               points if causes are counted (docs/grading.md)
      "causes": [{...}],                    causetext.records(), [] if nothing failed
      "tests": [{"name": str, "group": str, "points": int, "earned": int, "passed": bool,
@@ -23,7 +24,7 @@ import json
 import os
 import re
 
-from . import causetext, points
+from . import causetext, points, version
 from .build import HarnessError
 from .entry import results_opener
 from .explain import rules_at_stake, unified
@@ -79,6 +80,7 @@ def write_json(path, outcomes, seconds, found, most):
     passed = sum(outcome.passed for outcome in outcomes)
     earned, possible = points.earned_and_possible(outcomes)
     document = {
+        "version": version.number(),
         "earned": earned,
         "possible": possible,
         "passed": passed,
