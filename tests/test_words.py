@@ -33,7 +33,7 @@ BANNED = {
     r"sleepers": "idle threads",
     r"wants the lock": "lock must be held",
     r"so many as": "as many as",
-    r"(?<!one )(?<!some )of which": "a relative clause",
+    r"(?<!one )(?<!some )(?<!all )of which": "a relative clause",
     r"what is had|not to be|whoever": "a plain verb: must not be, anyone who",
     r"the beginning of what": "first",
     r"(?:gives?|given|gave|giving) back": "return, free, release",
