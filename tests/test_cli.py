@@ -104,17 +104,6 @@ def test_unknown_name(name, near):
     refused(run_part("NONE", "free-null", name), f"'{name}'", near)
 
 
-def test_version():
-    """Every tool has that of the file VERSION; so has the newest entry of the changelog."""
-    version = (build.ROOT / "VERSION").read_text().strip()
-    assert run("--version").stdout == f"run_tests.py (osmem) {version}\n"
-    graded = subprocess.run([build.ROOT / "checker/grade", "--version"], capture_output=True,
-                            text=True, check=True)
-    assert graded.stdout == f"grade (osmem) {version}\n"
-    newest = re.search(r"^## (\S+)", (build.ROOT / "CHANGELOG.md").read_text(), re.M)
-    assert newest[1] == version
-
-
 def test_list():
     done = run("--suite", part_suite(), "--list", "free-*")
     assert done.stdout == "test-free-null     1  free\ntest-free-unmaps   3  free\n"

@@ -24,6 +24,19 @@ def test_it_is_a_version():
     assert re.fullmatch(r"\d+\.\d+\.\d+", VERSION)
 
 
+@pytest.mark.parametrize("tool", ["tests/run_tests.py", "tests/show_trace.py",
+                                  "tests/random_calls.py", "checker/grade"])
+def test_tools_print_it(tool):
+    done = subprocess.run([ROOT / tool, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"{tool.partition('/')[2]} (osmem) {VERSION}\n"
+
+
+def test_the_changelog_has_it():
+    """As its newest entry."""
+    newest = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.M)
+    assert newest[1] == VERSION
+
+
 def test_libosmem_tells_its_version(library):
     tell = ctypes.CDLL(library / "libosmem.so").osmem_version
     tell.restype = ctypes.c_char_p

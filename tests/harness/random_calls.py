@@ -16,7 +16,7 @@ import signal
 import sys
 import time
 
-from . import replay, sequences
+from . import replay, sequences, version
 
 CHUNK = 200             # sequences a worker does before it reports
 LONG_EVERY = 97         # one sequence in so many has several hundred operations
@@ -184,6 +184,7 @@ def show(built, text):
 def read_arguments(argv):
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--version", action="version", version=version.line("random_calls.py"))
     parser.add_argument("--seconds", type=float, metavar="N", help="stop after N seconds")
     parser.add_argument("--sequences", type=int, metavar="N",
                         help="stop after N sequences, rounded up to a multiple of 200")

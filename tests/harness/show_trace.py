@@ -12,7 +12,7 @@ import json
 import os
 import sys
 
-from . import heapmap, stats
+from . import heapmap, stats, version
 from .build import SOURCES, HarnessError, build_library
 from .cli import Parser, seconds, whole
 from .report import printable
@@ -36,6 +36,7 @@ def parse_arguments(argv):
         usage="show_trace.py [options] PROGRAM [ARGS...]")
     parser.add_argument("-n", type=whole(0, MOST_LINES), default=8, metavar="N",
                         help="calls to print at the beginning and at the end (8)")
+    parser.add_argument("--version", action="version", version=version.line("show_trace.py"))
     parser.add_argument("--all", action="store_true", help="print the whole trace")
     parser.add_argument("--json", action="store_true", help="print the numbers only, as JSON")
     parser.add_argument("--output", type=whole(0, MOST_LINES), default=3, metavar="N",
