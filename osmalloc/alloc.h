@@ -59,7 +59,7 @@ static inline size_t alloc_whole(size_t size)
 /* A slot of size bytes from the first slab of its class; NULL if that has no free slot. */
 static inline __attribute__((always_inline)) void *alloc_ready(size_t size)
 {
-	struct heap *heap = heap_mine;
+	struct thread_heap *heap = heap_mine;
 	struct slab *slab;
 
 	if (likely(size <= DIRECT_MOST)) {

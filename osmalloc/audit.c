@@ -12,7 +12,7 @@ struct audit {
 	const char *fault;
 	const void *where;
 	size_t used;			/* units in the spans of all slabs */
-	const struct heap *heap;	/* whose slabs are counted: */
+	const struct thread_heap *heap;	/* whose slabs are counted: */
 	size_t listed;			/* slabs that are not full, by their descriptors */
 	size_t excess;			/* slots that countdowns count as live and are not */
 };
@@ -182,7 +182,7 @@ static void check_full(const struct slab *slab, void *arg)
 }
 
 /* The number of slabs in the list of a class. */
-static size_t check_list(struct audit *audit, const struct heap *heap, unsigned int class)
+static size_t check_list(struct audit *audit, const struct thread_heap *heap, unsigned int class)
 {
 	const struct slab *first = heap->lists[class];
 	const struct slab *before = first ? first->prev : NULL;
@@ -203,7 +203,7 @@ static size_t check_list(struct audit *audit, const struct heap *heap, unsigned 
 }
 
 /* The units of slabs in a class's cache; adds the number of its slabs to listed. */
-static size_t check_cache(struct audit *audit, const struct heap *heap, unsigned int class,
+static size_t check_cache(struct audit *audit, const struct thread_heap *heap, unsigned int class,
 			  size_t *listed)
 {
 	const struct slab_cache *cache = &heap->cache[class];
@@ -224,7 +224,7 @@ static size_t check_cache(struct audit *audit, const struct heap *heap, unsigned
 	return units;
 }
 
-static void check_direct(struct audit *audit, const struct heap *heap)
+static void check_direct(struct audit *audit, const struct thread_heap *heap)
 {
 	for (size_t i = 0; i <= DIRECT_MOST / GRAIN; i++) {
 		const struct slab *first = DIRECT_MOST ? heap->lists[class_of(i * GRAIN)] : NULL;
@@ -235,7 +235,7 @@ static void check_direct(struct audit *audit, const struct heap *heap)
 }
 
 /* With other threads, one of them may be emptying the queue (pending_close_empty()). */
-static void check_pending(struct audit *audit, const struct heap *heap)
+static void check_pending(struct audit *audit, const struct thread_heap *heap)
 {
 	const struct slab *slab = os_single_threaded() ? heap->pending.first : NULL;
 
@@ -245,7 +245,7 @@ static void check_pending(struct audit *audit, const struct heap *heap)
 			break;
 }
 
-static void check_heap(const struct heap *heap, void *arg)
+static void check_heap(const struct thread_heap *heap, void *arg)
 {
 	struct audit *audit = arg;
 	size_t listed = 0;

@@ -7,25 +7,28 @@
 
 struct slab slab_none;
 
-__extension__ struct heap heap_none = { .direct = { [0 ... DIRECT_MOST / GRAIN] = &slab_none } };
-__thread struct heap *heap_mine __attribute__((tls_model("initial-exec"))) = &heap_none;
+__extension__ struct thread_heap heap_none = {
+	.direct = { [0 ... DIRECT_MOST / GRAIN] = &slab_none },
+};
+
+__thread struct thread_heap *heap_mine __attribute__((tls_model("initial-exec"))) = &heap_none;
 
 /* The most units of empty slabs in a heap's caches. */
 #define CACHED_MOST	(3UL * 1024 * 1024 / UNIT)
 
-struct heap *heap_all;
+struct thread_heap *heap_all;
 size_t heap_count;
 
-static void heap_add(struct heap *heap)
+static void heap_add(struct thread_heap *heap)
 {
 	heap->next_heap = heap_all;
 	__atomic_store_n(&heap_all, heap, __ATOMIC_RELEASE);
 	heap_count++;
 }
 
-struct heap *heap_make(void)
+struct thread_heap *heap_make(void)
 {
-	struct heap *heap = meta_alloc(sizeof(*heap));
+	struct thread_heap *heap = meta_alloc(sizeof(*heap));
 
 	if (!heap)
 		return NULL;
@@ -35,7 +38,7 @@ struct heap *heap_make(void)
 	return heap;
 }
 
-void heap_forget(struct heap *mine, struct heap *parked)
+void heap_forget(struct thread_heap *mine, struct thread_heap *parked)
 {
 	heap_all = NULL;
 	heap_count = 0;
@@ -48,7 +51,7 @@ void heap_forget(struct heap *mine, struct heap *parked)
 /* The lists of slabs with free slots */
 
 /* Updates direct[] after the first slab of a class's list changed. */
-static void list_changed(struct heap *heap, unsigned int class)
+static void class_list_changed(struct thread_heap *heap, unsigned int class)
 {
 	struct slab *first = heap->lists[class] ? heap->lists[class] : &slab_none;
 	size_t end = class_size(class) / GRAIN;
@@ -63,29 +66,29 @@ static void list_changed(struct heap *heap, unsigned int class)
  * Adds at the end: the slabs in front are filled first, which gives a slab that has just one free
  * slot time to gain more, or to become empty.
  */
-static void list_add(struct heap *heap, struct slab *slab)
+static void class_list_add(struct thread_heap *heap, struct slab *slab)
 {
 	if (slab_append(&heap->lists[slab->class], slab))
-		list_changed(heap, slab->class);
+		class_list_changed(heap, slab->class);
 }
 
-static void list_remove(struct heap *heap, struct slab *slab)
+static void class_list_remove(struct thread_heap *heap, struct slab *slab)
 {
 	if (slab_remove(&heap->lists[slab->class], slab))
-		list_changed(heap, slab->class);
+		class_list_changed(heap, slab->class);
 }
 
 /* Empty slabs */
 
 /* Closes a listed slab, which is empty; true as slab_close(). */
-static bool list_close(struct heap *heap, struct slab *slab)
+static bool class_list_close(struct thread_heap *heap, struct slab *slab)
 {
 	heap->retains[slab->class] &= !slab->retained;
-	list_remove(heap, slab);
+	class_list_remove(heap, slab);
 	return slab_close(slab);
 }
 
-struct slab *heap_cache_take(struct heap *heap, unsigned int class)
+struct slab *heap_cache_take(struct thread_heap *heap, unsigned int class)
 {
 	struct slab_cache *cache = &heap->cache[class];
 	struct slab *slab = cache->first;
@@ -99,13 +102,13 @@ struct slab *heap_cache_take(struct heap *heap, unsigned int class)
 }
 
 /* Moves a listed slab, which is empty, to its class's cache; false: the cache is full. */
-static bool cache_add(struct heap *heap, struct slab *slab)
+static bool cache_add(struct thread_heap *heap, struct slab *slab)
 {
 	struct slab_cache *cache = &heap->cache[slab->class];
 
 	if (cache->count >= cache->most || heap->cached_units + slab->units > CACHED_MOST)
 		return false;
-	list_remove(heap, slab);
+	class_list_remove(heap, slab);
 	slab->next = cache->first;
 	cache->first = slab;
 	cache->count++;
@@ -114,7 +117,7 @@ static bool cache_add(struct heap *heap, struct slab *slab)
 }
 
 /* When a class opens a slab, the next class with cached ones loses one, and room for it. */
-static void cache_shrink(struct heap *heap)
+static void cache_shrink(struct thread_heap *heap)
 {
 	unsigned int class = heap->last_shrunk;
 
@@ -128,7 +131,7 @@ static void cache_shrink(struct heap *heap)
 	slab_close(heap_cache_take(heap, class));
 }
 
-void heap_close_empty(struct heap *heap)
+void heap_close_empty(struct thread_heap *heap)
 {
 	for (unsigned int class = 0; class < ALL_CLASSES; class++) {
 		for (struct slab *slab; (slab = heap_cache_take(heap, class));)
@@ -138,13 +141,13 @@ void heap_close_empty(struct heap *heap)
 			next = slab->next;
 			remote_collect(slab);
 			if (!slab_live(slab) && !remote_is_queued(slab))
-				list_close(heap, slab);
+				class_list_close(heap, slab);
 		}
 	}
 }
 
 /* Retains, caches or closes a listed slab that has become empty. */
-static void retire(struct heap *heap, struct slab *slab)
+static void retire(struct thread_heap *heap, struct slab *slab)
 {
 	if (remote_is_queued(slab))
 		return;
@@ -155,7 +158,7 @@ static void retire(struct heap *heap, struct slab *slab)
 	} else if (!cache_add(heap, slab)) {
 		heap->cache[slab->class].missed++;
 		/* span_give() has just purged: that is the time to close cached slabs as well. */
-		if (list_close(heap, slab))
+		if (class_list_close(heap, slab))
 			heap_close_empty(heap);
 	}
 }
@@ -165,7 +168,7 @@ static void retire(struct heap *heap, struct slab *slab)
  * handler that allocates finds the heap busy for its own thread, and continues. For a fork in a
  * signal handler see lock.h.
  */
-void heap_begin(struct heap *heap)
+void heap_begin(struct thread_heap *heap)
 {
 	uint32_t busy = BUSY_NOBODY;
 
@@ -179,35 +182,35 @@ void heap_begin(struct heap *heap)
 	signal_fence();
 }
 
-void heap_finish(struct heap *heap)
+void heap_finish(struct thread_heap *heap)
 {
 	signal_fence();
 	__atomic_store_n(&heap->busy, BUSY_NOBODY, __ATOMIC_RELEASE);
 }
 
-void heap_free_slow(struct heap *heap, struct slab *slab)
+void heap_free_slow(struct thread_heap *heap, struct slab *slab)
 {
 	heap_begin(heap);
 	if (slab->full) {
 		remote_reattach(slab);
 		slab->countdown--;
-		list_add(heap, slab);
+		class_list_add(heap, slab);
 	}
 	if (slab->countdown == 0)
 		retire(heap, slab);
 	heap_finish(heap);
 }
 
-void heap_reattach(struct heap *heap, struct slab *slab)
+void heap_reattach(struct thread_heap *heap, struct slab *slab)
 {
 	remote_reattach(slab);
 	slab->countdown -= slab_count_free(slab);
-	list_add(heap, slab);
+	class_list_add(heap, slab);
 }
 
 /* The pending-free queue */
 
-void heap_collect_pending(struct heap *heap)
+void heap_collect_pending(struct thread_heap *heap)
 {
 	struct slab *slab;
 
@@ -219,7 +222,7 @@ void heap_collect_pending(struct heap *heap)
 
 		if (slab->full) {
 			remote_reattach(slab);
-			list_add(heap, slab);
+			class_list_add(heap, slab);
 		}
 		/*
 		 * Not earlier: another thread could queue it again, and a third close it while
@@ -254,16 +257,16 @@ static bool refill(struct slab *slab)
 }
 
 /* Adds a slab, which has free slots, to its list, which is empty. NULL: does nothing. */
-static struct slab *list_begin(struct heap *heap, struct slab *slab)
+static struct slab *class_list_begin(struct thread_heap *heap, struct slab *slab)
 {
 	if (!slab)
 		return NULL;
-	list_add(heap, slab);
+	class_list_add(heap, slab);
 	refill(slab);
 	return slab;
 }
 
-struct slab *heap_open_slab(struct heap *heap, unsigned int class)
+struct slab *heap_open_slab(struct thread_heap *heap, unsigned int class)
 {
 	struct slab_cache *cache = &heap->cache[class];
 
@@ -272,10 +275,10 @@ struct slab *heap_open_slab(struct heap *heap, unsigned int class)
 		cache->missed--;
 		cache->most++;
 	}
-	return list_begin(heap, slab_open(class, heap, heap->filled[class]));
+	return class_list_begin(heap, slab_open(class, heap, heap->filled[class]));
 }
 
-struct slab *heap_find_slab(struct heap *heap, unsigned int class)
+struct slab *heap_find_slab(struct thread_heap *heap, unsigned int class)
 {
 	struct slab *slab;
 
@@ -283,12 +286,12 @@ struct slab *heap_find_slab(struct heap *heap, unsigned int class)
 	while ((slab = heap->lists[class])) {
 		if (refill(slab))
 			return slab;
-		list_remove(heap, slab);
+		class_list_remove(heap, slab);
 		heap->retains[class] &= !slab->retained;
 		if (remote_detach(slab))
 			heap->filled[class] = true;
 		else
-			list_add(heap, slab);
+			class_list_add(heap, slab);
 	}
-	return list_begin(heap, heap_cache_take(heap, class));
+	return class_list_begin(heap, heap_cache_take(heap, class));
 }

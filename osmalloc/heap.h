@@ -54,7 +54,7 @@ struct slab_cache {
 	uint32_t missed;	/* slabs closed that were not opened again yet */
 };
 
-struct heap {
+struct thread_heap {
 	struct slab *direct[DIRECT_MOST / GRAIN + 1];
 	struct slab *lists[ALL_CLASSES];
 	struct slab_cache cache[ALL_CLASSES];
@@ -65,8 +65,8 @@ struct heap {
 	uint32_t busy;			/* enum busy: who changes more than free slots */
 	bool parked;			/* in the list of heaps without a thread (idle.c) */
 	struct pending_queue pending __attribute__((aligned(64)));	/* by other threads */
-	struct heap *next_parked;
-	struct heap *next_heap;		/* in heap_all */
+	struct thread_heap *next_parked;
+	struct thread_heap *next_heap;		/* in heap_all */
 	pthread_mutex_t life;		/* held by its thread until that ends; under the lock */
 	unsigned int process;		/* idle.c's number of the process that uses it; 0: parked */
 	unsigned int inherited;		/* times that its thread was gone in the child of a fork */
@@ -76,18 +76,18 @@ struct heap {
 enum busy { BUSY_NOBODY, BUSY_USER, BUSY_TRIMMED };
 
 /* All heaps, and their number; written under the lock. */
-extern struct heap *heap_all;
+extern struct thread_heap *heap_all;
 extern size_t heap_count;
 
 /* A new heap; NULL with ENOMEM. The lock must be held. */
-struct heap *heap_make(void);
+struct thread_heap *heap_make(void);
 
 /* Reduces heap_all to mine (NULL: none) and a list of parked heaps. The lock must be held. */
-void heap_forget(struct heap *mine, struct heap *parked);
+void heap_forget(struct thread_heap *mine, struct thread_heap *parked);
 
 /* The calling thread's heap; heap_none, which has no slots, before it has one. */
-extern __thread struct heap *heap_mine __attribute__((tls_model("initial-exec")));
-extern struct heap heap_none;
+extern __thread struct thread_heap *heap_mine __attribute__((tls_model("initial-exec")));
+extern struct thread_heap heap_none;
 
 /* The slab in heap->direct of a class without slabs: it has no slot. */
 extern struct slab slab_none;
@@ -97,32 +97,32 @@ extern struct slab slab_none;
  * remote free lists and to its pending-free queue, and no thread trims it. The functions below need
  * a busy heap where they say so.
  */
-void heap_begin(struct heap *heap);
-void heap_finish(struct heap *heap);
+void heap_begin(struct thread_heap *heap);
+void heap_finish(struct thread_heap *heap);
 
 /*
  * A slab of the class that has a free slot and is the first in its list: one that the heap has, or
  * a new one. NULL on failure, the second with ENOMEM. The heap must be busy.
  */
-struct slab *heap_find_slab(struct heap *heap, unsigned int class);
-struct slab *heap_open_slab(struct heap *heap, unsigned int class);
+struct slab *heap_find_slab(struct thread_heap *heap, unsigned int class);
+struct slab *heap_open_slab(struct thread_heap *heap, unsigned int class);
 
 /* Handles a slab whose countdown reached zero: call it when slab_push() returns true. */
-void heap_free_slow(struct heap *heap, struct slab *slab);
+void heap_free_slow(struct thread_heap *heap, struct slab *slab);
 
 /*
  * Puts a full slab with a free slot back into its list: the slot was freed by a thread that did not
  * survive a fork, before it could do so. The calling thread must be the only user of the heap.
  */
-void heap_reattach(struct heap *heap, struct slab *slab);
+void heap_reattach(struct thread_heap *heap, struct slab *slab);
 
 /* Collects the slabs in the pending-free queue. The heap must be busy. */
-void heap_collect_pending(struct heap *heap);
+void heap_collect_pending(struct thread_heap *heap);
 
 /* Closes all empty slabs. The heap must be busy. */
-void heap_close_empty(struct heap *heap);
+void heap_close_empty(struct thread_heap *heap);
 
 /* Takes a slab out of a class's empty-slab cache; NULL: there is none. The heap must be busy. */
-struct slab *heap_cache_take(struct heap *heap, unsigned int class);
+struct slab *heap_cache_take(struct thread_heap *heap, unsigned int class);
 
 #endif

@@ -22,11 +22,11 @@
  */
 #define LOOKS	4
 
-static struct heap *parked;
+static struct thread_heap *parked;
 static unsigned int parked_count;
 static size_t pending_units;	/* of slabs that were queued for parked heaps */
 
-static struct heap *next_look;	/* the next heap to look at; NULL: the first */
+static struct thread_heap *next_look;	/* the next heap to look at; NULL: the first */
 static size_t looks;		/* left over from earlier searches */
 static unsigned int process = 1;	/* one more in a child of fork() than in its parent */
 static size_t unseen;		/* heaps not looked at since the fork of this process */
@@ -46,7 +46,7 @@ static void parked_renew(void)
 /* Whether a heap's thread is alive. The lock must be held. */
 
 /* The kernel marks the robust mutexes of a thread that ends; taking one needs no system call. */
-static void life_prepare(struct heap *heap)
+static void life_prepare(struct thread_heap *heap)
 {
 	pthread_mutexattr_t robust;
 
@@ -56,25 +56,25 @@ static void life_prepare(struct heap *heap)
 	pthread_mutexattr_destroy(&robust);
 }
 
-static void life_begin(struct heap *heap)
+static void life_begin(struct thread_heap *heap)
 {
 	heap->process = process;
 	pthread_mutex_trylock(&heap->life);
 }
 
-static void life_end(struct heap *heap)
+static void life_end(struct thread_heap *heap)
 {
 	pthread_mutex_unlock(&heap->life);
 }
 
 /* Whether the heap's thread is not in this process, which is the child of a fork. */
-static bool is_left_behind(const struct heap *heap)
+static bool is_left_behind(const struct thread_heap *heap)
 {
 	return heap->process && heap->process != process;
 }
 
 /* Whether the heap's thread ended unnoticed; if so, the calling thread owns the heap now. */
-static bool life_is_over(struct heap *heap)
+static bool life_is_over(struct thread_heap *heap)
 {
 	int error;
 
@@ -92,15 +92,15 @@ static bool life_is_over(struct heap *heap)
 
 /* Abandoned heaps */
 
-static bool is_busy(const struct heap *heap)
+static bool is_busy(const struct thread_heap *heap)
 {
 	return __atomic_load_n(&heap->busy, __ATOMIC_RELAXED) != BUSY_NOBODY;
 }
 
 /* A thread that did not survive a fork may have freed a slot of a full slab, and no more. */
-static void finish_free(const struct slab *slab, void *arg)
+static void complete_free(const struct slab *slab, void *arg)
 {
-	struct heap *heap = slab->owner;
+	struct thread_heap *heap = slab->owner;
 
 	(void)arg;
 	if (heap && slab->full && (slab->free_bitmap || slab->quarantine) && is_left_behind(heap) &&
@@ -113,12 +113,12 @@ static void finish_free(const struct slab *slab, void *arg)
  * it was at one moment. A heap that was not busy then is sound, except that one slot which its
  * thread was just allocating or freeing may be lost, or free and still counted as live.
  */
-static struct heap *abandoned_look(void)
+static struct thread_heap *abandoned_look(void)
 {
-	struct heap *heap = next_look ? next_look : heap_all;
+	struct thread_heap *heap = next_look ? next_look : heap_all;
 
 	if (unsettled)
-		slab_walk(finish_free, NULL);
+		slab_walk(complete_free, NULL);
 	unsettled = false;
 	if (unseen)
 		__atomic_store_n(&unseen, unseen - 1, __ATOMIC_RELAXED);
@@ -130,9 +130,9 @@ static struct heap *abandoned_look(void)
 }
 
 /* An abandoned heap, for the calling thread; NULL if none was found. */
-static struct heap *abandoned_take(void)
+static struct thread_heap *abandoned_take(void)
 {
-	struct heap *heap = NULL;
+	struct thread_heap *heap = NULL;
 
 	looks = least(looks + LOOKS, heap_count);
 	while (!heap && looks) {
@@ -145,8 +145,8 @@ static struct heap *abandoned_take(void)
 /* Looks at so many heaps; collects and parks those that are abandoned. */
 static void abandoned_collect(size_t most)
 {
-	struct heap *found = NULL;
-	struct heap *heap;
+	struct thread_heap *found = NULL;
+	struct thread_heap *heap;
 
 	lock_take();
 	for (size_t n = least(most, heap_count); n; n--) {
@@ -167,7 +167,7 @@ static void abandoned_collect(size_t most)
 /* Parked heaps */
 
 /* The lock must be held. */
-static void parked_add(struct heap *heap)
+static void parked_add(struct thread_heap *heap)
 {
 	parked_renew();
 	__atomic_store_n(&heap->parked, true, __ATOMIC_RELAXED);
@@ -178,9 +178,9 @@ static void parked_add(struct heap *heap)
 }
 
 /* The first parked heap; NULL if there is none. The lock must be held. */
-static struct heap *parked_remove(void)
+static struct thread_heap *parked_remove(void)
 {
-	struct heap *heap = parked;
+	struct thread_heap *heap = parked;
 
 	if (heap) {
 		parked = heap->next_parked;
@@ -194,14 +194,14 @@ static struct heap *parked_remove(void)
  * Takes all parked heaps, or those with a pending-free queue that is not empty, out of their list;
  * the first of them. The lock must be held.
  */
-static struct heap *parked_take(bool all)
+static struct thread_heap *parked_take(bool all)
 {
-	struct heap *taken = NULL;
-	struct heap **link = &parked;
+	struct thread_heap *taken = NULL;
+	struct thread_heap **link = &parked;
 
 	parked_renew();
 	while (*link) {
-		struct heap *heap = *link;
+		struct thread_heap *heap = *link;
 
 		if (!all && !__atomic_load_n(&heap->pending.first, __ATOMIC_RELAXED)) {
 			link = &heap->next_parked;
@@ -219,14 +219,14 @@ static struct heap *parked_take(bool all)
 /* Closes empty slabs of parked heaps: of all, or of those with queued slabs. */
 static void parked_collect(bool all)
 {
-	struct heap *heap;
+	struct thread_heap *heap;
 
 	__atomic_store_n(&pending_units, 0, __ATOMIC_RELAXED);
 	lock_take();
 	heap = parked_take(all);
 	lock_give();
 	while (heap) {
-		struct heap *next = heap->next_parked;
+		struct thread_heap *next = heap->next_parked;
 
 		idle_collect(heap, true);
 		lock_take();
@@ -236,9 +236,9 @@ static void parked_collect(bool all)
 	}
 }
 
-struct heap *idle_adopt(void)
+struct thread_heap *idle_adopt(void)
 {
-	struct heap *heap;
+	struct thread_heap *heap;
 
 	parked_renew();
 	heap = parked_remove();
@@ -254,7 +254,7 @@ struct heap *idle_adopt(void)
 	return heap;
 }
 
-void idle_park(struct heap *heap)
+void idle_park(struct thread_heap *heap)
 {
 	lock_take();
 	life_end(heap);
@@ -266,7 +266,7 @@ void idle_park(struct heap *heap)
  * Whether the slabs in the heap's lists and caches are few. When one of these becomes empty, no
  * thread learns of it until the heap is collected.
  */
-static bool is_small(const struct heap *heap)
+static bool is_small(const struct thread_heap *heap)
 {
 	size_t units = heap->cached_units;
 
@@ -279,7 +279,7 @@ static bool is_small(const struct heap *heap)
 	return true;
 }
 
-void idle_prepare(struct heap *heap)
+void idle_prepare(struct thread_heap *heap)
 {
 	if (__atomic_load_n(&parked_count, __ATOMIC_RELAXED) < READY_HEAPS && is_small(heap)) {
 		heap_begin(heap);
@@ -290,7 +290,7 @@ void idle_prepare(struct heap *heap)
 	}
 }
 
-void idle_collect(struct heap *heap, bool is_parked)
+void idle_collect(struct thread_heap *heap, bool is_parked)
 {
 	heap_begin(heap);
 	heap_collect_pending(heap);
@@ -315,21 +315,21 @@ void idle_collect_all(void)
 	parked_collect(true);
 }
 
-void idle_notify(const struct heap *heap, size_t units)
+void idle_notify(const struct thread_heap *heap, size_t units)
 {
 	if (__atomic_load_n(&heap->parked, __ATOMIC_RELAXED) &&
 	    __atomic_add_fetch(&pending_units, units, __ATOMIC_RELAXED) > PENDING_MOST)
 		parked_collect(false);
 }
 
-void idle_walk(void (*visit)(const struct heap *heap, void *arg), void *arg)
+void idle_walk(void (*visit)(const struct thread_heap *heap, void *arg), void *arg)
 {
 	parked_renew();
-	for (const struct heap *heap = parked; heap; heap = heap->next_parked)
+	for (const struct thread_heap *heap = parked; heap; heap = heap->next_parked)
 		visit(heap, arg);
 }
 
-void idle_in_child(struct heap *mine, bool lost)
+void idle_in_child(struct thread_heap *mine, bool lost)
 {
 	process++;
 	looks = 0;

@@ -24,19 +24,19 @@
  * A heap for the calling thread: a parked one, an abandoned one, or a new one; NULL with
  * errno = ENOMEM on failure. The lock must be held.
  */
-struct heap *idle_adopt(void);
+struct thread_heap *idle_adopt(void);
 
 /* The calling thread no longer uses the heap. */
-void idle_park(struct heap *heap);
+void idle_park(struct thread_heap *heap);
 
 /* Prepares a heap whose thread ends for idle_park(): collects it, unless it may stay as it is. */
-void idle_prepare(struct heap *heap);
+void idle_prepare(struct thread_heap *heap);
 
 /*
  * Closes the empty slabs of a heap that the calling thread uses. parked: also asks to be notified
  * when a slab with live slots becomes empty.
  */
-void idle_collect(struct heap *heap, bool parked);
+void idle_collect(struct thread_heap *heap, bool parked);
 
 /* Collects parked heaps with queued slabs, if there are any, and looks for abandoned heaps. */
 void idle_collect_some(void);
@@ -45,16 +45,16 @@ void idle_collect_some(void);
 void idle_collect_all(void);
 
 /* Another thread has put a slab of so many units into the heap's pending-free queue. */
-void idle_notify(const struct heap *heap, size_t units);
+void idle_notify(const struct thread_heap *heap, size_t units);
 
 /* Calls visit for every parked heap. The lock must be held. */
-void idle_walk(void (*visit)(const struct heap *heap, void *arg), void *arg);
+void idle_walk(void (*visit)(const struct thread_heap *heap, void *arg), void *arg);
 
 /*
  * In the child of a fork: all heaps except mine (NULL: none) are abandoned. lost: they are lost as
  * well, because the fork interrupted a change. They are searched later, because a child that calls
  * exec() does not need them.
  */
-void idle_in_child(struct heap *mine, bool lost);
+void idle_in_child(struct thread_heap *mine, bool lost);
 
 #endif

@@ -57,7 +57,7 @@ static size_t round_up(size_t size, size_t to)
 }
 
 /* Sets the page map's entry of a block, which is for its first unit alone. */
-static void enter(uintptr_t start, struct slab *slab)
+static void set_entry(uintptr_t start, struct slab *slab)
 {
 	pagemap_set(start, UNIT, slab);
 }
@@ -168,7 +168,7 @@ static struct slab *alloc_span(size_t size, size_t alignment)
 			span_give(span);
 		return NULL;
 	}
-	enter(span.start, slab);
+	set_entry(span.start, slab);
 	return slab;
 }
 
@@ -328,7 +328,7 @@ static struct slab *alloc_mapping(size_t size, size_t alignment, bool roomy)
 	if (!slab)
 		return NULL;
 	slab->retained = false;
-	enter(slab->start, slab);
+	set_entry(slab->start, slab);
 	return slab;
 }
 
@@ -341,9 +341,9 @@ static bool grow_here(struct slab *slab, size_t length)
 static void move_to(struct slab *slab, char *start, size_t guard)
 {
 	slab->units = units_of(guard);
-	enter(slab->start, &slab_closed);
+	set_entry(slab->start, &slab_closed);
 	slab->start = (uintptr_t)start;
-	enter(slab->start, slab);
+	set_entry(slab->start, slab);
 }
 
 /* Moves the pages to a new mapping, without a copy, and unmaps the old guards. */
@@ -525,7 +525,7 @@ void large_free(struct slab *slab)
 	lock_take();
 	freed_renew();
 	refused_retry();
-	enter(slab->start, &slab_closed);
+	set_entry(slab->start, &slab_closed);
 	if (!is_mapped(slab)) {
 		span_give(slab_span(slab));
 		slab_forget(slab);

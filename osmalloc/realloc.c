@@ -43,7 +43,7 @@ static void *take_larger(size_t size)
 }
 
 /* Moves the contents to a new block; NULL. */
-static void *move(struct slab *slab, void *ptr, size_t before, size_t size)
+static void *move_block(struct slab *slab, void *ptr, size_t before, size_t size)
 {
 	void *moved = size > before ? take_larger(size) : alloc_block(size);
 
@@ -62,7 +62,7 @@ static void *change(struct slab *slab, void *ptr, size_t before, size_t size)
 
 	if (resized)
 		return hook_resized(slab, resized, room, before, size);
-	return move(slab, ptr, before, size);
+	return move_block(slab, ptr, before, size);
 }
 
 /* The same. If there is no memory, all that is free is unmapped first. */

@@ -148,7 +148,7 @@ static uintptr_t key_make(void)
 	return (key ^ key >> 31) | 1 | 1UL << 63;
 }
 
-struct slab *slab_open(unsigned int class, struct heap *owner, bool filled)
+struct slab *slab_open(unsigned int class, struct thread_heap *owner, bool filled)
 {
 	size_t size = class < CLASSES ? class_size(class) : GRAIN;
 	bool dense = filled && size <= DENSE_MOST;

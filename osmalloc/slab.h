@@ -52,7 +52,7 @@
 #include "sizeclass.h"
 #include "span.h"
 
-struct heap;
+struct thread_heap;
 
 /* Bytes of the largest slots that are linked while free. */
 #define LINKED_MOST	(QUARANTINE ? 0U : 4096U)
@@ -71,7 +71,7 @@ struct __attribute__((aligned(64))) slab {
 	/* Read by malloc() and free(), written by the owner. */
 	uintptr_t start;	/* the first slot */
 	uint64_t inverse;	/* of the slot size's odd part, modulo 2^64 */
-	struct heap *owner;	/* NULL: a large block */
+	struct thread_heap *owner;	/* NULL: a large block */
 	uintptr_t key;		/* random, new in every life of the slab: for cookies */
 	union {			/* slots to allocate: */
 		struct slot *free;	/* linked, or */
@@ -284,7 +284,7 @@ static inline struct span slab_span(const struct slab *slab)
  * A new slab of the class for the heap; NULL with ENOMEM. filled: all its slots are likely to be
  * used. Takes the lock.
  */
-struct slab *slab_open(unsigned int class, struct heap *owner, bool filled);
+struct slab *slab_open(unsigned int class, struct thread_heap *owner, bool filled);
 
 /* Frees the slab's span and descriptor; true as span_give(). Takes the lock. */
 bool slab_close(struct slab *slab);

@@ -64,7 +64,7 @@ struct chunk {
 	uint16_t longest[2];		/* no run of free units is longer; no run of dirty ones */
 	bool huge;			/* may have huge pages; for dense spans only */
 	bool holes;			/* was purged: no huge pages until it is empty */
-	unsigned int generation;	/* lock.h's when it was mapped; of an older one, it is lost */
+	unsigned int generation;	/* lock.h's when it was mapped; if older, it is lost */
 	uintptr_t mapping;		/* its address and bytes */
 	size_t length;
 	struct chunk *next;		/* among those without memory */

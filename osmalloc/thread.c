@@ -19,7 +19,7 @@ static bool has_key;		/* with the lock */
 static __thread bool borrows __attribute__((tls_model("initial-exec")));
 
 /* Whether a fork interrupted this thread while it changed the heap. */
-static bool is_half_done(const struct heap *heap)
+static bool is_half_done(const struct thread_heap *heap)
 {
 	return __atomic_load_n(&heap->busy, __ATOMIC_RELAXED) == BUSY_USER;
 }
@@ -30,7 +30,7 @@ static bool is_half_done(const struct heap *heap)
  */
 static void detach(void *arg)
 {
-	struct heap *heap = arg;
+	struct thread_heap *heap = arg;
 
 	/* A heap that a fork left half changed belongs to nobody (thread_in_child). */
 	if (is_half_done(heap))
@@ -42,9 +42,9 @@ static void detach(void *arg)
 }
 
 /* A heap for the calling thread; NULL with ENOMEM. *noticed: the thread's end will be noticed. */
-static struct heap *adopt(bool *noticed)
+static struct thread_heap *adopt(bool *noticed)
 {
-	struct heap *heap;
+	struct thread_heap *heap;
 
 	lock_take();
 	secret_make();
@@ -58,10 +58,10 @@ static struct heap *adopt(bool *noticed)
 }
 
 /* A heap for a thread that has none: its own from now on, or borrowed; NULL with ENOMEM. */
-static struct heap *attach(void)
+static struct thread_heap *attach(void)
 {
 	bool noticed;
-	struct heap *heap = adopt(&noticed);
+	struct thread_heap *heap = adopt(&noticed);
 
 	if (!heap || borrows)
 		return heap;
@@ -75,7 +75,7 @@ static struct heap *attach(void)
 }
 
 /* A slab of the class with a free slot, first in its list; NULL with ENOMEM. */
-static struct slab *find_slab(struct heap *heap, unsigned int class)
+static struct slab *find_slab(struct thread_heap *heap, unsigned int class)
 {
 	struct slab *slab = heap_find_slab(heap, class);
 
@@ -86,7 +86,7 @@ static struct slab *find_slab(struct heap *heap, unsigned int class)
 }
 
 /* A slot of the class; NULL with ENOMEM. */
-static void *slot_of_class(struct heap *heap, unsigned int class)
+static void *slot_of_class(struct thread_heap *heap, unsigned int class)
 {
 	struct slab *slab = heap->lists[class];
 	int error = errno;
@@ -107,7 +107,7 @@ static void *slot_of_class(struct heap *heap, unsigned int class)
 	return slot;
 }
 
-void *thread_alloc(struct heap *heap, unsigned int class)
+void *thread_alloc(struct thread_heap *heap, unsigned int class)
 {
 	bool borrowed;
 	void *slot;
@@ -126,7 +126,7 @@ void *thread_alloc(struct heap *heap, unsigned int class)
 
 void thread_free_remote(struct slab *slab, void *slot)
 {
-	struct heap *heap = slab->owner;
+	struct thread_heap *heap = slab->owner;
 	size_t units = slab->units;
 	unsigned int notify = remote_push(slab, slot);
 

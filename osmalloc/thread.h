@@ -11,7 +11,7 @@
 #include "heap.h"
 
 /* A slot of the class; NULL with errno = ENOMEM on failure. heap: the calling thread's heap. */
-void *thread_alloc(struct heap *heap, unsigned int class);
+void *thread_alloc(struct thread_heap *heap, unsigned int class);
 
 /* Frees a slot of another thread's slab. */
 void thread_free_remote(struct slab *slab, void *slot);

@@ -12,7 +12,7 @@
 #define GROWTH_LEAST	(16UL * 1024 * 1024 / UNIT)
 #define GROWTH_SHARE	8
 
-static void close_cache(struct heap *heap, unsigned int class)
+static void close_cache(struct thread_heap *heap, unsigned int class)
 {
 	for (struct slab *slab; (slab = heap_cache_take(heap, class));)
 		slab_close_locked(slab);
@@ -20,7 +20,7 @@ static void close_cache(struct heap *heap, unsigned int class)
 }
 
 /* Leaves the first slab of the list alone: the heap's thread may be using it. */
-static void close_unused(struct heap *heap, unsigned int class)
+static void close_unused(struct thread_heap *heap, unsigned int class)
 {
 	struct slab *first = heap->lists[class];
 
@@ -37,7 +37,7 @@ static void close_unused(struct heap *heap, unsigned int class)
 /*
  * Leaves a busy heap alone: its thread is awake. A fork waits for the lock, so for the end of it.
  */
-static void trim(struct heap *heap)
+static void trim(struct thread_heap *heap)
 {
 	uint32_t busy = BUSY_NOBODY;
 
@@ -56,7 +56,7 @@ static void trim(struct heap *heap)
 
 static void trim_each_other(void)
 {
-	struct heap *heap = __atomic_load_n(&heap_all, __ATOMIC_ACQUIRE);
+	struct thread_heap *heap = __atomic_load_n(&heap_all, __ATOMIC_ACQUIRE);
 
 	for (; heap; heap = heap->next_heap)
 		if (heap != heap_mine)

@@ -442,8 +442,8 @@ static const char *cells_fault(uint64_t bits, const uint32_t *roots, size_t stri
 }
 
 /*
- * Whether exact_words agrees with exact_cells. Goes through exact_cells as it lies in memory, without
- * a branch, because an audit looks at each of its words, nearly all of which are 0.
+ * Whether exact_words agrees with exact_cells. Goes through exact_cells as it lies in memory,
+ * without a branch, because an audit reads all of its words, and nearly all are 0.
  */
 static bool exact_words_agree(void)
 {

@@ -29,7 +29,7 @@ static void enter(const char *api)
 	heap.watched = WATCHED;
 }
 
-static const char *audit(void)
+static const char *audit_heap(void)
 {
 	const char *fault = block_check();
 
@@ -45,7 +45,7 @@ static void leave(void)
 
 	if (DEBUG && heap.stepped) {
 		heap.stepped = false;
-		fault = audit();
+		fault = audit_heap();
 		if (fault)
 			check_fail(fault, heap.last);
 	}
@@ -405,7 +405,7 @@ OSMEM_API const char *osmem_check(void)
 	const char *fault;
 
 	enter("osmem_check");
-	fault = audit();
+	fault = audit_heap();
 	leave();
 	return fault;
 }

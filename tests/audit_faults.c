@@ -151,7 +151,7 @@ static struct fault in_full_slabs(int number)
 
 static struct fault in_heaps(int number)
 {
-	struct heap *heap = heap_mine;
+	struct thread_heap *heap = heap_mine;
 
 	switch (number) {
 	case 0:

@@ -30,6 +30,9 @@ SYSTEM_CALLS = {"unistd.h", "fcntl.h", "syscall.h", "sys/mman.h", "sys/syscall.h
                 "sys/resource.h", "sys/time.h", "sys/stat.h", "sys/wait.h", "sys/prctl.h"}
 MAKES_SYSTEM_CALLS = {"src/os.c", "osmalloc/os.c", "utils/printf.c"}
 
+# Macros that are addressed to system headers and printf.h, and one of the same meaning.
+SAME_MACROS = {"_GNU_SOURCE", "OSMEM_PRINTF_NO_MACROS", "WORD_BITS"}
+
 MAX_FILE_LINES = 600
 MAX_FUNCTION_LINES = 60
 MEDIAN_FUNCTION_LINES = 12
@@ -144,6 +147,26 @@ def test_the_hardened_build_joins_in_at_one_place():
              if re.search(r"\bHARDENED\b", line)]
     assert lines
     assert [(file, line) for file, line in lines if not line.startswith("#define ")] == []
+
+
+# Files that either library has, with the same functions: each is complete without the other.
+TWICE = {"check", "config", "lock", "os"}
+NAME = re.compile(r"^(?:struct (\w+) \{|struct \w+\(.*\)\)? (\w+) \{|#define (\w+)[ \t(])", re.M)
+
+
+def names(path):
+    """The functions, structures and macros that a C file defines."""
+    found = NAME.findall(COMMENT.sub("", text(path)))
+    return {one for groups in found for one in groups if one} | {one for one, _ in functions(path)}
+
+
+def test_one_name_has_one_meaning():
+    """A name that both libraries use is of a file that both have."""
+    defined = {folder: {one: name(path) for path in LIBRARY[folder] if path.stem not in TWICE
+                        for one in names(path)} for folder in ("src", "osmalloc")}
+    assert len(defined["src"]) > 100 and len(defined["osmalloc"]) > 200
+    assert {one: (file, defined["osmalloc"][one]) for one, file in defined["src"].items()
+            if one in defined["osmalloc"] and one not in SAME_MACROS} == {}
 
 
 def test_utils_include_nothing_of_the_library():

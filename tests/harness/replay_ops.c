@@ -89,8 +89,8 @@ static void fill(char *payload, size_t size, uint64_t seed)
 }
 
 /*
- * Whether words[begin] up to words[end] hold the pattern. Without a way out of the loop, and with an
- * addition for each multiplication, the compiler handles several words at once.
+ * Whether words[begin] up to words[end] hold the pattern. Without a way out of the loop, and with
+ * an addition for each multiplication, the compiler handles several words at once.
  */
 static bool holds_part(const uint64_t *words, size_t begin, size_t end, uint64_t seed)
 {

@@ -155,7 +155,7 @@ inline lock_give()
 /* ---- slab.c, remote.c ---- */
 
 /* At the end of the list; there may be others of this class that the model does not have. */
-inline list_add(s)
+inline class_list_add(s)
 {
 	slab[s].listed = true;
 	if
@@ -170,7 +170,7 @@ inline slab_open(s)
 		!lock ->
 		slab[s].open = true;
 		slab[s].free_bitmap = ALL;
-		list_add(s)
+		class_list_add(s)
 	}
 }
 
@@ -379,7 +379,7 @@ inline remote_detach(s)
 	if
 	:: failed ->
 		slab[s].is_full = false;
-		atomic { slab[s].detachments++; list_add(s); failed = false }
+		atomic { slab[s].detachments++; class_list_add(s); failed = false }
 	:: else
 	fi
 }
@@ -393,7 +393,7 @@ inline remote_reattach(s)
 		fi
 	};
 	slab[s].is_full = false;
-	atomic { slab[s].detachments++; list_add(s) }
+	atomic { slab[s].detachments++; class_list_add(s) }
 }
 
 /* Sets closable if the listed slab has no live slot. What it reads, it reads in this order. */
@@ -424,15 +424,15 @@ inline finish()
 	busy = BUSY_NOBODY
 }
 
-inline list_remove(s)
+inline class_list_remove(s)
 {
 	d_step { slab[s].listed = false; slab[s].first = false }
 }
 
 /* Closes a listed slab, which is empty and not queued. */
-inline list_close(s)
+inline class_list_close(s)
 {
-	list_remove(s);
+	class_list_remove(s);
 	slab_close(s)
 }
 
@@ -445,7 +445,7 @@ inline retire(s)
 	:: IS_QUEUED(s)
 	:: else ->
 		if
-		:: list_close(s)
+		:: class_list_close(s)
 		:: true
 		fi
 	fi
@@ -555,7 +555,7 @@ inline close_empty()
 		:: slab[t].listed ->
 			remote_collect(t);
 			if
-			:: IS_EMPTY(t) && !IS_QUEUED(t) -> list_close(t)
+			:: IS_EMPTY(t) && !IS_QUEUED(t) -> class_list_close(t)
 			:: else
 			fi
 		:: else
@@ -632,7 +632,7 @@ inline trim(s)
 		:: slab[s].listed && (!slab[s].first || WRONG(TRIM_FIRST)) ->
 			remote_is_unused(s);
 			if
-			:: closable -> list_remove(s); slab_close_locked(s)
+			:: closable -> class_list_remove(s); slab_close_locked(s)
 			:: else
 			fi;
 			closable = false
@@ -675,7 +675,7 @@ inline thread_alloc(s)
 			if
 			:: slab[s].free_bitmap -> finish(); take(s)
 			:: else ->
-				list_remove(s);
+				class_list_remove(s);
 				remote_detach(s);
 				finish()
 			fi
@@ -755,7 +755,7 @@ inline abandoned_look()
 			if
 			:: slab[t].listed && slab[t].free_bitmap -> slab[t].extra = true
 			:: slab[t].is_full && slab[t].free_bitmap && !WRONG(FREE_UNFINISHED) ->
-				remote_reattach(t)			/* finish_free() */
+				remote_reattach(t)			/* complete_free() */
 			:: !(slab[t].is_full && slab[t].free_bitmap) || WRONG(FREE_UNFINISHED)
 			fi
 		}
