@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tests.harness import entry, temporary
 from tests.harness.export import write_text as write_through
-from . import intake, result, worker, writers
+from . import formats, intake, result, worker
 from .course import CannotGrade
 from .result import BROKEN, Result, write_text
 from .tree import ROOT
@@ -41,8 +41,8 @@ def finished(path, folder, fingerprint):
 
 def write(done, folder):
     """Write all files of a result. result.json comes last: it marks the result as finished."""
-    for name in sorted(writers.FILES, key=lambda name: name == "result.json"):
-        write_text(Path(folder) / name, writers.FILES[name](done))
+    for name in sorted(formats.FILES, key=lambda name: name == "result.json"):
+        write_text(Path(folder) / name, formats.FILES[name](done))
 
 
 def command(path, name, options, course):
@@ -151,7 +151,7 @@ def grade_all(chosen, options, course):
         if done is None:
             waiting.append((path, name))
         else:
-            rows[name] = writers.row(done)
+            rows[name] = formats.table.row(done)
             progress.add(rows[name], False)
     run_all(waiting, options, course, rows, progress)
     ordered = [rows[name] for _, name in chosen]
@@ -200,7 +200,7 @@ def one(path, name, options, course, children):
         done = Result(name, BROKEN, f"{last_line(said)} (exit status {process.returncode})")
         if not children.stopped:
             write(done, folder)
-    return writers.row(done)
+    return formats.table.row(done)
 
 
 def last_line(said):
@@ -211,8 +211,8 @@ def last_line(said):
 def conclude(rows, options):
     """Print the table and write it as CSV; the exit status."""
     if not options.quiet:
-        print(writers.table(rows), end="")
-    text = writers.csv_table(rows)
+        print(formats.table.table(rows), end="")
+    text = formats.table.csv_table(rows)
     write_text(os.path.join(options.out, "class.csv"), text)
     if options.csv:
         write_through(options.csv, text)
@@ -227,7 +227,7 @@ def show_table(options):
     """Print and write the table of all results in --out, for use after GNU parallel or Slurm; the
     exit status."""
     found = [result.read(path) for path in sorted(Path(options.out).glob("*/result.json"))]
-    rows = [writers.row(done) for done in found if done]
+    rows = [formats.table.row(done) for done in found if done]
     if not rows:
         print(f"grade: there is no result in {options.out}; grade first, or name another --out",
               file=sys.stderr)

@@ -19,7 +19,7 @@ from tests.harness import entry, sandbox, temporary, version
 from tests.harness.build import HarnessError
 from tests.harness.cli import MOST_JOBS, MOST_SECONDS, Parser, whole
 from tests.harness.export import check_writable, write_text
-from . import classrun, intake, result, scratch, submission, tree, worker, writers
+from . import classrun, formats, intake, result, scratch, submission, tree, worker
 from .course import BUILD_SECONDS, CannotGrade, Course, Settings
 
 CANNOT, INTERRUPTED = 2, 130
@@ -244,7 +244,7 @@ def grade_one(path, name, options, course, box):
             make_folder(folder)
             classrun.write(done, folder)
     if not options.quiet and done.status != result.BROKEN:
-        print(writers.terminal(done, options.verbose), end="")
+        print(formats.text.terminal(done, options.verbose), end="")
     return done
 
 
@@ -271,7 +271,7 @@ def run(options):
         if done.status == result.BROKEN:
             raise CannotGrade(done.reason)
         if options.csv:
-            write_text(options.csv, writers.csv_table([writers.row(done)]))
+            write_text(options.csv, formats.table.csv_table([formats.table.row(done)]))
         return 0
     if options.no_files:
         raise CannotGrade("--no-files is for one submission; leave it out")

@@ -59,7 +59,7 @@ def test_a_class_from_the_first_command_to_the_table(place):
     assert found == table("mine.csv")
     for name in found:
         files = sorted(path.name for path in Path("grades", name).iterdir())
-        assert files == sorted(classrun.writers.FILES)
+        assert files == sorted(classrun.formats.FILES)
     assert "[4/4]" in done.stderr and "Traceback" not in done.stderr
     assert not (place / "class/anna/src/libosmem.so").exists()
 
@@ -286,14 +286,14 @@ def test_prerequisites_hidden_tests_and_weights(tmp_path):
     assert tests["test-free-unmaps"].reason == \
         "not run: it needs test-malloc-first-use-preallocates, which failed"
     assert tests["test-free-null"].hidden
-    page = classrun.writers.FILES["report.html"](made)
+    page = classrun.formats.FILES["report.html"](made)
     assert "test-free-null" not in page and "1 hidden test" in page
 
 
 def test_the_page_explains_with_rules_and_pictures_of_the_heap(tmp_path):
     place = small_suite.make_suite(tmp_path / "suite", {"test-mixed-linked-list": 1})
     made = submit.result_of(tmp_path / "anna", submit.naive("FIRST_FIT"), suite=place)
-    page = classrun.writers.FILES["report.html"](made)
+    page = classrun.formats.FILES["report.html"](made)
     assert made.tests[0].rules and f"rules {', '.join(made.tests[0].rules)}" in page
     assert "First call that differs" in page and "As above:" in page
     assert "1 mistake explains 1 of 1 failure" in page and "<h3>1. <b>H2</b> the library" in page

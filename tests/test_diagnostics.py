@@ -156,19 +156,19 @@ def test_messages_are_english_whatever_the_locale(tmp_path, monkeypatch):
 
 def test_reports_hold_the_log(tmp_path):
     """The log of a refused submission, and the warnings of a graded one."""
-    from checker import writers
+    from checker import formats
     broken = submit.STUB.replace("return size", "retrun size")
     made = submit.result_of(tmp_path / "broken", f"#warning <first>\n{broken}")
     assert made.reason.startswith("it does not compile: src/osmem.c:8:9: error: ")
     assert "src/osmem.c:1:2: warning: #warning <first>" in made.log
     assert str(tmp_path) not in made.log
-    forms = {name: write(made) for name, write in writers.FILES.items()}
+    forms = {name: write(made) for name, write in formats.FILES.items()}
     for name in ("report.txt", "gradescope.json", "vpl.txt", "result.json"):
         assert "warning: #warning <first>" in forms[name], name
     assert "<details open><summary>What the compiler" in forms["report.html"]
     assert "#warning &lt;first&gt;" in forms["report.html"]
     warned = submit.result_of(tmp_path / "warned", "#warning second\n" + submit.STUB)
     assert (warned.status, "warning: #warning second" in warned.log) == ("graded", True)
-    assert "<details><summary>What the compiler" in writers.FILES["report.html"](warned)
-    assert "#warning second" in writers.FILES["report.txt"](warned)
-    assert "#warning second" not in writers.terminal(warned)
+    assert "<details><summary>What the compiler" in formats.FILES["report.html"](warned)
+    assert "#warning second" in formats.FILES["report.txt"](warned)
+    assert "#warning second" not in formats.text.terminal(warned)

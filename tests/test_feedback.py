@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from checker import feedback, submission, writers
+from checker import feedback, formats, submission
 from tests import small_suite, submit
 from tests.harness import causes, explain, rerun
 
@@ -107,10 +107,11 @@ def told(folder, suite, secret):
     made.seconds, made.digest = 0, ""
     for test in made.tests:
         test.seconds = 0
-    classroom = base64.b64decode(writers.classroom(made)).decode()
-    scope = json.loads(writers.gradescope(made))
+    classroom = base64.b64decode(formats.FILES["classroom.txt"](made)).decode()
+    scope = json.loads(formats.FILES["gradescope.json"](made))
     scope["tests"] = [test for test in scope["tests"] if test["visibility"] == "visible"]
-    return made, [writers.FILES["report.html"](made), writers.vpl(made), classroom, scope]
+    page, vpl = (formats.FILES[name](made) for name in ("report.html", "vpl.txt"))
+    return made, [page, vpl, classroom, scope]
 
 
 def test_students_are_told_nothing_of_a_hidden_programs_second_run(tmp_path):

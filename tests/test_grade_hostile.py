@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from checker import submission, writers
+from checker import formats, submission
 from tests import hostile_submissions as corpus, small_suite, submit
 from tests.harness import generated, runner
 
@@ -130,7 +130,7 @@ def test_a_line_without_end_is_cut_in_every_form(tmp_path, name):
     made = submit.result_of(tmp_path / "long", corpus.LONG_LINES[name], suite=one_program(),
                             style=name == "a linter's finding")
     assert len(made.reason) < 600 and all(len(test.reason) < 600 for test in made.tests)
-    for file, text in writers.FILES.items():
+    for file, text in formats.FILES.items():
         text = text(made).replace("\\n", "\n")
         longest = max(map(len, text.split("\n")))
         assert longest < 10000 or file == "classroom.txt" and len(text) < 100000, file
@@ -164,11 +164,11 @@ def test_a_hidden_program_tells_students_nothing(tmp_path, without, monkeypatch)
                                        submit.course(suite=str(suite)), submit.box(*without), 1)
     assert made.status == "graded" and made.score == 0
     for name in ("report.html", "classroom.txt", "vpl.txt"):
-        form = writers.FILES[name](made)
+        form = formats.FILES[name](made)
         if name == "classroom.txt":
             form = base64.b64decode(form).decode()
         assert "test-hidden" not in form and "SECRET" not in form and "root:" not in form
-    everything = writers.FILES["result.json"](made)
+    everything = formats.FILES["result.json"](made)
     assert "SECRET_OF_REFERENCE" not in everything and "another one" not in everything
     assert [b"SECRET_OF_MEMORY" in run.stdout for run in runs] == [False, True]
 

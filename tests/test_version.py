@@ -12,7 +12,7 @@ import sys
 import pytest
 
 from bench import machine
-from checker import tree, writers
+from checker import formats, tree
 from checker.result import Result, document, from_document
 from tests.harness import export
 
@@ -70,11 +70,11 @@ def test_a_build_without_the_file_has_no_version(tmp_path):
 
 def test_results_have_it(tmp_path):
     result = Result("anna")
-    assert f"<footer>osmem {VERSION}</footer>" in writers.page.html(result)
-    assert writers.terminal(result, verbose=True).startswith(f"Graded by osmem {VERSION}\n")
-    assert json.loads(writers.as_json(result))["version"] == VERSION
-    assert json.loads(writers.gradescope(result))["extra_data"]["version"] == VERSION
-    row, = csv.DictReader(io.StringIO(writers.csv_table([writers.row(result)])))
+    assert f"<footer>osmem {VERSION}</footer>" in formats.FILES["report.html"](result)
+    assert formats.text.terminal(result, verbose=True).startswith(f"Graded by osmem {VERSION}\n")
+    assert json.loads(formats.FILES["result.json"](result))["version"] == VERSION
+    assert json.loads(formats.FILES["gradescope.json"](result))["extra_data"]["version"] == VERSION
+    row, = csv.DictReader(io.StringIO(formats.table.csv_table([formats.table.row(result)])))
     assert row["version"] == VERSION
     export.write_json(tmp_path / "it.json", [], 0, None, 3)
     assert json.loads((tmp_path / "it.json").read_text())["version"] == VERSION

@@ -10,7 +10,7 @@ import html as markup
 from tests.harness import points
 from tests.harness.causetext import counted
 from tests.harness.points import number
-from .result import CAUSE, GRADED, PASSED, by_group
+from ..result import CAUSE, GRADED, PASSED, by_group
 
 STYLE = """
 body { font: 16px/1.5 sans-serif; margin: 2em auto; max-width: 62em; padding: 0 1em;

@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from checker import writers
+from checker import formats
 from checker.result import (BROKEN, CAUSE, FAILED, PARTIAL, PASSED, REFUSED, SKIPPED, Result,
                             Verdict, document, from_document, share_out)
 from tests import submit
@@ -85,7 +85,7 @@ def test_causes_of_hidden_tests_are_not_told_to_students():
 @pytest.mark.parametrize("which", RESULTS)
 def test_json_can_be_read_back(which):
     result = RESULTS[which]
-    read = json.loads(writers.as_json(result))
+    read = json.loads(formats.FILES["result.json"](result))
     again = from_document(read)
     assert document(again)["score"] == read["score"] == result.score
     assert again.note() == result.note()
@@ -101,13 +101,13 @@ def test_json_of_another_kind_is_refused(damaged):
 
 def test_every_member_of_the_json_document_is_documented():
     text = (submit.ROOT / "docs/grading.md").read_text()
-    read = json.loads(writers.as_json(made()))
+    read = json.loads(formats.FILES["result.json"](made()))
     assert [name for name in (*read, *read["tests"][0]) if f"`{name}`" not in text] == []
 
 
 @pytest.mark.parametrize("which", RESULTS)
 def test_junit(which):
-    root = ElementTree.fromstring(writers.junit(RESULTS[which]))
+    root = ElementTree.fromstring(formats.FILES["junit.xml"](RESULTS[which]))
     assert root.tag == "testsuite"
     if which == "graded":
         assert root.attrib.items() >= {"tests": "5", "failures": "2", "skipped": "1",
@@ -122,7 +122,7 @@ def test_junit(which):
 
 @pytest.mark.parametrize("which", RESULTS)
 def test_gradescope(which):
-    read = json.loads(writers.gradescope(RESULTS[which]))
+    read = json.loads(formats.FILES["gradescope.json"](RESULTS[which]))
     assert read["score"] == RESULTS[which].mark
     assert {"tests", "output", "leaderboard", "execution_time", "visibility",
             "stdout_visibility"} <= set(read)
@@ -141,7 +141,7 @@ def test_gradescope(which):
 
 @pytest.mark.parametrize("which", RESULTS)
 def test_classroom(which):
-    text = writers.classroom(RESULTS[which])
+    text = formats.FILES["classroom.txt"](RESULTS[which])
     assert re.fullmatch(r"[A-Za-z0-9+/=]+\n", text)
     read = json.loads(base64.b64decode(text))
     assert (read["version"], read["max_score"]) == (1, 100)
@@ -154,15 +154,16 @@ def test_classroom(which):
 def test_classroom_stays_small_whatever_failed():
     tests = [Verdict(f"t{n}", f"g{n % 9}", FAILED, 0.0, 1.0, False, "x" * 500, "y" * 50000)
              for n in range(500)]
-    assert len(writers.classroom(Result("x", tests=tests))) < 100000
+    assert len(formats.FILES["classroom.txt"](Result("x", tests=tests))) < 100000
 
 
 @pytest.mark.parametrize("which", RESULTS)
 def test_vpl_has_one_grade_and_it_is_ours(which):
-    lines = re.split(r"[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]", writers.vpl(RESULTS[which]))
+    text = formats.FILES["vpl.txt"](RESULTS[which])
+    lines = re.split(r"[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]", text)
     assert [line for line in lines if not line.startswith("Comment :=>>")] == [
         f"Grade :=>>{RESULTS[which].mark:g}", ""]
-    assert "secret" not in writers.vpl(RESULTS[which])
+    assert "secret" not in formats.FILES["vpl.txt"](RESULTS[which])
 
 
 class Tags(HTMLParser):
@@ -183,7 +184,7 @@ class Tags(HTMLParser):
 
 @pytest.mark.parametrize("which", RESULTS)
 def test_the_page_is_whole_and_loads_nothing(which):
-    page = writers.FILES["report.html"](RESULTS[which])
+    page = formats.FILES["report.html"](RESULTS[which])
     tags = Tags()
     tags.feed(page)
     assert tags.open == []
@@ -195,7 +196,7 @@ def test_the_page_is_whole_and_loads_nothing(which):
 
 @pytest.mark.parametrize("which", RESULTS)
 def test_the_terminal_is_not_driven(which):
-    text = writers.terminal(RESULTS[which], verbose=True)
+    text = formats.text.terminal(RESULTS[which], verbose=True)
     assert not re.search(r"[\x00-\x08\x0b-\x1f]", text)
     found = re.search(r"By cause: (.*)\nCorrectness: (.*)\nStyle: (.*)\nTotal: (.*)\n(.*)", text)
     assert found.groups() == {
@@ -206,13 +207,13 @@ def test_the_terminal_is_not_driven(which):
 
 
 def test_the_csv_table_has_no_formulas_and_no_broken_rows():
-    rows = [writers.row(result) for result in RESULTS.values()]
-    rows.append(writers.row(made(name="=HYPERLINK(1)")))
-    text = writers.csv_table(rows)
+    rows = [formats.table.row(result) for result in RESULTS.values()]
+    rows.append(formats.table.row(made(name="=HYPERLINK(1)")))
+    text = formats.table.csv_table(rows)
     assert "\0" not in text
     read = list(csv.reader(io.StringIO(text)))
-    assert read[0] == writers.TABLE
-    assert [len(row) for row in read] == [len(writers.TABLE)] * 6
+    assert read[0] == formats.table.TABLE
+    assert [len(row) for row in read] == [len(formats.table.TABLE)] * 6
     assert read[5][0] == "'=HYPERLINK(1)"
     assert read[1][:10] == ["anna", "graded", "21", "100", "13.5", "7.5", "43.5", "21", "1", "1"]
     assert read[2][:8] == ["anna", "graded", "21", "100", "13.5", "7.5", "43.5", "43.5"]
@@ -226,22 +227,22 @@ def test_style_that_was_not_measured_is_no_zero():
     test = result.tests[-1]
     test.status, test.share, test.points, test.reason = SKIPPED, 0.0, 0.0, note
     assert (result.score, result.max_score, result.scaled) == (13.5, 90, 15)
-    assert writers.row(result)[2:6] == ["13.5", "90", "13.5", ""]
-    assert " 13.5     13.5   13.5   90  " in writers.table([writers.row(result)])
-    assert writers.terminal(result).endswith("Total: 13.5/90 (without style)\n")
+    assert formats.table.row(result)[2:6] == ["13.5", "90", "13.5", ""]
+    assert " 13.5     13.5   13.5   90  " in formats.table.table([formats.table.row(result)])
+    assert formats.text.terminal(result).endswith("Total: 13.5/90 (without style)\n")
     assert document(result)["max_score"] == 90 and document(result)["style"]["max_score"] == 0
-    page = writers.FILES["report.html"](result)
+    page = formats.FILES["report.html"](result)
     assert "13.5 of 90 points" in page and note in page
-    assert f'<skipped message="{note}"/>' in writers.junit(result)
-    payload = json.loads(base64.b64decode(writers.classroom(result)))
+    assert f'<skipped message="{note}"/>' in formats.FILES["junit.xml"](result)
+    payload = json.loads(base64.b64decode(formats.FILES["classroom.txt"](result)))
     assert payload["max_score"] == 90 == sum(group["max_score"] for group in payload["tests"])
     assert "style" not in [group["name"] for group in payload["tests"]]
-    assert writers.vpl(result).endswith("\nGrade :=>>15\n")
-    assert "Comment :=>>13.5 of 90 points\n" in writers.vpl(result)
-    assert f"Comment :=>>{note}\n" in writers.vpl(result)
-    upload = json.loads(writers.gradescope(result))
+    assert formats.FILES["vpl.txt"](result).endswith("\nGrade :=>>15\n")
+    assert "Comment :=>>13.5 of 90 points\n" in formats.FILES["vpl.txt"](result)
+    assert f"Comment :=>>{note}\n" in formats.FILES["vpl.txt"](result)
+    upload = json.loads(formats.FILES["gradescope.json"](result))
     assert upload["score"] == 15 and "Scaled to a maximum of 100, this is 15" in upload["output"]
-    again = from_document(json.loads(writers.as_json(result)))
+    again = from_document(json.loads(formats.FILES["result.json"](result)))
     assert (again.score, again.max_score, again.style_note) == (13.5, 90, note)
 
 
@@ -249,13 +250,13 @@ def test_vpl_has_one_line_for_each_failure():
     """The whole explanation of each is in the report page."""
     result = RESULTS["graded"]
     failed = [test for test in result.tests if test.share < 1 and not test.hidden]
-    text = writers.vpl(result)
+    text = formats.FILES["vpl.txt"](result)
     assert all(text.count(f"Comment :=>>{test.name}: ") == 1 for test in failed)
     assert not any(line.startswith("Comment :=>>>") for line in text.splitlines())
 
 
 def test_the_table_is_aligned_for_long_names():
-    rows = [writers.row(made(name=name)) for name in ("anna", "b" * 70)]
-    head, *lines = writers.table(rows).splitlines()
+    rows = [formats.table.row(made(name=name)) for name in ("anna", "b" * 70)]
+    head, *lines = formats.table.table(rows).splitlines()
     assert [line[70:].split()[0] for line in lines] == ["13.5", "13.5"]
     assert {line.index(" 13.5") for line in lines} == {head.index("correct") + 2}
