@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * A program break of the driver's own, for runs under valgrind, which gives a
- * program 8 MiB of break and no more. The allocator's brk() and sbrk() come
- * here, the C library's own do not. Addresses and so instruction counts repeat.
+ * A program break of the driver's own, for runs under valgrind, which limits the
+ * break to 8 MiB. The allocator's brk() and sbrk() come here, the C library's own
+ * do not. Addresses repeat, and therefore instruction counts do.
  */
 
 #define _GNU_SOURCE

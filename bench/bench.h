@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * What the parts of the benchmark driver share. The driver (churn.c) lets
- * allocators serve the same request sequence in turn; states.c has the
- * sequences; arena.c is a program break of the driver's own. Sizes are bytes.
+ * Shared by the files of the benchmark driver. The driver (churn.c) lets allocators
+ * serve the same sequence of requests in turn; states.c has the sequences; arena.c
+ * is a program break of the driver's own. Sizes are bytes.
  */
 
 #ifndef BENCH_H
@@ -20,20 +20,19 @@ struct allocator {
 	void (*release)(void *ptr);
 };
 
-/* What one allocator holds for the driver, and where its request sequence is. */
+/* The blocks that the driver holds of one allocator, and its place in the sequence. */
 struct run {
 	struct allocator allocator;
-	size_t blocks;		/* the scale: how many blocks live in the state */
-	void **slots;		/* slots_wanted() payloads; NULL: none there */
+	size_t blocks;		/* the scale: the number of blocks in the state */
+	void **slots;		/* slots_wanted() payloads; NULL: none */
 	size_t next;		/* steps since the state was set up */
-	uint64_t random;	/* of the random numbers; not 0 */
-	void *cursor;		/* the block that a chase has come to */
+	uint64_t random;	/* state of the random numbers; not 0 */
+	void *cursor;		/* the block that a chase has reached */
 };
 
 /*
- * A state of the heap and the operation that is measured in it. Operations
- * wear the state out, so that it is set up again before each round, unless the
- * state is a steady one.
+ * A state of the heap and the operation that is measured in it. Operations change
+ * the state, so it is set up again before each round unless it is a steady one.
  */
 struct state {
 	const char *name;
@@ -41,22 +40,22 @@ struct state {
 	void (*step)(struct run *run);
 	size_t (*most_steps)(size_t blocks);	/* in one round; NULL: any number */
 	bool steady;
-	bool per_block;		/* a step is as many operations as there are blocks */
+	bool per_block;		/* a step counts as one operation for each block */
 };
 
-/* The state of that name, NULL when there is none. */
+/* The state with this name; NULL if there is none. */
 const struct state *state_find(const char *name);
 
-/* How many slots any state needs at this scale. */
+/* The most slots that any state needs at this scale. */
 size_t slots_wanted(size_t blocks);
 
 /* Frees every block that the run holds. */
 void run_clear(struct run *run);
 
-/* Says what is wrong in one line and exits with status 1. */
+/* Prints one line that says what is wrong, and exits with status 1. */
 _Noreturn void complain(const char *what, const char *whom);
 
-/* From now on arena.c refuses to move the break. Not in every driver: dlsym() tells. */
+/* Makes arena.c refuse to move the break. Only some drivers have it: use dlsym(). */
 void arena_close(void);
 
 #endif

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * Lets allocators serve the same request sequence in one process, a round
- * each in turn.
+ * Lets allocators serve the same sequence of requests in one process, in turn, a
+ * round each.
  *
  *     churn STATE BLOCKS WARMUP ROUNDS STEPS ALLOCATOR...
  *
- * ALLOCATOR is glibc (the C library's malloc), nothing (hands out one and the
- * same buffer: the driver's own cost), or NAME=LIBRARY, which is loaded for its
- * os_malloc() family if it has one, else for its malloc() family. Prints a line
- * `ALLOCATOR NANOSECONDS` for each round: this thread's time, in user space and
- * kernel, per operation. The driver allocates nothing itself after the start.
+ * ALLOCATOR is glibc (the C library's malloc), nothing (always returns the same
+ * buffer: shows the driver's own cost), or NAME=LIBRARY, whose os_malloc() family is
+ * used if it has one, else its malloc() family. Prints a line
+ * `ALLOCATOR NANOSECONDS` for each round: this thread's CPU time per operation, in
+ * user space and kernel. The driver allocates nothing itself after the start.
  *
  * Under callgrind a round's dump of counters follows each step; see instructions.py.
  */
@@ -42,7 +42,7 @@
 struct plan {
 	const struct state *state;
 	size_t blocks;
-	size_t warmup;	/* steps that are not measured, in a steady state */
+	size_t warmup;	/* steps before measuring, in a steady state */
 	size_t rounds;
 	size_t steps;	/* in a round */
 };
@@ -77,8 +77,8 @@ static void nothing_release(void *ptr)
 }
 
 /*
- * The address of PREFIXname in a library; exits when there is none. dlsym()
- * goes on to what the library depends on, and would find the C library's.
+ * The address of PREFIXname in a library; exits if there is none. dlsym() also
+ * searches the library's dependencies, where it would find the C library's.
  */
 static void *symbol(void *library, const char *prefix, const char *name)
 {

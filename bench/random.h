@@ -17,13 +17,13 @@ static inline uint64_t random_next(uint64_t *state)
 	return *state * 0x2545f4914f6cdd1d;
 }
 
-/* A random number below limit, which fits in 32 bits: no division. */
+/* A random number below limit, which must fit into 32 bits; without a division. */
 static inline size_t random_below(uint64_t *state, size_t limit)
 {
 	return (random_next(state) >> 32) * limit >> 32;
 }
 
-/* A random number of [least, most], which both fit in 32 bits. */
+/* A random number in [least, most], which must both fit into 32 bits. */
 static inline size_t random_between(uint64_t *state, size_t least, size_t most)
 {
 	return least + random_below(state, most - least + 1);

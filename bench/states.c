@@ -12,12 +12,12 @@
 #define SIZE_LEAST	8
 #define SIZE_MOST	1024	/* the churn's largest request */
 #define EQUAL_SIZE	64
-#define SMALL_SIZE	24	/* holes that are of no use to a request of LARGE_SIZE */
+#define SMALL_SIZE	24	/* holes that are too small for LARGE_SIZE */
 #define LARGE_SIZE	128
 #define GROUP		17	/* a block and the small neighbours on its right */
 #define GROUP_FIRST	64
 #define GROUP_OTHERS	8
-#define HEADER		32	/* of osmem: a resize absorbs so much more with each neighbour */
+#define HEADER		32	/* of osmem: a resize gains it with each neighbour */
 #define DISTINCT_MOST	16000	/* sizes of 8, 16, ... stay below the mapping threshold */
 #define HUGE_HOLE	100000	/* larger than any hole, below the mapping threshold */
 
@@ -55,7 +55,7 @@ size_t slots_wanted(size_t blocks)
 	return 2 * blocks + blocks / 8 + GROUP;
 }
 
-/* One free and one allocation: what an operation is wherever nothing else is said. */
+/* One free and one allocation: the operation of most states. */
 static void replace(struct run *run, size_t slot, size_t size)
 {
 	drop(run, slot);
@@ -69,7 +69,7 @@ static void drop_alternate(struct run *run, size_t from, size_t to)
 		drop(run, slot);
 }
 
-/* Lets a search come by, so that what is free now is merged and nothing is pending. */
+/* Makes a search, so that all free blocks are merged and nothing is pending. */
 static void settle(struct run *run)
 {
 	size_t spare = slots_wanted(run->blocks) - 1;
@@ -118,8 +118,8 @@ static void churn_step(struct run *run)
 }
 
 /*
- * chase: the churn's blocks again, but an operation only reads in one of them
- * which is the next: what memory alone costs an operation on a random block.
+ * chase: the blocks of churn again, but an operation only reads from one block the
+ * address of the next: the cost of one access to a random block.
  */
 
 static void chase_setup(struct run *run)
@@ -129,7 +129,7 @@ static void chase_setup(struct run *run)
 		size_t other = random_below(&run->random, slot);
 		void *payload = run->slots[slot];
 
-		/* Sattolo: swapping with lower ones only makes one circle of all. */
+		/* Sattolo's algorithm: swaps with lower ones only, so all form one circle. */
 		run->slots[slot] = run->slots[other];
 		run->slots[other] = payload;
 	}
@@ -194,7 +194,7 @@ static void alternate_step(struct run *run)
 	replace(run, random_odd(run), random_size(run));
 }
 
-/* hostile: to first fit; small holes at the low addresses, the requests are larger */
+/* hostile to first fit: small holes at low addresses, larger requests */
 
 static void hostile_setup(struct run *run)
 {
@@ -213,9 +213,9 @@ static void hostile_step(struct run *run)
 }
 
 /*
- * freeall: every other block is free and known to searches; the others are
- * freed, and then one block is allocated. An operation is one such free, with
- * its share of the merges, in whichever call they are made.
+ * freeall: every other block is free, after a search; the others are freed, and
+ * then one block is allocated. An operation is one such free with its share of the
+ * merges, whichever call makes them.
  */
 
 static void freeall_step(struct run *run)
@@ -224,7 +224,7 @@ static void freeall_step(struct run *run)
 	hold(run, 0, SIZE_MOST);
 }
 
-/* pending: of the same, only the one allocation at the end, which pays for all blocks */
+/* pending: only the allocation at the end of the same, which merges all blocks */
 
 static void pending_setup(struct run *run)
 {
@@ -237,7 +237,7 @@ static void pending_step(struct run *run)
 	hold(run, 0, SIZE_MOST);
 }
 
-/* neighbours: each resize takes in the 16 small free blocks on the right */
+/* neighbours: each resize absorbs the 16 small free blocks on the right */
 
 static size_t neighbours_most(size_t blocks)
 {
@@ -266,7 +266,7 @@ static void neighbours_step(struct run *run)
 		complain("out of memory", run->allocator.name);
 }
 
-/* refused: the holes were never searched, none is large enough, and the break cannot grow */
+/* refused: no search has seen the holes, none is large enough, the break cannot grow */
 
 static void refused_setup(struct run *run)
 {
@@ -286,7 +286,7 @@ static void refused_step(struct run *run)
 		complain("the break was to be refused", run->allocator.name);
 }
 
-/* astray: a resize of a pointer into the middle of a block, which is an error (B4) */
+/* astray: a resize of a pointer into the middle of a block, an error (B4) */
 
 static void astray_step(struct run *run)
 {

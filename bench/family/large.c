@@ -25,7 +25,7 @@ static void mixed(struct work *work)
 	give_all(work, slots, MIXED_LIVE);
 }
 
-/* Makes the block larger and writes the new bytes. */
+/* Enlarges the block and writes the new bytes. */
 static void *enlarge(struct work *work, char *block, size_t size)
 {
 	size_t old = *(size_t *)(void *)block;
@@ -55,7 +55,7 @@ static void grow(struct work *work)
 	}
 }
 
-/* append: 1,000 buffers, a random one doubles; one that has come to 64 KiB is freed */
+/* append: 1,000 buffers, a random one doubles; one that has reached 64 KiB is freed */
 
 static void append(struct work *work)
 {

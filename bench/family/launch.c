@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * Runs a program with an allocator preloaded and writes what it took. Usage:
+ * Runs a program with an allocator preloaded and writes its time and memory. Usage:
  *
  *	launch LIBRARY FIGURES PROGRAM ARGUMENT...
  *
- * FIGURES becomes a file of lines "name value": wall, cpu and sys, nanoseconds,
- * the latter two with all children, and sys in the kernel alone; faults, of
- * pages; peak, KiB of resident memory.
- * Exit status: the program's, 126 when it was killed or could not be run.
+ * FIGURES becomes a file of lines "name value": wall (elapsed time), cpu (of the
+ * program and all children) and sys (the kernel's part of cpu) in nanoseconds;
+ * faults, the number of page faults; peak, KiB of resident memory.
+ * Exit status: the program's, 126 if it was killed or could not be run.
  *
- * A parent of its own is needed because the peak that the kernel counts for a
- * process includes that of its parent at the fork, and this one is tiny.
+ * The kernel's peak of a process includes that of its parent at the fork, so this
+ * small program is the parent.
  */
 
 #define _GNU_SOURCE
@@ -46,7 +46,7 @@ static intmax_t in_nanoseconds(struct timeval time)
 	return (intmax_t)time.tv_sec * 1000000000 + (intmax_t)time.tv_usec * 1000;
 }
 
-/* The program is not to go on when this process is killed. */
+/* The program must end when this process is killed. */
 static _Noreturn void become(const char *library, char **words)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);

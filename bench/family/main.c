@@ -5,11 +5,11 @@
  *	work WORKLOAD SCALE	one line "name value" for each figure
  *	work --list		one line "name single" or "name threads" for each workload
  *
- * Figures: operations, asked, returned (work.h); wall, cpu and sys, nanoseconds
- * from begin to end of the workload, the latter two of all threads and
- * children, and sys in the kernel alone; faults, of pages; peak, KiB of
- * resident memory since the process began; malloc, the library that it comes
- * from; notes of the workload.
+ * Figures: operations, asked, returned (work.h); wall (elapsed time), cpu (of all
+ * threads and children) and sys (the kernel's part of cpu), nanoseconds from the
+ * start to the end of the workload; faults, the number of page faults; peak, KiB
+ * of resident memory of the process so far; malloc, the library that defines it;
+ * and the workload's own notes.
  */
 
 #define _GNU_SOURCE
@@ -45,7 +45,7 @@ void note_peak(size_t kib)
 		peak = kib;
 }
 
-/* What the process and its children have taken so far; nanoseconds, and a number of faults. */
+/* The use of the process and its children so far: nanoseconds, number of page faults. */
 struct taken {
 	uint64_t wall, cpu, sys, faults;
 };
@@ -98,7 +98,7 @@ static int print_list(void)
 	return 0;
 }
 
-/* The file that the family's malloc is in. */
+/* The file that defines malloc(). */
 static const char *library(void)
 {
 	Dl_info info;

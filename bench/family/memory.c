@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Workloads that are about resident memory. */
+/* Workloads that measure resident memory. */
 
 #define _GNU_SOURCE
 
@@ -42,9 +42,9 @@ static void burst_after(struct work *work)
 }
 
 /*
- * drift, scatter: 32 MiB are live all the time, in blocks of sizes that drift
- * from 32-256 bytes to 8-64 KiB and back. What makes room for a block is the oldest
- * one, as in a cache (drift), or a random one (scatter).
+ * drift, scatter: 32 MiB are live all the time, in blocks whose sizes drift from
+ * 32-256 bytes to 8-64 KiB and back. The oldest block makes room for the next one,
+ * as in a cache (drift), or a random one does (scatter).
  */
 
 struct drift {
@@ -54,7 +54,7 @@ struct drift {
 	size_t first, count;	/* live blocks, oldest first */
 	size_t live;		/* their bytes */
 	size_t most;		/* bytes that may be live */
-	bool oldest;		/* first is who makes room */
+	bool oldest;		/* the block at first makes room */
 };
 
 static void drift_drop(struct drift *drift)
@@ -89,7 +89,7 @@ static void drift_add(struct drift *drift, size_t size)
 	drift->live += size;
 }
 
-/* As many bytes as are live are allocated anew. */
+/* Allocates as many bytes as are live. */
 static void drift_phase(struct drift *drift, size_t least)
 {
 	size_t end = drift->work->asked + drift->most;
@@ -150,7 +150,7 @@ static void scatter(struct work *work)
 
 static size_t first_call;	/* nanoseconds, of all children */
 
-/* What a child tells about itself. */
+/* What a child reports. */
 struct child {
 	size_t peak;		/* KiB */
 	size_t first;		/* nanoseconds that its first allocation took */

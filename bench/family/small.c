@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#define SIZES		4096	/* random sizes drawn beforehand: a pair shall cost little else */
+#define SIZES		4096	/* random sizes, drawn beforehand so that they cost nothing */
 #define BATCH		10000
 #define ALIGNED_LIVE	2000
 #define TREE_NODES	150000
@@ -73,7 +73,7 @@ static void random_order(struct work *work)
 	}
 }
 
-/* objects: a million of 16 to 64 bytes at once; what they take beyond what was asked */
+/* objects: a million of 16 to 64 bytes at once; what they take beyond their payload */
 
 static void objects(struct work *work)
 {
@@ -124,7 +124,7 @@ static void aligned(struct work *work)
 	note("misaligned_blocks", misaligned);
 }
 
-/* tree: a search tree whose nodes have names of their own; built, aged, walked, freed */
+/* tree: a search tree whose nodes have names; built, aged, walked, freed */
 
 struct node {
 	size_t size;
@@ -153,7 +153,7 @@ static void tree_insert(struct work *work, struct node **root)
 	*root = node;
 }
 
-/* Another name for the node that a random key leads to. */
+/* Renames the node that a random key leads to. */
 static void tree_rename(struct work *work, struct node *node)
 {
 	uint64_t key = random_next(&work->random);

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Threads that allocate, free each other's blocks, come and go. */
+/* Threads that allocate, free each other's blocks, start and end. */
 
 #include "work.h"
 
 #include <pthread.h>
 #include <string.h>
 
-#define BATCH		4096	/* blocks handed over at once, so that this costs next to nothing */
-#define BOX_MOST	4	/* batches that wait at most */
+#define BATCH		4096	/* blocks handed over at once, so that this costs little */
+#define BOX_MOST	4	/* the most batches that wait */
 #define RING		4
 #define ALIVE		4	/* threads at a time where they come and go */
 #define VISIT_BLOCKS	64
@@ -17,7 +17,7 @@
 #define CROWD_LIVE	100
 #define SERVER_LIVE	1000
 
-/* A box takes chains of blocks from one thread to another; both sleep when they have to wait. */
+/* A box passes chains of blocks from one thread to another; a thread that waits sleeps. */
 struct box {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
@@ -158,8 +158,8 @@ static void thread_churn(struct work *work)
 }
 
 /*
- * idle-threads: a thread allocates 16 MiB, hands them over and sleeps for ever; all
- * of it is freed, and then the next thread comes.
+ * idle-threads: a thread allocates 16 MiB, hands them over and sleeps for ever; they
+ * are freed, and the next thread starts.
  */
 
 static void *sleeper_run(void *own)
@@ -203,7 +203,7 @@ static void churn(struct work *work, void **slots, size_t live, size_t steps)
 			random_between(&work->random, 16, KIB));
 }
 
-/* All are there before the first one begins, and nobody leaves before the last one is done. */
+/* The first thread begins when all have started; none ends before the last one is done. */
 static void crowd_run(struct part *part)
 {
 	void *slots[CROWD_LIVE] = { NULL };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* What workloads use and is no allocator: clocks, /proc, tables, threads. Never calls malloc. */
+/* Tools for workloads: clocks, /proc, tables, threads. They never call malloc. */
 
 #define _GNU_SOURCE
 
@@ -42,7 +42,7 @@ uint64_t now(void)
 	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
 }
 
-/* The number behind a word that begins a line of a file in /proc. */
+/* The number after the word at the start of a line of a file in /proc. */
 static size_t number_in(const char *path, const char *word)
 {
 	char text[STATUS_MOST];

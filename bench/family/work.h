@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * What the workloads of the malloc family share. A workload calls the family by
- * its own names, so the allocator is whichever the process was started with. It
- * is told a scale and counts what it does; the driver (main.c) takes the times.
- * Sizes are bytes.
+ * Shared by the workloads of the malloc family. A workload calls malloc() and the
+ * others by these names, so it uses the allocator that is preloaded. It gets a scale
+ * and counts its operations; the driver (main.c) measures the time. Sizes are bytes.
  */
 
 #ifndef WORK_H
@@ -21,35 +20,35 @@
 #define MIB	(1024 * KIB)
 #define FULL	100	/* the scale of published results */
 
-/* One workload under way, or one thread's part of it. */
+/* A running workload, or one thread's part of it. */
 struct work {
-	size_t scale;		/* how much there is to do; FULL: what is published */
-	uint64_t random;	/* of the random numbers; not 0 */
+	size_t scale;		/* the amount of work; FULL for published results */
+	uint64_t random;	/* state of the random numbers; not 0 */
 	size_t operations;	/* allocations, resizes included */
 	size_t asked;		/* bytes requested in all of them */
-	size_t returned;	/* what the blocks held when they were freed: sums up to asked */
+	size_t returned;	/* bytes that freed blocks held; in the end equal to asked */
 };
 
 struct workload {
 	const char *name;
 	void (*run)(struct work *work);
-	void (*after)(struct work *work);	/* what is looked at when the clock has stopped */
-	bool threads;		/* not one thread alone */
+	void (*after)(struct work *work);	/* measures what follows the timed part */
+	bool threads;		/* uses several threads */
 };
 
-/* Says what is wrong in one line and exits with status 1. */
+/* Prints one line that says what is wrong, and exits with status 1. */
 _Noreturn void complain(const char *what);
 
-/* A number of the workload's own that belongs to its results. name: a literal. */
+/* Adds a number of the workload's own to its results. name: a literal. */
 void note(const char *name, size_t value);
 
-/* The process's peak of resident memory is that of another one, in KiB. */
+/* Reports this peak of resident memory, in KiB, instead of the process's. */
 void note_peak(size_t kib);
 
 /* Zeroed memory for the workload's own tables, never from the allocator. */
 void *table(size_t bytes);
 
-/* Nanoseconds, from some point in the past. */
+/* Nanoseconds since some point in the past. */
 uint64_t now(void);
 
 /* Resident memory, and its peak so far, of this process, in KiB. */
@@ -64,7 +63,7 @@ static inline size_t scaled(const struct work *work, size_t full)
 	return part ? part : 1;
 }
 
-/* Enters a block in the books; it holds its size, as proof that nobody else wrote there. */
+/* Counts a new block and writes its size into it, to see whether other code writes there. */
 static inline void *booked(struct work *work, void *block, size_t size)
 {
 	if (!block)
@@ -99,17 +98,17 @@ static inline void replace(struct work *work, void **slot, size_t size)
 /* Frees the blocks of all slots that have one. */
 void give_all(struct work *work, void **slots, size_t count);
 
-/* Blocks that hold the way to the next one, so that a table of them takes no memory. */
+/* Blocks linked in a chain, so that no table of them takes memory. */
 struct link {
 	size_t size;
 	struct link *next;
 };
 
-/* A block of random size in [least, most], every byte of it written, in front of a chain. */
+/* Adds a block of random size in [least, most], with all bytes written, to a chain. */
 struct link *chain_add(struct work *work, struct link *chain, size_t least, size_t most);
 void chain_give(struct work *work, struct link *chain);
 
-/* Threads. Each has a struct work of its own, which ends up in the caller's. */
+/* Threads. Each has a struct work of its own, which is added to the caller's. */
 
 struct part {
 	struct work work;
@@ -117,7 +116,7 @@ struct part {
 	void *shared;
 };
 
-/* Starts so many threads, waits for all, adds up what they did. */
+/* Starts this many threads, waits for all, adds up what they did. */
 void in_parallel(struct work *work, size_t threads, void (*run)(struct part *part), void *shared);
 
 /* Adds what a part did. */
@@ -129,7 +128,7 @@ extern const struct workload large_workloads[];
 extern const struct workload memory_workloads[];
 extern const struct workload thread_workloads[];
 
-/* What the program is when main.c is told so: one that only starts. */
+/* The program that main.c becomes on request: it only starts. */
 int hello(void);
 
 #endif

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * Every block is a multiple of 16, whatever its size; the functions that take
- * an alignment give it, for any size, in blocks that are like any other; what
- * is no alignment is refused with EINVAL, one that is too large with ENOMEM.
+ * The address of every block is a multiple of 16. The functions that take an
+ * alignment keep it for any size, and their blocks can be resized and freed like
+ * all others. Invalid alignments fail with EINVAL, too large ones with ENOMEM.
  */
 
 #include "family.h"
@@ -84,7 +84,7 @@ static void aligned_blocks(void)
 			aligned_blocks_of((size_t)1 << shift, sizes[i]);
 }
 
-/* Contents survive each step of: grow, grow a lot, shrink. The alignment need not. */
+/* Contents survive each step: grow, grow a lot, shrink. The alignment may be lost. */
 static void resize_aligned(size_t alignment, size_t size)
 {
 	size_t steps[] = { size + 100, 3 * size + 5000, size / 2 + 1, 300000, 1 };
@@ -110,7 +110,7 @@ static void resize_all(void)
 			resize_aligned((size_t)1 << shift, sizes[i]);
 }
 
-/* Many at once, so that what an alignment cuts off is used for something else. */
+/* Many at once, so that the memory in front of an aligned block is used for others. */
 static void mixed_alignments(void)
 {
 	static struct { void *block; size_t size; } held[2000];
@@ -165,12 +165,12 @@ static void no_alignment(void)
 		CHECK_FOR(posix_memalign(&answer, hide_size(wrong[i]), 100) == EINVAL, wrong[i]);
 		CHECK_FOR(posix_memalign(&answer, hide_size(wrong[i]), 0) == EINVAL, wrong[i]);
 	}
-	/* Powers of two, but no multiples of sizeof(void *). */
+	/* Powers of two that are not multiples of sizeof(void *). */
 	for (size_t alignment = 1; alignment < sizeof(void *); alignment *= 2)
 		CHECK_FOR(posix_memalign(&answer, hide_size(alignment), 100) == EINVAL, alignment);
 	CHECK(answer == before);
 	free(before);
-	/* glibc 2.36 rounds what is no power of two up to one here, as if it had been meant. */
+	/* glibc 2.36 rounds such an alignment up to a power of two here. */
 	for (size_t i = 0; i < LENGTH(wrong) && !on_glibc(); i++) {
 		errno = 0;
 		CHECK_FOR(!aligned_alloc(hide_size(wrong[i]), 96), wrong[i]);
@@ -181,7 +181,7 @@ static void no_alignment(void)
 	}
 }
 
-/* Powers of two that are larger than the addresses of a process. */
+/* Powers of two that are larger than the address space of a process. */
 static void huge_alignment(void)
 {
 	for (int shift = 48; shift < 64; shift++) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * Bytes that nobody ever set are copied from block to block, as structures with
- * holes are: whatever the allocator left in them must not mean anything there.
+ * Bytes that were never set are copied from block to block, as happens with the
+ * padding of structures. What the allocator once wrote there must have no effect.
  */
 
 #include "family.h"
@@ -26,7 +26,7 @@ static void drop(size_t count)
 		free(blocks[i]);
 }
 
-/* Every place where a smaller slot may have begun, to the beginning of another block. */
+/* Copies each place where a smaller slot may have begun to the start of another block. */
 static void copy_all(size_t size)
 {
 	for (size_t i = 0; i < BLOCKS; i++)

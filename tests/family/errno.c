@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * errno: what succeeds leaves it as it was, free() always does, and so does
- * posix_memalign(), which returns its error instead, but see rlimits.c.
+ * errno: a call that succeeds does not change it. free() never does, nor does
+ * posix_memalign(), which returns its error instead (rlimits.c has an exception).
  */
 
 #include "family.h"
@@ -77,7 +77,7 @@ static void failure(size_t alignment, size_t size, int error)
 	CHECK_FOR(errno == UNTOUCHED || (error == ENOMEM && on_glibc()), size);
 }
 
-/* Whatever is in errno, 0 or something that malloc() itself uses. */
+/* With each value in errno: 0, and one that malloc() itself uses. */
 static void release_keeps_any(void)
 {
 	static const int values[] = { 0, ENOMEM, EINVAL, EAGAIN, -1, UNTOUCHED };

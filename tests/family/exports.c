@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * None of the family is left to the C library: a block must never be made by
- * one allocator and freed by another. And the functions that no header of glibc
- * 2.36 declares any more, or yet: cfree(), free_sized(), free_aligned_sized(),
- * and mallinfo(), which is deprecated.
+ * The library defines the whole family: a block must never be allocated by one
+ * allocator and freed by another. This includes functions that headers of glibc
+ * 2.36 do not declare: cfree() (removed), free_sized() and free_aligned_sized()
+ * (new in C23), and mallinfo(), which is deprecated.
  *
- * The C library's own malloc does not come through this: glibc 2.36 no longer
- * lets programs find its cfree(), and the other two are new in C23.
+ * The C library's own malloc fails this test, because it lacks these functions.
  */
 
 #include "family.h"
@@ -51,7 +50,7 @@ static void by_free_sized(void *ptr, size_t size)
 	sized_free(ptr, size);
 }
 
-/* Its blocks come from aligned_alloc(); the one it is given is as good as any to free first. */
+/* Frees ptr by free(), and a block of its own from aligned_alloc() by the function. */
 static void by_free_aligned_sized(void *ptr, size_t size)
 {
 	void *aligned = aligned_alloc(256, size);
@@ -75,7 +74,7 @@ static void nothing_to_free(void)
 	CHECK(errno == UNTOUCHED);
 }
 
-/* glibc's own wrap what does not fit into an int; only that it fills them in is asked here. */
+/* glibc's numbers wrap around at INT_MAX, so this only checks that they are filled in. */
 static void old_mallinfo(void)
 {
 	struct mallinfo (*ask)(void);

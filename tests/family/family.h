@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * What the programs about the malloc family share. Each returns 0 when all is
- * well, or 77 with a line on stdout when it cannot do what it is for; the first
- * check that fails says on stderr where it is and ends the program with 1.
+ * Shared by the programs that test the malloc family. Each exits with 0 if every
+ * check holds, or with 77 and a line on stdout if it cannot test here. The first
+ * check that fails prints its place on stderr and exits with 1.
  *
- * Nothing in here allocates, so it also serves in signal handlers, and a broken
- * malloc is still reported. Include it first: it asks for _GNU_SOURCE.
+ * Nothing in here allocates, so signal handlers may use it and a broken malloc is
+ * still reported. Include it first, because it defines _GNU_SOURCE.
  */
 
 #ifndef FAMILY_H
@@ -51,7 +51,7 @@
 #define IMPOSSIBLE	77
 #define WATCHDOG_SECONDS	600
 
-/* Of what every successful block must be a multiple. */
+/* Every block's address is a multiple of it. */
 #define GRAIN	16
 
 /* An errno that no function of the family sets. */
@@ -113,7 +113,7 @@ static inline bool multiple_of(const void *ptr, size_t alignment)
 	return (uintptr_t)ptr % alignment == 0;
 }
 
-/* Every word of a pattern is another, so that contents moved by some bytes are noticed. */
+/* All words of a pattern differ, so that contents moved by some bytes are noticed. */
 typedef uint64_t __attribute__((may_alias)) word_t;
 
 static inline uint64_t pattern(size_t seed, size_t i)
@@ -137,7 +137,7 @@ static inline void fill(void *ptr, size_t size, size_t seed)
 		bytes[i] = pattern_byte(seed, i);
 }
 
-/* Whether the first bytes of what fill() wrote, or all of them, are there. */
+/* Whether these first bytes are as fill() wrote them. */
 static inline bool holds(const void *ptr, size_t size, size_t seed)
 {
 	const unsigned char *bytes = ptr;
@@ -175,7 +175,7 @@ static inline size_t next_random(uint64_t *state)
 	return *state >> 11;
 }
 
-/* Mostly small, now and then some pages or a mapping. */
+/* Mostly small sizes, sometimes some pages or a mapping. */
 static inline size_t random_size(uint64_t *state)
 {
 	static const size_t most[] = { 64, 64, 300, 300, 1000, 5000, 20000, 150000 };
@@ -183,7 +183,7 @@ static inline size_t random_size(uint64_t *state)
 	return 1 + next_random(state) % most[next_random(state) % LENGTH(most)];
 }
 
-/* What a process has by the kernel's count: lines of /proc/self/status. */
+/* What the kernel counts for a process: lines of /proc/self/status. */
 #define VM_SIZE		"VmSize:"	/* addresses */
 #define VM_DATA		"VmData:"	/* those that RLIMIT_DATA limits */
 #define VM_RESIDENT	"VmRSS:"	/* pages */
@@ -201,7 +201,7 @@ static inline size_t process_has(const char *name)
 	return strtoul(line + strlen(name), NULL, 10) * KIB;
 }
 
-/* From now on the process may have so much more than it has. */
+/* Limits the process to this much more than it has now. */
 static inline void allow_more(__rlimit_resource_t resource, size_t bytes)
 {
 	size_t now = process_has(resource == RLIMIT_AS ? VM_SIZE : VM_DATA);
@@ -223,7 +223,7 @@ static inline void allow_all(__rlimit_resource_t resource)
 	CHECK(setrlimit(resource, &limit) == 0);
 }
 
-/* Does something in a process of its own, which must come through it. */
+/* Runs a function in a child process, which must exit with 0. */
 static inline void in_child(void (*work)(void *), void *arg)
 {
 	pid_t child = fork();
@@ -241,10 +241,10 @@ static inline void in_child(void (*work)(void *), void *arg)
 	CHECK_FOR(status == 0, status);
 }
 
-/* Takes a block of some size and must give all of it back to the allocator. */
+/* Allocates a block of some size and must free it. */
 typedef void (*release_t)(void *ptr, size_t size);
 
-/* Twice as much as the process may have goes through it, in blocks of one size. */
+/* Allocates and frees twice the limit, in blocks of one size. */
 static inline void must_release(void *arg)
 {
 	static const size_t sizes[] = { 200, 6000, 3 * MIB };
@@ -267,7 +267,7 @@ static inline void check_releases(release_t release)
 	in_child(must_release, &release);
 }
 
-/* The C library; NULL in a static program, which can look nothing up. */
+/* The C library; NULL in a static program, which cannot look up symbols. */
 static inline void *c_library(void)
 {
 	return dlopen(LIBC, RTLD_NOW | RTLD_NOLOAD);
@@ -284,7 +284,7 @@ static inline void find(const char *name, void *function)
 	memcpy(function, &found, sizeof(found));
 }
 
-/* Whether the C library's own malloc is asked, which some checks are not made for. */
+/* Whether the program runs on the C library's own malloc, for which some checks are left out. */
 static inline bool on_glibc(void)
 {
 	void *libc = c_library();

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * Fork handlers that were registered before any constructor ran, and more of them than the C
- * library has room for without allocating: they allocate, before a fork and after it, while
- * another thread does.
+ * Fork handlers that were registered before any constructor ran, more of them than the C library
+ * has static room for. They allocate before and after the fork, while another thread allocates too.
  */
 
 #include "family.h"

@@ -2,14 +2,13 @@
 
 /*
  * fork() in a signal handler that has interrupted malloc(), realloc() or free()
- * in a process with one thread. A lock that the interrupted call holds is held
- * by the very thread that forks, and nobody else will release it.
+ * in a process with one thread. If the interrupted call holds a lock, the thread
+ * that forks holds it, and no other thread will release it.
  *
- * Half of the children allocate in the handler: they must get memory, none of
- * it in use, and never wait. The C library's own malloc is not asked this, as
- * its child finds what the interrupted call has changed by half and aborts. The
- * other half return from the handler and go on with the interrupted call, as
- * the parent always does.
+ * Half of the children allocate in the handler. They must get memory that is not
+ * in use, and must not wait. With the C library's own malloc this is not tried:
+ * its child finds the half-done change and aborts. The other half return from the
+ * handler and continue the interrupted call, as the parent always does.
  */
 
 #include "family.h"
@@ -22,7 +21,7 @@
 #define KEPT	64
 #define NEW	40
 
-static void *kept[KEPT];	/* settled: no call is under way for these */
+static void *kept[KEPT];	/* no interrupted call is about these */
 static atomic_int forks;
 static atomic_bool is_child;
 static bool may_allocate;	/* in a child, in the handler */
@@ -48,7 +47,7 @@ static void make_timer(void)
 	CHECK(timer_create(CLOCK_MONOTONIC, &event, &timer) == 0);
 }
 
-/* Once, at another place of the program each time. */
+/* One signal, at a different place in the program each time. */
 static void next_signal(void)
 {
 	static uint64_t state = 2463534242;
@@ -133,7 +132,7 @@ static void allocate(void)
 	}
 }
 
-/* The parent's work until there were enough forks; a child's ends soon. */
+/* The parent works until there were enough forks; a child ends soon. */
 static void go_on(void)
 {
 	while (!atomic_load(&is_child) && atomic_load(&forks) < FORKS)

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * What fork-in-signal.c does at random, at places that are certain: the signal comes
- * while the allocator makes a system call, in the middle of what it changes. The child
- * cannot use what is half done, but can free what was allocated before, which has to
- * go back to the kernel; and so has what it allocates and frees itself.
+ * As fork-in-signal.c, but at fixed places: the signal arrives while the allocator makes
+ * a system call, in the middle of a change. The child cannot use what is half done. It can
+ * free blocks that were allocated before, and their memory must return to the kernel, as
+ * must the memory of blocks that the child allocates and frees itself.
  *
- * Some children do so in the handler, some when they have returned from it, and some
- * allocate in the handler and free that after they have returned.
+ * Some children do so in the handler, some after they returned from it, and some allocate
+ * in the handler and free these blocks after they returned.
  *
- * Some have forked while there is a second thread. Then the interrupted call holds a lock, for
- * which the fork must not wait.
+ * Some fork while there is a second thread. Then the interrupted call holds a lock, and the fork
+ * must not wait for it.
  */
 
 #include "family.h"
@@ -49,7 +49,7 @@ static void reach(enum call call)
 	raise(SIGUSR1);
 }
 
-/* In front of the C library's, for the allocator to call. */
+/* The allocator calls these in place of the C library's. */
 
 void *mmap(void *start, size_t length, int prot, int flags, int fd, off_t offset)
 {
@@ -86,7 +86,7 @@ static void drop(unsigned char **blocks, size_t count, size_t size)
 	}
 }
 
-/* Nothing has been counted below 0. */
+/* No count has become negative. */
 static void check_numbers(void)
 {
 	struct mallinfo2 info = mallinfo2();
@@ -133,7 +133,7 @@ static void on_signal(int number)
 		make(more, LARGE_COUNT, SMALL);
 }
 
-/* Allocates blocks of a size, frees them and so on until such a call has been interrupted. */
+/* Allocates and frees blocks of a size until such a call was interrupted. */
 static void until(enum call call, size_t size, size_t count)
 {
 	recent_size = size;
@@ -179,7 +179,7 @@ static void play(void *arg)
 	drop(small, SMALL_COUNT, SMALL);
 }
 
-/* What is free at the time of the fork stays so in the child, so there is to be little of it. */
+/* Memory that is free at the fork stays unused in the child, so there must be little of it. */
 int main(void)
 {
 	static struct scene scenes[] = {

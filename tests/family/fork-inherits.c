@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * fork() in a process with many threads. In the child these are gone: the memory that was free in
- * their heaps, and their own blocks when the child frees them, serve the child, whether it goes on
- * alone, starts threads, or has no other memory. At the fork some threads sleep, others allocate.
+ * fork() in a process with many threads, some asleep, others allocating. In the child these threads
+ * are gone. The child can use the memory that was free in their heaps, and their blocks' memory
+ * when it frees them: alone, with new threads, and when the kernel refuses more memory.
  */
 
 #include "family.h"
@@ -16,7 +16,7 @@
 #define BLOCKS		1500
 #define FORKS		8
 
-/* What a sleeper has left to be freed by others; two of three blocks it has freed itself. */
+/* Blocks that an idle thread left for others to free; it freed two of three itself. */
 static void *left[IDLE_THREADS][BLOCKS];
 static pthread_barrier_t ready;
 static atomic_bool stop;
@@ -86,7 +86,7 @@ static void *churn_a_little(void *arg)
 	return NULL;
 }
 
-/* As many as there were. */
+/* As many threads as before. */
 static void start_threads(void)
 {
 	pthread_t threads[IDLE_THREADS];
@@ -119,7 +119,7 @@ static void gives_all_back(void *arg)
 	churn(3, 500);
 }
 
-/* Nothing is mapped any more: there is what was the threads', of another size than theirs. */
+/* The kernel refuses mappings: only the threads' memory is left, for blocks of other sizes. */
 static void has_no_other_memory(void *arg)
 {
 	const size_t size = 10000;
@@ -136,7 +136,7 @@ static void has_no_other_memory(void *arg)
 	CHECK_FOR(bytes > all_bytes() / 2, bytes);
 }
 
-/* Without a word from the program. */
+/* The program does not call malloc_trim(). */
 static void goes_on_alone(void *arg)
 {
 	size_t before = process_has(VM_RESIDENT);

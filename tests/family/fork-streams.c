@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * fork() while another thread has the C library's list of open streams and
- * allocates, or waits for one who does: getline() allocates with its stream
- * locked, fflush(NULL) waits for the stream with the list locked, and fork()
- * for the list. So it must not have anything that an allocation waits for.
+ * fork() while another thread holds the C library's list of open streams and
+ * allocates, or waits for a thread that allocates: getline() allocates with its
+ * stream locked, fflush(NULL) holds the list and waits for the stream, and fork()
+ * waits for the list. fork() must not hold a lock that an allocation waits for.
  */
 
 #include "family.h"
@@ -14,14 +14,14 @@
 
 #define ROUNDS	20
 
-/* Of the C library, in no header. */
+/* Functions of the C library that no header declares. */
 static void (*lock_list)(void);
 static void (*unlock_list)(void);
 
 static sem_t go;
 static pid_t forker;
 
-/* The letter that the kernel has for what a thread does: S when it waits. */
+/* The kernel's letter for the state of a thread: S if it waits. */
 static char state_of(pid_t thread)
 {
 	char name[64];
@@ -37,7 +37,7 @@ static char state_of(pid_t thread)
 	return strrchr(line, ')')[2];
 }
 
-/* Once the list is locked, the other thread forks, and can only wait. */
+/* When the list is locked, the other thread forks and has to wait. */
 static void *allocate_with_list(void *arg)
 {
 	for (size_t round = 0; round < ROUNDS; round++) {
@@ -53,7 +53,7 @@ static void *allocate_with_list(void *arg)
 	return NULL;
 }
 
-/* Somebody else's handler, from before the library had any, waits for one who opens files. */
+/* A fork handler registered before the library's waits for a thread that opens files. */
 static sem_t ask;
 static sem_t had;
 static bool asks;
@@ -75,7 +75,7 @@ static void before_fork(void)
 		CHECK(sem_post(&ask) == 0 && sem_wait(&had) == 0);
 }
 
-/* The list is the child's, and so is memory. */
+/* The child can use the list, and memory. */
 static void child(void *arg)
 {
 	FILE *file = fopen("/proc/self/stat", "r");
@@ -90,7 +90,7 @@ int main(void)
 	pthread_t thread;
 	sem_t forked;
 
-	/* Before anything is allocated. */
+	/* Before the first allocation. */
 	CHECK(pthread_atfork(before_fork, NULL, NULL) == 0);
 	*(void **)&lock_list = dlsym(RTLD_DEFAULT, "_IO_list_lock");
 	*(void **)&unlock_list = dlsym(RTLD_DEFAULT, "_IO_list_unlock");

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * fork() while other threads allocate: the child, in which they do not go on,
- * must find no lock held. It frees blocks of its own thread and of those that
- * it does not have, allocates, starts a thread, and forks once more.
+ * fork() while other threads allocate. The child has only the forking thread and
+ * must find no lock held. It frees blocks of this thread and of the others,
+ * allocates, starts a thread, and forks once more.
  */
 
 #include "family.h"
@@ -16,7 +16,7 @@
 #define GIVEN	40
 #define SLOTS	50
 
-/* Blocks that are settled before the first fork(); each child has its own copies of them. */
+/* Blocks allocated before the first fork(); each child has its own copies of them. */
 struct given {
 	void *blocks[GIVEN];
 	size_t sizes[GIVEN];
@@ -106,7 +106,7 @@ static void child(void *arg)
 	release(arg);
 }
 
-/* A child that is content with what it inherits, and then with nothing at all. */
+/* A child that frees what it inherited and then allocates one block, or none. */
 static void modest_child(void *arg)
 {
 	for (size_t i = 0; i <= THREADS; i++)

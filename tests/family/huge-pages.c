@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * Memory that was freed stays with the kernel: no part of it is left where khugepaged, which looks
- * for such places for minutes, may put a huge page. Once all is freed, there may be some again.
+ * Purged memory stays with the kernel: khugepaged, which runs for minutes, finds no place in it to
+ * put a huge page. When everything is freed, huge pages are allowed again.
  */
 
 #include "family.h"
 
 #define BLOCKS		400000
 #define SIZE		((size_t)500)
-#define STAYS_EACH	1024		/* every so manyth block stays */
+#define STAYS_EACH	1024		/* one block in this many stays */
 #define RETURNS_MOST	(BLOCKS * SIZE / 8)
 
 static void *blocks[BLOCKS];
 
-/* Bytes without a page, in mappings that are advised to have huge pages. */
+/* Bytes without a page in mappings that may have huge pages. */
 static size_t may_return(void)
 {
 	static char line[512];
@@ -58,7 +58,7 @@ static void free_most(size_t stays_each)
 int main(void)
 {
 	watchdog();
-	/* The file's buffer is there from now on. */
+	/* Allocates the file's buffer. */
 	may_return();
 	for (int round = 0; round < 3; round++) {
 		size_t before = process_has(VM_RESIDENT);

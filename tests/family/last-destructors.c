@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * Destructors of thread keys that set their key anew, until the C library calls them no more:
- * the last round allocates too, and may be the first that does. Other threads end without any
- * destructor. What such threads leave behind does not add up, beside threads that go on.
+ * Destructors of thread keys that set their key again, until the C library stops calling them: the
+ * last round allocates too, and may be the first to do so. Other threads end without a destructor.
+ * The memory that such threads leave does not accumulate while other threads run.
  */
 
 #include "family.h"
@@ -68,7 +68,7 @@ static void *run_late(void *arg)
 	return arg;
 }
 
-/* The C library learns of it from the kernel, and calls nobody. */
+/* Ends the thread so that the C library calls no destructors. */
 static void *run_to_a_sudden_end(void *arg)
 {
 	allocate();

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * Very early and very late: the first call comes from the preinit array, before
- * any constructor has run, the library's included; the last ones come from
- * atexit() handlers and an ELF destructor, while another thread still allocates.
- * Blocks of each stage live on to the last.
+ * Very early and very late calls: the first comes from the preinit array, before
+ * any constructor, even the library's; the last come from atexit() handlers and an
+ * ELF destructor, while another thread still allocates. Blocks of each stage stay
+ * live until the last stage.
  */
 
 #include "family.h"
@@ -34,7 +34,7 @@ static void enter(struct stage *stage, uint64_t state)
 	}
 }
 
-/* Frees blocks from here on, and leaves the ones before. */
+/* Frees the blocks from this one on, and keeps those before it. */
 static void leave(struct stage *stage, size_t from)
 {
 	for (size_t i = 0; i < BLOCKS; i++) {
@@ -89,7 +89,7 @@ static void *keep_busy(void *arg)
 	return arg;
 }
 
-/* The first one to run was the last to be registered; each makes what the next one frees. */
+/* They run in the reverse order; each allocates what the next one frees. */
 static void handler(void)
 {
 	leave(&preinit, BLOCKS / 2);

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * Requests that nobody can be granted: more than PTRDIFF_MAX bytes, or so many
- * that a header, an alignment or a page added to them wraps around; products
- * that overflow. Every function answers NULL and ENOMEM. And the smallest
- * request: no bytes at all are a block of its own, except to realloc(), which
- * frees.
+ * Impossible requests: more than PTRDIFF_MAX bytes, sizes to which adding a
+ * header, an alignment or a page wraps around, products that overflow. Every
+ * function returns NULL with ENOMEM. And the smallest request: a block of 0 bytes
+ * is a block of its own, but realloc() with size 0 frees.
  */
 
 #include "family.h"
@@ -14,7 +13,7 @@
 
 static void *block;
 
-/* What the last call answered must be NULL for want of memory. */
+/* The last call must have returned NULL with ENOMEM. */
 static void refused(const void *answer, size_t size)
 {
 	CHECK_FOR(!answer, size);
@@ -29,7 +28,7 @@ static void refuse_posix(size_t alignment, size_t size)
 
 	CHECK_FOR(posix_memalign(&answer, alignment, size) == ENOMEM, size);
 	CHECK_FOR(answer == block, size);
-	/* Whether it sets errno is for errno.c. */
+	/* errno.c tests whether it sets errno. */
 	errno = 0;
 }
 
@@ -60,12 +59,12 @@ static void too_large(void)
 		refuse(SIZE_MAX - page_size() - 20 + i);
 		refuse(HALF + (HALF >> 1) + i);
 	}
-	/* Not too much to ask for, but more than an x86-64 process has addresses. */
+	/* A valid size, but more than the address space of an x86-64 process. */
 	for (int shift = 48; shift < 63; shift++)
 		refuse((size_t)1 << shift);
 }
 
-/* Size and alignment are each possible, or nearly so; their sum is not. */
+/* Size and alignment are each possible, or nearly; their sum is not. */
 static void too_large_when_aligned(void)
 {
 	for (int shift = 4; shift < 62; shift++)
@@ -109,7 +108,7 @@ static void products(void)
 
 #define EMPTY	50
 
-/* Blocks of no bytes: different ones, as each could be told from every other. */
+/* Blocks of 0 bytes have different addresses. */
 static void no_bytes(void)
 {
 	void *empty[EMPTY][6];

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * A program that has all its memory locked, now and in future (mlockall): what it frees goes back
- * to the kernel nevertheless, and calloc() is zero.
+ * A program that locks all its memory, now and in future (mlockall): memory that it frees still
+ * returns to the kernel, and calloc() still clears memory.
  */
 
 #include "family.h"
@@ -41,7 +41,7 @@ int main(void)
 	free(malloc(SIZE));
 	if (mlockall(MCL_CURRENT | MCL_FUTURE))
 		skip("this process may not lock its memory (RLIMIT_MEMLOCK)");
-	/* What stays for good, such as a leaf of the page map, comes first. */
+	/* Allocates first what is never returned, such as a leaf of the page map. */
 	allocate_all();
 	free_all();
 	for (int round = 0; round < 2; round++) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * Before a function answers NULL, free memory that is kept for other sizes, or that threads left
- * when they ended, makes room: address space is limited (RLIMIT_AS) in every scene.
+ * Before a function returns NULL, it uses free memory that was kept for other sizes or left by
+ * threads that ended. Address space is limited (RLIMIT_AS) in every scene.
  */
 
 #include "family.h"
@@ -37,7 +37,7 @@ static void grow_an_array(void *arg)
 	CHECK_FOR(size / 3 * 2 >= HEADROOM / 2, size / 3 * 2);
 }
 
-/* Some of each size, all freed: a few empty slabs of each are kept. */
+/* Blocks of each size, all freed: some empty slabs of each size are kept. */
 static void use_all_sizes(void)
 {
 	for (size_t size = 32; size <= 128 * KIB; size += size / 4) {
@@ -52,7 +52,7 @@ static void use_all_sizes(void)
 	}
 }
 
-/* A block of most of what the process has, and nothing of that is live. */
+/* A block of most of the process's memory, when no other block is live. */
 static void empty_slabs_make_room(void *arg)
 {
 	size_t before = process_has(VM_SIZE);

@@ -16,7 +16,7 @@
 
 #define BLOCKS		70000
 #define SIZE		(MIB + 5000)
-#define NEEDED		(2 * GIB)	/* a page or two of each block, and page tables */
+#define NEEDED		(2 * GIB)	/* one or two pages for each block, and page tables */
 #define MOST_AREAS	((size_t)1000000)
 #define HELD		60
 
@@ -74,7 +74,7 @@ static void very_many(void)
 	works();
 }
 
-/* Every second page of it is made a mapping of its own, until the kernel wants no more. */
+/* Makes every second page a mapping of its own, until the kernel refuses. */
 static void *use_up_mappings(void)
 {
 	size_t page = page_size();
@@ -96,7 +96,7 @@ static size_t held_size(size_t i)
 	return i % 3 ? MIB + i * 5000 : 200000 + i * 100;
 }
 
-/* Either of two answers is right: what was asked for, or NULL and ENOMEM. */
+/* Both results are right: a block, or NULL with ENOMEM. */
 static void *right(void *block, size_t size)
 {
 	CHECK_FOR(block ? malloc_usable_size(block) >= size : errno == ENOMEM, size);
@@ -159,7 +159,7 @@ static void no_mappings_left(void)
 int main(void)
 {
 	watchdog();
-	/* With one huge page for each block this would take all the memory there is. */
+	/* With a huge page for each block, this would use up the machine's memory. */
 	prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
 	no_mappings_left();
 	if (!enough_memory())

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * A process may only have so many mappings (vm.max_map_count). Blocks of large alignments, and
- * those with a guard behind them in the hardened build, leave most of them to the program. When
- * there is none left, the kernel refuses to unmap the inside of one: what is freed there goes back
- * to the kernel nevertheless, and is there again for the next block. No address stays behind when a
- * block with a guard grows out of its place.
+ * The number of a process's mappings is limited (vm.max_map_count). Blocks with large alignments,
+ * and blocks with a guard in the hardened build, leave most of them to the program. At the limit,
+ * the kernel refuses to unmap the middle of a mapping: the pages of a freed block still return to
+ * the kernel, and the next block can use its addresses. When a block with a guard has to move to
+ * grow, it leaves no mapping at its old place.
  */
 
 #include "family.h"
@@ -19,10 +19,10 @@
 #endif
 
 #define BLOCKS		20000		/* of each kind */
-#define MAPPINGS_MOST	4000		/* may be needed for these */
+#define MAPPINGS_MOST	4000		/* that these may need */
 #define LARGE		40
 #define SIZE		(9 * MIB)
-#define AREAS		((size_t)150000)	/* more than a process may have, as a rule */
+#define AREAS		((size_t)150000)	/* more than the usual limit */
 
 static size_t mappings(void)
 {
@@ -44,7 +44,7 @@ static void *nothing(void *arg)
 	return arg;
 }
 
-/* A quarter of the blocks is freed, so that their places are taken again. */
+/* Frees a quarter of the blocks, so that new ones take their places. */
 static void aligned(void *arg)
 {
 	size_t alignment = *(const size_t *)arg;
@@ -74,7 +74,7 @@ static void guarded(void *arg)
 	CHECK_FOR(mappings() < before + MAPPINGS_MOST, mappings() - before);
 }
 
-/* Every second page of it is made a mapping of its own, until the kernel refuses. */
+/* Makes every second page a mapping of its own, until the kernel refuses. */
 static void *use_up_mappings(void)
 {
 	size_t page = page_size();
@@ -90,7 +90,7 @@ static void *use_up_mappings(void)
 	skip("vm.max_map_count is too high to be reached here");
 }
 
-/* Those in between first: each of them would leave one mapping more than there was. */
+/* Every second one first: unmapping each of these would split a mapping. */
 static void free_in_between(void *blocks[])
 {
 	for (size_t i = 1; i < LARGE; i += 2)
@@ -108,7 +108,7 @@ static void allocate_large(void *blocks[])
 	}
 }
 
-/* Some of the freed blocks may be kept at hand, with their pages, until the trim. */
+/* Some freed blocks may be cached, with their pages, until the trim. */
 static void freed_without_a_mapping(void *arg)
 {
 	size_t before = process_has(VM_RESIDENT);
@@ -131,7 +131,7 @@ static void freed_without_a_mapping(void *arg)
 	allocate_large(blocks);
 }
 
-/* The second half of a block goes back, although its addresses do not. */
+/* The pages of a block's second half return to the kernel, although they stay mapped. */
 static void shrunk_without_a_mapping(void *arg)
 {
 	void *blocks[LARGE];
@@ -163,7 +163,7 @@ static void grown_out_of_its_place(void *arg)
 	CHECK_FOR(process_has(VM_SIZE) < before + 6 * SIZE, process_has(VM_SIZE) - before);
 }
 
-/* Whether each guard is a mapping: in the hardened build, whose usable size is what was asked. */
+/* Whether guards are mappings: in the hardened build, where the usable size is the size. */
 static bool guards_are_mappings(void)
 {
 	size_t size = 200 * KIB + 1;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * What stays resident: after much was freed, in whatever order and by whichever
- * thread, and while the sizes of what is live change all the time.
+ * Resident memory: after much was freed, in any order and by any thread, and while
+ * the sizes of live blocks change all the time.
  */
 
 #include "family.h"
@@ -11,9 +11,9 @@
 
 #define BLOCKS		24000
 #define LARGEST		8192
-#define STAYS_MOST	(8 * MIB)	/* more than before there was anything */
-#define KEPT_MOST	(64 * MIB)	/* in case it is wanted once more */
-#define ROUNDED_MOST	(4 * MIB)	/* two huge pages, at the ends of what is kept */
+#define STAYS_MOST	(8 * MIB)	/* more than before the first block */
+#define KEPT_MOST	(64 * MIB)	/* kept for the next allocation */
+#define ROUNDED_MOST	(4 * MIB)	/* two huge pages, at both ends of the kept memory */
 #define PHASE		(8 * MIB)
 #define THREADS		8
 #define EACH		60		/* blocks of some 100 KiB */
@@ -67,7 +67,7 @@ static void check_stays(size_t before)
 	CHECK_FOR(now < before + STAYS_MOST, now - before);
 }
 
-/* The live set's size stays, while its blocks' sizes go up and down again. */
+/* The number of live bytes stays, while the sizes of blocks rise and fall. */
 static void drift(size_t before)
 {
 	size_t live = 0;
@@ -142,12 +142,12 @@ static void let_a_thread_free_all(size_t before)
 {
 	make_all(NULL);
 	in_a_thread(drop_all);
-	/* What came from other threads is looked at when something is asked for. */
+	/* An allocation collects what other threads freed. */
 	CHECK(malloc_trim(0) == 1);
 	check_stays(before);
 }
 
-/* Whether the kernel takes a huge page for each first touch, asked or not. */
+/* Whether the kernel uses a huge page for every first touch, without being asked. */
 static bool huge_pages_everywhere(void)
 {
 	char text[100] = "";

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * One wrong call; the first argument names it. The library must say so in one
- * line on stderr and abort at that very call. The address that the
- * line must name is on stdout before. With --list: all names, each with the
- * function and the mistake that the line may name, as regular expressions.
+ * One wrong call; the first argument names it. The library must report it in one
+ * line on stderr and abort at this call. The program first prints the address that
+ * the line must name. With --list: all names, each with the function and the
+ * mistake that the line may name, as regular expressions.
  *
- * A case is a call and what makes the wrong pointer for it, mostly of a block
- * of some size: each size stands for the blocks that are kept in the same way.
+ * A case is a call and a function that makes the wrong pointer, usually from a
+ * block of some size: each size stands for the blocks that are managed alike.
  */
 
 #include "family.h"
@@ -20,7 +20,7 @@
 #define THREADS	3
 #define LINKED		4096	/* up to here a freed block holds a link */
 #define MANY		1100	/* blocks of one size, more than there are free ones */
-#define SOMETHING	((size_t)16)	/* what is made when the size does not matter */
+#define SOMETHING	((size_t)16)	/* the size where it does not matter */
 
 #define DOUBLE		"double free"
 #define INTERIOR	"interior pointer"
@@ -141,7 +141,7 @@ static void *freed_in_thread(size_t size)
 	return block;
 }
 
-/* Made by one thread and freed by another; the wrong call is a third one's. */
+/* Allocated by one thread and freed by another; a third one makes the wrong call. */
 static void *foreign(size_t size)
 {
 	void *block = in_thread(0, allocate_job, &size);
@@ -150,7 +150,7 @@ static void *foreign(size_t size)
 	return block;
 }
 
-/* The thread that made it does not live any more. */
+/* The thread that allocated it has ended. */
 static void *orphaned(size_t size)
 {
 	void *block = in_thread(0, allocate_job, &size);
@@ -174,7 +174,7 @@ static void *moved(size_t size)
 	return old;
 }
 
-/* What was written into, after it was freed: where the link to the next free slot is, or behind. */
+/* A block that was written to after it was freed: over the link to the next slot, or behind it. */
 static void *written_first(size_t size)
 {
 	uintptr_t *block = freed(size);
@@ -191,7 +191,7 @@ static void *written_second(size_t size)
 	return block;
 }
 
-/* It looks live then, and can be freed once more, but not be used twice. */
+/* It then looks live and can be freed again, but it cannot be allocated twice. */
 static void *written_and_freed(size_t size)
 {
 	void *neighbour = new_block(size);
@@ -211,7 +211,7 @@ static void *written_in_thread(size_t size)
 	return block;
 }
 
-/* Wrong pointers into blocks that live. */
+/* Wrong pointers into live blocks. */
 static void *plus_1(size_t size)
 {
 	return (char *)new_block(size) + 1;
@@ -227,7 +227,7 @@ static void *plus_16(size_t size)
 	return (char *)new_block(size) + 16;
 }
 
-/* As well aligned as a block's beginning. */
+/* Aligned like the start of a block. */
 static void *middle(size_t size)
 {
 	return (char *)new_block(size) + size / 2 / GRAIN * GRAIN;
@@ -238,7 +238,7 @@ static void *last_byte(size_t size)
 	return (char *)new_block(size) + size - 1;
 }
 
-/* What is there is no block of the program's: it has no other one of that size. */
+/* No live block is there: the program has no other one of that size. */
 static void *one_past(size_t size)
 {
 	char *block = new_block(size);
@@ -364,7 +364,7 @@ static void call_free_aligned_sized(void *ptr)
 	function(ptr, GRAIN, SOMETHING);
 }
 
-/* The block is to be used again, of whichever of the smaller sizes it is. */
+/* Allocates until the block is used again, with each of the smaller sizes. */
 static void call_malloc(void *ptr)
 {
 	CHECK(ptr);
@@ -435,7 +435,7 @@ static const struct maker {
 	{ "unmapped", unmapped, INVALID, MAIN_CALLS | BIT(THREAD), ANY_SIZE, false },
 };
 
-/* Does it, and does not come back. */
+/* Makes the wrong call, and does not return. */
 _Noreturn static void misuse(enum call_number call, const struct maker *maker, size_t size)
 {
 	static const struct rlimit no_core;
@@ -454,7 +454,7 @@ _Noreturn static void misuse(enum call_number call, const struct maker *maker, s
 	_exit(3);
 }
 
-/* A freed block that is resized or asked about is not freed twice: two words are right. */
+/* Resizing a freed block, or asking for its size, is no double free: two words are right. */
 static void list(const char *name, enum call_number call, const struct maker *maker, size_t size)
 {
 	bool frees = call != REALLOC && call != REALLOCARRAY && call != USABLE;
@@ -463,7 +463,7 @@ static void list(const char *name, enum call_number call, const struct maker *ma
 	printf("%s\t%s\t%s\n", name, calls[call].functions, vague ? GONE : maker->what);
 }
 
-/* Either tells about a case or, if it is the wanted one, does it. */
+/* Lists a case or, if it is the one that was asked for, runs it. */
 static void handle(const char *wanted, enum call_number call, const struct maker *maker,
 		   size_t size)
 {

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * A large block grows although the process may not have so much memory twice (RLIMIT_AS,
- * RLIMIT_DATA) and has something else right behind the block: the kernel moves it to where there
- * is room. There it is a block like any other, also where the kernel's address is an odd one.
+ * A large block grows although the limits (RLIMIT_AS, RLIMIT_DATA) do not allow a second one of its
+ * size and something else lies right behind it: the kernel moves it to a free place. There it works
+ * like any other block, even if the kernel's address is not a multiple of a unit.
  */
 
 #include "family.h"
 
 #include <sys/mman.h>
 
-#define ROOM	(2 * MIB)	/* for what the library notes about a block */
+#define ROOM	(2 * MIB)	/* for the library's own data about a block */
 
 static __rlimit_resource_t limit;	/* the resource that is limited */
 
@@ -26,7 +26,7 @@ static const struct growth growths[] = {
 	{ 400 * MIB, 700 * MIB + 40 * KIB, 16, 3 },
 };
 
-/* Only the beginning is filled, and the end written: that is enough to see what is there. */
+/* Only the start and the end are written, which is enough to verify the contents. */
 static size_t filled(size_t size)
 {
 	return size < 4 * MIB ? size : 4 * MIB;
@@ -53,7 +53,7 @@ static void others_work(void)
 	}
 }
 
-/* What any block may be asked. */
+/* What must work with any block. */
 static void is_a_block(char *block, size_t size, size_t has)
 {
 	CHECK_FOR(malloc_usable_size(block) >= size, size);
@@ -79,7 +79,7 @@ static void grow(void *arg)
 
 	CHECK_FOR(block, growth->from);
 	use_addresses(block + malloc_usable_size(block), page_size());
-	/* The kernel chooses the addresses below these, which often begin inside a unit then. */
+	/* The kernel then chooses addresses below these, often inside a unit. */
 	use_addresses(NULL, GIB + growth->odd_pages * page_size());
 	fill(block, filled(growth->from), growth->from);
 	allow_more(limit, growth->to - growth->from + ROOM);

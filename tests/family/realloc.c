@@ -36,7 +36,7 @@ static void every_small_size(void)
 	free(block);
 }
 
-/* Four blocks take turns, so that none finds room behind itself for long. */
+/* Four blocks grow in turn, so that none has room behind it for long. */
 #define TURNS	4
 
 static void grow_chain(void **blocks, size_t *last, size_t percent, size_t more)
@@ -128,7 +128,7 @@ static void within_usable(void)
 		grow_in_place(size);
 }
 
-/* Neither the block nor its usable size nor a byte of it may change. */
+/* The block, its usable size and its bytes must not change. */
 static void refused(void)
 {
 	static const size_t too_much[] = {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * Memory that runs out by RLIMIT_AS or RLIMIT_DATA: every function answers NULL
- * and ENOMEM, blocks keep their contents, free() goes on, and as much as before
- * can be had again after it; everything, when the limit is lifted.
+ * Memory runs out because of RLIMIT_AS or RLIMIT_DATA: every function returns NULL
+ * with ENOMEM, blocks keep their contents, free() works, and afterwards as much as
+ * before can be allocated again; more, when the limit is lifted.
  */
 
 #include "family.h"
@@ -48,7 +48,7 @@ static void drop_all(struct link *list, size_t size)
 	}
 }
 
-/* As many blocks as there are, in several ways; how many is told by the first one. */
+/* Allocates as many blocks as possible, in several ways; the first one holds the number. */
 static struct link *use_up(size_t size)
 {
 	struct link *list = NULL;
@@ -70,7 +70,7 @@ static void refused(const void *answer, size_t size)
 	errno = 0;
 }
 
-/* More than the limit lets anybody have at one time. */
+/* More than the limit allows at one time. */
 static void refuse_each(struct link *live)
 {
 	size_t number = live->number;
@@ -102,7 +102,7 @@ static void reach(void *arg)
 	list = use_up(size);
 	refuse_each(list);
 	count = list->number;
-	/* A quarter is not too much to ask of an allocator that also needs some for itself. */
+	/* The allocator needs some memory itself, but a quarter must be usable. */
 	CHECK_FOR(count * size >= MOST / 4, size);
 	drop_all(list, size);
 	list = use_up(size);
@@ -121,7 +121,7 @@ static void reach(void *arg)
 	free(list);
 }
 
-/* A block grows until it may not any more, with contents that stay. */
+/* A block grows up to the limit and keeps its contents. */
 static void grow(void *arg)
 {
 	size_t size = *(const size_t *)arg;
@@ -146,7 +146,7 @@ static void grow(void *arg)
 	free(block);
 }
 
-/* Not even a page: small blocks may still come from what is there. */
+/* The kernel grants not even a page: small blocks may still come from existing memory. */
 static void nothing_left(void *arg)
 {
 	struct link *list = arg;
@@ -174,7 +174,7 @@ static void nothing_left(void *arg)
 	free(memset(malloc(MIB), 1, MIB));
 }
 
-/* No room for a slab of many slots: what is mapped already has some for a few. */
+/* There is no room for a slab of many slots, but mapped memory has room for a few. */
 static void little_left(void *arg)
 {
 	size_t size = *(const size_t *)arg;
@@ -191,7 +191,7 @@ static void little_left(void *arg)
 	CHECK_FOR(malloc(size), size);
 }
 
-/* A block that grows gets more than it needs, but not at the price of NULL. */
+/* A growing block gets more than it needs, unless that would fail. */
 static void grow_into_a_hole(void *arg)
 {
 	char *block = malloc(SLOTS);
@@ -209,7 +209,7 @@ static void grow_into_a_hole(void *arg)
 	CHECK(block && holds(block, SLOTS, 1));
 }
 
-/* What is kept of freed large blocks makes room for small ones. */
+/* Cached mappings of freed large blocks make room for small ones. */
 static void small_after_large(void *arg)
 {
 	void *first, *second;
@@ -240,7 +240,7 @@ static void *take_slots(void *arg)
 	return arg;
 }
 
-/* Where slabs of many slots do not fit, a thread has many of one, and sleeps. */
+/* Where slabs of many slots do not fit, a thread has many slabs of one slot, and sleeps. */
 static void give_back_for_a_sleeper(void *arg)
 {
 	struct link *list, *kept = NULL;
@@ -271,7 +271,7 @@ static void give_back_for_a_sleeper(void *arg)
 	CHECK_FOR(list->number >= count - count / 8, list->number);
 }
 
-/* Room for the block, but maybe none for what the library notes about it. */
+/* There is room for the block, but maybe none for the library's data about it. */
 static void room_for_a_block_only(void *arg)
 {
 	size_t size = 8000000;
@@ -302,7 +302,7 @@ int main(void)
 	static size_t sizes[] = { 100, 300, 1000, 5000, 20000, 70000, 200000, MIB, 5 * MIB };
 
 	watchdog();
-	/* The limits are for what is more than the library has once it has begun. */
+	/* The limits count from what the process has after the library's first allocation. */
 	free(malloc(1));
 	for (size_t i = 0; i < LENGTH(resources); i++) {
 		limit = resources[i];

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * A large block that shrinks to half gives the other half back, where it is, with what it held:
- * whether it was allocated as it is, or has grown to it. Less than a quarter is not worth it.
- * What the program maps in the place of that half stays its own.
+ * A large block that shrinks to half stays in place, keeps its contents and returns the other half
+ * to the kernel, whether it was allocated at its size or has grown to it. A block that shrinks by
+ * less than a quarter keeps its memory. A mapping that the program then makes in place of that half
+ * stays as it is.
  */
 
 #include "family.h"
@@ -67,7 +68,7 @@ static void a_little_less(void *arg)
 	free(block);
 }
 
-/* A block of a large alignment, whose length is no multiple of it. */
+/* A block with a large alignment whose length is not a multiple of it. */
 static void a_neighbour_moves_in(void *arg)
 {
 	size_t size = *(const size_t *)arg;

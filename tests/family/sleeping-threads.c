@@ -13,7 +13,7 @@
 #define THREADS		8
 #define ROUNDS		2
 #define BLOCKS		((size_t)30000)		/* of each thread, some 8 MiB */
-#define LIVE_EACH	1000			/* every so manyth block stays live */
+#define LIVE_EACH	1000			/* one block in this many stays live */
 #define ROOM		(24 * MIB)		/* less than is free in the sleeping threads */
 #define GROWTH		(64 * MIB)		/* as much as is free there */
 
@@ -45,7 +45,7 @@ static void allocate(size_t number, uint64_t *state)
 	}
 }
 
-/* Every second block from the first one on, but those that stay. */
+/* Frees every second block from the first one on, except those that stay. */
 static void release(size_t number, size_t first)
 {
 	for (size_t i = first; i < BLOCKS; i += 2) {
@@ -108,7 +108,7 @@ static void trimmed(void *arg)
 		CHECK_FOR(pthread_join(threads[i], NULL) == 0, i);
 }
 
-/* Nobody asks for it. */
+/* Without malloc_trim(). */
 static void grown(void *arg)
 {
 	pthread_t threads[THREADS];
@@ -125,7 +125,7 @@ static void grown(void *arg)
 	pthread_barrier_wait(&after);
 }
 
-/* The process may not have more addresses, so the blocks need what the threads have. */
+/* Address space is limited, so the blocks need the memory that the threads keep. */
 static void limited(void *arg)
 {
 	pthread_t threads[THREADS];

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * What the family tells about itself, and what it can be told: mallinfo2(),
- * malloc_info(), malloc_stats(), malloc_trim(), mallopt(). The numbers follow
- * what is allocated, the XML is well-formed, and nothing of it does harm.
+ * Statistics and settings: mallinfo2(), malloc_info(), malloc_stats(),
+ * malloc_trim(), mallopt(). The numbers follow the allocations, the XML is
+ * well-formed, and no call does harm.
  */
 
 #include "family.h"
@@ -62,7 +62,7 @@ static void many_blocks(size_t size, size_t count)
 	CHECK_FOR(with >= before + count * size, size);
 	for (size_t i = 0; i < count; i++)
 		free(blocks[i]);
-	/* Some may be kept at hand. */
+	/* Some may be cached. */
 	CHECK_FOR(in_use() <= with - count * size * 9 / 10, size);
 }
 
@@ -71,7 +71,7 @@ static void numbers(void)
 	one_block(20000);
 	one_block(50000);
 	one_block(100000);
-	/* To glibc, blocks that are mappings are not in uordblks but in hblkhd. */
+	/* glibc counts blocks that are mappings in hblkhd, not in uordblks. */
 	for (size_t size = 200000; size < 50 * MIB && !on_glibc(); size *= 3)
 		one_block(size);
 	many_blocks(100, 20000);
@@ -88,7 +88,7 @@ static size_t name_length(const char *at)
 	return strcspn(at, " \t\n/>");
 }
 
-/* From behind a tag's name to its end; NULL when an attribute is not name="value". */
+/* The end of a tag, read from behind its name; NULL if an attribute is not name="value". */
 static const char *skip_attributes(const char *at)
 {
 	while (*(at += strspn(at, " \t\n")) && *at != '>' && *at != '/') {
@@ -103,7 +103,7 @@ static const char *skip_attributes(const char *at)
 	return at;
 }
 
-/* One tag, with what is open so far; NULL when it does not fit. */
+/* Reads one tag; NULL if it does not match the open elements. */
 static const char *read_tag(const char *at, char (*open)[NAME], int *depth)
 {
 	bool closing = at[1] == '/';
@@ -140,7 +140,7 @@ static bool well_formed(const char *at)
 	return !depth && at[strspn(at, "\n")] == '\0';
 }
 
-/* The reader itself must be able to say no. */
+/* The reader rejects what is wrong. */
 static void reader(void)
 {
 	CHECK(well_formed("<a x=\"1\">\n<b/>text<c y=\"2\" z=\"\"/></a>\n"));
@@ -176,7 +176,7 @@ static void xml(void)
 
 	CHECK(strncmp(info(), "<malloc", 7) == 0);
 	CHECK(well_formed(info()));
-	/* A stream that itself allocates while it is written to. */
+	/* A stream that allocates while it is written to. */
 	CHECK(memory && malloc_info(0, memory) == 0 && fclose(memory) == 0);
 	CHECK(length > 7 && well_formed(text));
 	free(text);
@@ -218,7 +218,7 @@ static void stats(void)
 	CHECK(stats_number(text, "max mmap regions") > 0);
 }
 
-/* malloc_stats() is no cancellation point: a thread with a request pending gets past it. */
+/* malloc_stats() is no cancellation point: a thread with a pending request runs through it. */
 static void *cancelled(void *past)
 {
 	CHECK(pthread_cancel(pthread_self()) == 0);
@@ -263,7 +263,7 @@ static void trim(void)
 	free(kept);
 }
 
-/* What the manual page names and one that nobody knows; values up to a 0, also out of range. */
+/* The parameters of the manual page and an unknown one; values up to a 0, also out of range. */
 static void options(void *values)
 {
 	static const int known[] = {
@@ -282,7 +282,7 @@ static void options(void *values)
 		}
 }
 
-/* All of it is asked while another thread allocates. */
+/* All calls again while another thread allocates. */
 static atomic_bool stop;
 
 static void *keep_busy(void *arg)

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * Which system calls threads come to make by allocating: no other than those six that an
- * allocator has a use for. How many, is counted for programs of one thread (tests/osmalloc),
- * where they repeat exactly. Each thread has the kernel refuse all others before it allocates
- * for the first time, and the process ends at the first one that is refused.
+ * Threads that allocate make no other system calls than the six that an allocator needs. Their
+ * number is counted in programs of one thread (tests/osmalloc), where it repeats exactly. Each
+ * thread has the kernel refuse all other calls before it first allocates, and the process ends at
+ * the first refused call.
  */
 
 #include "family.h"
@@ -25,7 +25,7 @@
 #define TABLE	512
 #define LARGE	(10 * MIB)
 
-/* Where the refused call is reported: nobody else writes to this descriptor. */
+/* The refused call is reported here; nothing else writes to this descriptor. */
 #define REPORT	200
 
 #define LOAD(part) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, part))
@@ -45,7 +45,7 @@ static void report(int signal, siginfo_t *info, void *context)
 
 	(void)signal;
 	(void)context;
-	/* Not dprintf(), which looks where the file is (lseek). */
+	/* Not dprintf(), which calls lseek. */
 	_exit(write(REPORT, line, (size_t)length) == length ? 1 : 2);
 }
 
@@ -86,7 +86,7 @@ static size_t some_size(uint64_t *state)
 	return next_random(state) % 1000 ? random_size(state) : LARGE;
 }
 
-/* Blocks change hands by the table, so that half of them are freed by another thread. */
+/* Threads exchange blocks by the table, so that another thread frees half of them. */
 static void *churn(void *arg)
 {
 	uint64_t state = (uintptr_t)arg;
@@ -112,7 +112,7 @@ static void *churn(void *arg)
 	return NULL;
 }
 
-/* With an argument it does what is forbidden, so that a test can see it noticed. */
+/* With an argument it makes a forbidden call, so that a test can check the report. */
 int main(int argc, char **argv)
 {
 	struct sigaction action = { .sa_sigaction = report, .sa_flags = SA_SIGINFO };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * Threads that end: some hundred of them come and go and leave blocks behind,
- * by return, by pthread_exit(), detached; destructors of thread-specific data
+ * Threads that end: some hundred threads start, end and leave blocks behind: by
+ * return, by pthread_exit(), detached. Destructors of thread-specific data
  * allocate and free in every round, after everything that the library itself
  * does at a thread's end.
  */
@@ -74,13 +74,13 @@ static void hundreds(void)
 		if (i == THREADS / AT_ONCE / 4)
 			before = process_has(VM_RESIDENT);
 	}
-	/* What ended threads had is used by later ones. */
+	/* Later threads use the memory of ended ones. */
 	CHECK_FOR(process_has(VM_RESIDENT) < before + 40 * MIB, process_has(VM_RESIDENT) - before);
 	for (size_t j = 0; j < AT_ONCE; j++)
 		inherit(&legacies[j]);
 }
 
-/* Nobody waits for these: they end at any time while others begin. */
+/* Detached threads end at any time while others start. */
 static sem_t ended;
 
 static void *detached(void *arg)
@@ -116,7 +116,7 @@ static void nobody_waits(void)
 		CHECK(sem_wait(&ended) == 0);
 }
 
-/* Thread-specific data: a block that each round of destructors replaces by another one. */
+/* Thread-specific data: a block that each round of destructors replaces. */
 struct specific {
 	size_t key;
 	size_t round;
@@ -168,7 +168,7 @@ static void *have_specific(void *arg)
 	return arg;
 }
 
-/* The thread's own first and last calls are both in a destructor. */
+/* The thread's first and last calls are both in a destructor. */
 static void *only_specific(void *arg)
 {
 	CHECK(pthread_setspecific(keys[0], arg) == 0);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * The program uses up all thread keys before it first allocates. No value of its keys changes,
- * no destructor sees what is not the program's, and what ended threads had is used again.
+ * The program uses up all thread keys before it first allocates. No value of its keys changes, its
+ * destructors see only its own values, and later threads use the memory of ended ones.
  */
 
 #include "family.h"
@@ -38,7 +38,7 @@ static void threads(void)
 	}
 }
 
-/* The preinit array comes before anybody else's first block. */
+/* The preinit array runs before any other code allocates. */
 static void take_keys(int argc, char **argv, char **envp)
 {
 	pthread_key_t key;

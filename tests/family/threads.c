@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * Blocks go from thread to thread with their contents: in piles, through a ring
- * between producers and consumers, and by everybody swapping them with
- * everybody. What other threads free must be used again, so the process must
- * not grow with the amount that went through it.
+ * Blocks pass from thread to thread with their contents: in piles, through a ring
+ * between producers and consumers, and through a table in which all threads swap
+ * them. Memory that other threads free must be used again, so the process must not
+ * grow with the number of bytes that pass through it.
  */
 
 #include "family.h"
@@ -20,7 +20,7 @@
 #define SWAPS		60000
 #define TABLE		512
 
-/* At its beginning a block says how to check the rest of it. */
+/* The start of a block says how to verify the rest. */
 struct parcel {
 	size_t size;
 	size_t seed;
@@ -52,7 +52,7 @@ static void join(pthread_t thread)
 	CHECK(pthread_join(thread, NULL) == 0);
 }
 
-/* One thread makes a pile, the next one takes it down: no thread frees its own. */
+/* One thread allocates a pile and the next one frees it: no thread frees its own blocks. */
 static struct parcel *pile[PILE];
 
 static void *pile_up(void *arg)
@@ -148,7 +148,7 @@ static void producers_and_consumers(void)
 		join(threads[i]);
 }
 
-/* Everybody's table: what a thread finds in a place may come from any other. */
+/* A table that all threads share: a block in it may come from any of them. */
 static struct parcel *_Atomic table[TABLE];
 
 static void *swap(void *arg)
@@ -188,7 +188,7 @@ int main(void)
 	piles();
 	producers_and_consumers();
 	swaps();
-	/* What was live at any one time is some 10 MiB, what went through some 700. */
+	/* Some 10 MiB are live at any time; some 700 pass through. */
 	CHECK_FOR(process_has(VM_RESIDENT) < 150 * MIB, process_has(VM_RESIDENT));
 	return 0;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * The library is not preloaded but opened, used by a thread and closed again before that thread
- * ends; then the process forks. Handlers and destructors of the library are still called.
+ * The library is not preloaded: a program opens it, uses it in a thread and closes it before that
+ * thread ends; then the process forks. Fork handlers and destructors of the library still run.
  */
 
 #include "family.h"

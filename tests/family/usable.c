@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * malloc_usable_size(): at least what was asked for, always the same while the
- * block lives, every byte of it may be written, and none belongs to a neighbour.
+ * malloc_usable_size(): at least the requested size, and constant while the block
+ * is live. The program may write every byte of it, and no other block overlaps it.
  */
 
 #include "family.h"
@@ -36,7 +36,7 @@ static void neighbours(size_t size, size_t count)
 
 	for (size_t i = 0; i < count; i++)
 		take(&held[i], malloc(size), size, i);
-	/* Every other one is replaced by one of about that size. */
+	/* Replaces every second block by one of about the same size. */
 	for (size_t i = 0; i < count; i += 2) {
 		give(&held[i], i);
 		take(&held[i], malloc(size + i % 7), size, i);
@@ -78,7 +78,7 @@ static void at_random(void)
 			give(&held[i], i);
 }
 
-/* Asking changes nothing, however often and from any thread. */
+/* Asking changes nothing, from any thread and any number of times. */
 static void stable(void)
 {
 	for (size_t size = 0; size < 10 * MIB; size += size / 3 + 1) {

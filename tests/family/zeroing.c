@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * calloc() zeroes every byte that was asked for, also where a block that was
- * full of something else has just been freed, of the same size or of another.
+ * calloc() clears every byte of the request, also where a block with other contents
+ * was just freed, of the same size or of another.
  */
 
 #include "family.h"
@@ -14,7 +14,7 @@ static const size_t large[] = {
 	262145, 500000, MIB, MIB + 1, 2 * MIB, 2 * MIB + 4097, 4 * MIB, 8 * MIB - 1, 16 * MIB,
 };
 
-/* Used blocks of that size are put where calloc() may find them. */
+/* Frees used blocks of this size, which calloc() may get. */
 static void leave_dirt(size_t size)
 {
 	size_t count = size < MIB ? DIRTY : 2;
@@ -38,7 +38,7 @@ static void *zeroed(void *block, size_t size)
 	return block;
 }
 
-/* All held at once, so that they are not one and the same. */
+/* All are live at the same time, so they are different blocks. */
 static void same_size(size_t size)
 {
 	size_t count = size < MIB ? DIRTY : 2;
