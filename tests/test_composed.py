@@ -26,7 +26,10 @@ DEPENDENT = {
         "MovesLastBlock GrowsAfterAbsorbing", "MovesLastBlock GrowsWithoutHole"],
     "more was absorbed, and is kept whole": [
         "GrowsPastThreshold KeepsAbsorbedWhole", "MergesInRealloc KeepsAbsorbedWhole",
-        "AbsorbsBeforeMapping KeepsAbsorbedWhole", "AbsorbsAll KeepsAbsorbedWhole"],
+        "AbsorbsBeforeMapping KeepsAbsorbedWhole", "AbsorbsAll KeepsAbsorbedWhole",
+        "AbsorbsWithRoom KeepsAbsorbedWhole"],
+    "what was absorbed is not split off again": [
+        "AbsorbsWithRoom ShrinksWithoutSplit", "AbsorbsWithRoom ReallocReturnsBlock"],
     "the block that did not become shorter takes less later": [
         "MergesInRealloc ShrinksWithoutSplit", "ShrinksWithoutSplit AbsorbsAll"],
     "what was merged is one neighbour, with which there is enough or not": [

@@ -23,6 +23,7 @@ DEARER = {
     "FirstBlockIsWhole": (63, "two blocks in the preallocation need a split"),
     "FirstBlockIsWholeForMalloc": (60, "two blocks in the preallocation need a split"),
     "FirstBlockLosesRest": (66, "two blocks in the preallocation need a split"),
+    "FirstRestIsEmpty": (63, "the second block of the preallocation moves the break"),
     "FirstSplitLeavesGap": (61, "the second block of the preallocation lies elsewhere"),
     "ReallocNeverGrows": (33, "every program that makes a block longer shows where it lies then"),
     "LosesRest": (63, "two blocks in the preallocation need a split"),

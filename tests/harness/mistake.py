@@ -34,6 +34,7 @@ class Mistake(Model):
 
     def __init_subclass__(cls):
         cls.__doc__ = " ".join((cls.__doc__ or "").split())     # part of a sentence
+        cls.implies = vars(cls).get("implies", ())      # is not inherited
 
     def __init__(self, **options):
         super().__init__(page=self.calloc_limit, **options)

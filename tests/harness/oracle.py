@@ -17,7 +17,7 @@ from pathlib import Path
 
 from . import build, machine, symbols
 from .build import HarnessError
-from .model import FREE, HEADER, MAP_STRIDE, Model
+from .model import FREE, HEADER, MAP_STRIDE, SIZE_MAX, Model
 from .session import build_directory
 
 HARNESS = Path(__file__).resolve().parent
@@ -97,7 +97,7 @@ class Session:
     def answer(self, name, args):
         """Make the call in the model, and order the stand-in to do the same in memory."""
         free_before = [block for block in self.model.heap if block.status == FREE]
-        free_before = [(block.addr + HEADER, block.size) for block in free_before]
+        free_before = [(block.addr + HEADER, max(block.size, 0)) for block in free_before]
         step = self.model.step(name, args)
         if step.misuse:
             raise HarnessError(f"{symbols.call_text(step)} is misuse ({step.misuse}) and would "
@@ -136,7 +136,7 @@ class Session:
     def write_headers(self):
         """Write every header that appeared or changed in this step."""
         blocks = [*self.model.heap, *self.model.maps.values()]
-        now = {block.addr: (block.size, block.status) for block in blocks}
+        now = {block.addr: (block.size % (SIZE_MAX + 1), block.status) for block in blocks}
         for address, (size, status) in now.items():
             if self.headers.get(address) != (size, status):
                 self.send(HEADER_ORDER, self.real(address), size, status)

@@ -109,6 +109,17 @@ class AbsorbsBeforeMapping(Mistake):
         return super()._realloc_heap(block, n)
 
 
+class AbsorbsWithRoom(Mistake):
+    """absorbs the free block behind in os_realloc although the block already has the room"""
+
+    rule = "X4"
+
+    def _realloc_heap(self, block, n):
+        if self._rounded(n) <= block.size and self._belongs_on_heap(n):
+            Model._absorb_until(self, block, block.size + 1)
+        return super()._realloc_heap(block, n)
+
+
 class ThresholdBeforeFit(Mistake):
     """moves a block to a mapping although it already has the room"""
 

@@ -17,6 +17,24 @@ class FirstBlockCountsHeader(Losing):
         self.heap[-1].gap -= self.block.header
 
 
+class FirstRestIsEmpty(Losing):
+    """makes the rest of the first 128 KiB a free block whose size counts none of its bytes, and so
+    loses them"""
+
+    rule = "F1"
+    untouched = False
+
+    def _first_growth(self):
+        super()._first_growth()
+        self.untouched = True
+
+    def _split(self, block, n):
+        super()._split(block, n)
+        if self.untouched and len(self.heap) > 1:
+            self._lose(self.heap[1], -self.block.header)
+        self.untouched = False
+
+
 class FirstSplitLeavesGap(Losing):
     """puts what it splits off the first 128 KiB a header too far behind the first block"""
 
