@@ -69,7 +69,9 @@ bool shadow_covers(const void *address)
 	size_t rank = rank_of(address);
 	const struct block *below = rank ? by_address[rank - 1] : NULL;
 
-	return below && (size_t)((const unsigned char *)address - below->ptr) < below->usable;
+	/* A block of no bytes has its address to itself. */
+	return below && (size_t)((const unsigned char *)address - below->ptr) <
+			below->usable + !below->usable;
 }
 
 static void insert(struct block *block)
