@@ -55,7 +55,7 @@ int buffer_append(struct buffer *buf, const char *data, size_t len)
 	return 0;
 }
 
-/* Release the room that is not in use. */
+/* Release the memory that is not in use. */
 int buffer_fit(struct buffer *buf)
 {
 	if (!buf->len) {
@@ -71,7 +71,7 @@ void buffer_free(struct buffer *buf)
 	memset(buf, 0, sizeof(*buf));
 }
 
-/* Append what one read(2) gives: 1 if there may be more, 0 at the end of the file. */
+/* Append the bytes of one read(2): 1 if there may be more, 0 at the end of the file. */
 int buffer_fill(struct buffer *buf, int fd)
 {
 	ssize_t got;

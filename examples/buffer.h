@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Bytes in a row that grow as they come, on os_realloc.
+ * A growing buffer of bytes, on os_realloc.
  *
  * A buffer of all zeros is empty and owns nothing. The caller releases its memory with
  * buffer_free(). Functions that can fail return -1 with errno set and leave the buffer as it was.
@@ -13,7 +13,7 @@
 struct buffer {
 	char *data;
 	size_t len;	/* bytes in use */
-	size_t room;	/* bytes there are */
+	size_t room;	/* bytes allocated */
 };
 
 int buffer_reserve(struct buffer *buf, size_t extra);

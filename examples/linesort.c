@@ -41,7 +41,7 @@ static int lines_resize(struct lines *lines, size_t room)
 	return 0;
 }
 
-/* Takes over what @line owns, cut to fit. */
+/* Takes over the memory of @line, shrunk to fit. */
 static int lines_add(struct lines *lines, struct buffer *line)
 {
 	if (lines->nr == lines->room && lines_resize(lines, lines->room ? lines->room * 2 : 16))
@@ -60,7 +60,7 @@ static void lines_free(struct lines *lines)
 	os_free(lines->line);
 }
 
-/* Byte by byte, so that lines grow the way they do in a program that does not know the end. */
+/* Reads byte by byte, so that lines grow as in a program that does not know their length. */
 static int split_chunk(struct lines *lines, struct buffer *line, const struct buffer *chunk)
 {
 	for (size_t i = 0; i < chunk->len; i++) {
@@ -146,7 +146,7 @@ static void merge(struct buffer *to, const struct buffer *from, size_t left, siz
 			to[k] = from[j++];
 }
 
-/* Merge sort, bottom up, between the array and one of its size. */
+/* Merge sort, bottom up, between the array and another one of the same size. */
 static int lines_sort(struct lines *lines)
 {
 	struct buffer *from = lines->line, *to, *swap;
@@ -179,7 +179,7 @@ static int lines_fit(struct lines *lines)
 	return 0;
 }
 
-/* Of equal lines, which are neighbours by now, keep the first. */
+/* Keep the first of equal lines, which are adjacent by now. */
 static void lines_drop_repeats(struct lines *lines)
 {
 	size_t kept = 0;

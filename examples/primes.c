@@ -44,7 +44,7 @@ static void sieve(char *crossed, struct list *primes)
 	}
 }
 
-/* Weak, so that a program with a main() of its own can be compiled with that one file. */
+/* Weak, so that a program with its own main() can be compiled with this one file. */
 __attribute__((weak)) int main(void)
 {
 	struct list primes = { .count = 0 };

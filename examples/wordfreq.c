@@ -125,7 +125,7 @@ static void make_lower(char *text, size_t len)
 			text[i] = (char)(text[i] + 'a' - 'A');
 }
 
-/* The length of the word that text begins with, 0 if it begins with none. */
+/* The length of the word at the start of text, 0 if there is none. */
 static size_t word_length(const char *text, size_t len)
 {
 	size_t n = 0;
@@ -187,7 +187,7 @@ static int count_file(struct table *table, struct buffer *text, const char *name
 	return rc;
 }
 
-/* More frequent words first, equally frequent ones by the alphabet. */
+/* More frequent words first, equally frequent ones in alphabetical order. */
 static int comes_before(const struct word *a, const struct word *b)
 {
 	if (a->count != b->count)
@@ -195,7 +195,7 @@ static int comes_before(const struct word *a, const struct word *b)
 	return strcmp(a->text, b->text) < 0;
 }
 
-/* Shell sort. (The C library's qsort() may call malloc, and this program is all os_*.) */
+/* Shell sort, because the C library's qsort() may call malloc(). */
 static void sort_words(struct word **words, size_t nr)
 {
 	struct word *word;
@@ -211,7 +211,7 @@ static void sort_words(struct word **words, size_t nr)
 	}
 }
 
-/* The table becomes a list: words first, sorted, and no room for more. */
+/* Turns the table into a sorted list, without room for more words. */
 static int table_to_list(struct table *table)
 {
 	struct word **list;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * Each invariant of the production allocator, broken on purpose, for the audit to
- * name. The allocator is compiled into this program under other names (test_audit.py).
- * Prints a line for each case: its name, the invariant that it breaks, what the
- * audit says.
+ * Breaks each invariant of the production allocator on purpose; the audit must name
+ * it. The allocator is compiled into this program under other names (test_audit.py).
+ * Prints a line for each case: its name, the invariant that it breaks, and the
+ * audit's answer.
  */
 
 #include <stdio.h>
@@ -25,7 +25,7 @@ struct fault {
 	const char *invariant;
 };
 
-/* What is broken when a free slot is written to. */
+/* What a write to a free slot breaks. */
 #define WRITTEN	(HARDENED ? "harden 2" : "slab 2")
 
 static void set_up(void)
@@ -184,7 +184,7 @@ static struct fault in_heaps(int number)
 	}
 }
 
-/* What the default build has not. */
+/* Cases of the hardened build only. */
 static struct fault hardened(int number)
 {
 	switch (HARDENED ? number : -1) {
@@ -230,7 +230,7 @@ static void show(struct fault (*break_one)(int number), int number)
 	_exit(0);
 }
 
-/* Each case in a process of its own; they end with the first number that is none. */
+/* Runs each case in a process of its own, up to the first number without a case. */
 int main(void)
 {
 	struct fault (*const all[])(int number) = {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Writes what a forger would like to see in the trace, a call with a good result and an end, to
- * every descriptor and file that could lead there. Read as text by test_hostile.py.
+ * Writes what a forger wants to see in the trace, a call with a good result and an exit, to every
+ * descriptor and file that could lead there. test_hostile.py reads this file as text.
  */
 
 static void forge(int fd)

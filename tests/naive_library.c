@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * The contract in its shortest form, a walk over all blocks in every call, and
- * with one of the mistakes that students make: what test_cli.py lets the suite
- * fail on. -DMISTAKE=NONE makes a library that passes. It trusts every pointer and
+ * The contract in its shortest form, with a walk over all blocks in every call, and
+ * with one of the mistakes that students make, so that tests can see the suite
+ * fail. -DMISTAKE=NONE makes a library that passes. It trusts every pointer and
  * every system call.
  */
 
@@ -24,7 +24,7 @@
 #define PAGE		4096
 #define MIN_SPLIT	(HEADER + 8)
 
-/* Which mistake is made. */
+/* The values of MISTAKE. */
 enum mistake {
 	NONE, GROWS_BY_PAGES, NO_PREALLOCATION, MERGES_AT_FREE, NEVER_MERGES, FIRST_FIT,
 	THRESHOLD_WITHOUT_HEADER, SPLITS_TOO_SMALL, MAPS_PAGES, NEVER_UNMAPS, USES_MREMAP,

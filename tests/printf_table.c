@@ -2,8 +2,8 @@
 /*
  * Compares vsnprintf_ with the C library's vsnprintf: every set of flags with
  * widths, precisions, lengths, conversions and values at the edges of the types,
- * into buffers of several sizes. Then what the C library cannot be asked: what is
- * printed for unsupported conversions, and lengths around INT_MAX.
+ * into buffers of several sizes. Then cases that the C library cannot decide:
+ * unsupported conversions, and lengths around INT_MAX.
  *
  * Prints each difference (the first MAX_SHOWN) and the number of comparisons. The
  * exit status is 1 if there was a difference.
@@ -118,7 +118,7 @@ static void check(const char *format, ...)
 	va_end(ap);
 }
 
-/* Compare with text, where the C library does something else. */
+/* Compare with text, where the C library differs on purpose. */
 static void check_is(const char *text, const char *format, ...)
 {
 	va_list ap;
@@ -271,14 +271,14 @@ static void check_sequences(void)
 	check("%150d|%-50s|%.20o", 1, "left", 8U);
 }
 
-/* What C11 leaves undefined: a length or a width where it makes no sense is ignored. */
+/* Undefined in C11: a length or a width without a meaning is ignored. */
 static void check_ignored(void)
 {
 	check_is("%|%|%|%", "%-5%|%05%|%.3%|%l%");
 	check_is("short|c|0x1", "%hs|%hc|%lp", "short", 'c', (void *)1);
 }
 
-/* Unsupported: printed as it stands. What follows is formatted if that is possible. */
+/* Unsupported: printed unchanged. The rest is formatted if that is possible. */
 static void check_unsupported(void)
 {
 	int count = 0;

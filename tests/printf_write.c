@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
  * printf_write KIND LENGTH SCRIPT: print LENGTH bytes to standard output with
- * printf_, by way of a write() that behaves as SCRIPT says, one letter a call:
+ * printf_, through a write() that behaves as SCRIPT says, one letter a call:
  *	.	as usual, as all calls after the script's end
  *	s	short: half of the bytes (at least one) are written
  *	0	nothing is written, and the result is 0
  *	i a p	fails with EINTR, EAGAIN, EPIPE
- * KIND is what the text is made of: text (letters from a to z, again and again),
+ * KIND is the kind of text: text (letters from a to z, repeated),
  * zeros (and a final 7), left (an x, then spaces), right (spaces, then an x), or
  * overflow (as right, and then zeros up to INT_MAX + 1 bytes).
  *
@@ -59,7 +59,7 @@ static ssize_t scripted_write(char how, int fd, const void *bytes, size_t n)
 	return syscall(SYS_write, fd, bytes, n);
 }
 
-/* Takes the place of the C library's write. */
+/* Replaces the C library's write(). */
 ssize_t write(int fd, const void *bytes, size_t n)
 {
 	uintptr_t frame = (uintptr_t)__builtin_frame_address(0);

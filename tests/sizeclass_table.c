@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * osmalloc/sizeclass.h for every size and every class: prints what is wrong, a line
- * each, and how much was checked.
+ * Checks osmalloc/sizeclass.h for every size and every class: prints a line for each
+ * mistake, and the number of checks.
  */
 
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * The fuzz driver: bytes become calls of either allocator, and every answer is
- * held against a shadow of the blocks.
+ * The fuzz driver: it turns bytes into calls of either allocator and compares every
+ * result with a shadow of the blocks.
  *
  *	family.c	the two allocators as tables of functions
  *	wrong.c		mistakes that can be planted into the first
@@ -14,9 +14,9 @@
  *	input.c		input to operations, also for libFuzzer
  *	main.c		everything without a fuzzing compiler: files, seeds, refusals
  *
- * Input: its first byte chooses the allocator (even: osmalloc, odd: osmem, but in the
- * hardened build osmalloc as well), and each 8 bytes after it are an operation, see
- * struct operation. Any bytes are valid.
+ * Input: the first byte chooses the allocator (even: osmalloc, odd: osmem; the hardened
+ * build always uses osmalloc), and each 8 bytes after it are a struct operation. All
+ * bytes are valid.
  */
 
 #ifndef FUZZ_H
@@ -27,11 +27,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* An allocator. What the contract allocator does not have is NULL there. */
+/* An allocator. Functions that the contract allocator lacks are NULL. */
 struct family {
 	const char *name;
 	size_t grain;			/* every block is aligned to it */
-	size_t canary;			/* bytes behind every block that are not the program's */
+	size_t canary;			/* bytes behind every block that no program may write */
 	bool zero_is_null;		/* size 0: NULL, and no error */
 	void *(*malloc)(size_t size);
 	void *(*calloc)(size_t nmemb, size_t size);
@@ -53,13 +53,13 @@ struct family {
 extern const struct family osmalloc_family;
 extern const struct family osmem_family;
 
-/* wrong.c: the same, or the build's mistake in front of it. */
+/* From wrong.c: the same function, or one that makes the build's mistake. */
 const struct family *with_mistake(const struct family *family_given);
 
-/* The one that is being fuzzed. */
+/* The allocator under test. */
 extern const struct family *family;
 
-/* Under these names osmalloc is linked in (build.py). */
+/* The names under which osmalloc is linked (build.py). */
 void *family_malloc(size_t size);
 void *family_calloc(size_t nmemb, size_t size);
 void *family_realloc(void *ptr, size_t size);
@@ -99,10 +99,10 @@ unsigned long __wrap_getauxval(unsigned long type);
 /* System calls that the allocators made so far, and how many of them were refused. */
 extern unsigned long system_calls, refusals;
 
-/* From the first-th call on, counted from now, so many are refused. */
+/* Refuses this many calls, from the first-th on, counted from now. */
 void refuse(unsigned long first, unsigned long count);
 
-/* Memory that children share, zeroed, or NULL; no system call of the allocators. */
+/* Zeroed memory that children share, or NULL; not counted as a call of the allocators. */
 void *shared_memory(size_t length);
 
 /* ---- shadow.c ---- */
@@ -113,13 +113,13 @@ struct block {
 	unsigned char *ptr;
 	size_t size;		/* as asked for */
 	size_t usable;
-	uint64_t seed;		/* of what is in it */
+	uint64_t seed;		/* of its contents */
 };
 
 /* Says what is wrong and aborts. */
 _Noreturn void complain(const char *what, const void *where);
 
-/* What the complaint says about the operation that runs. */
+/* The description of the running operation, for complaints. */
 extern char context[200];
 
 size_t live_count(void);
@@ -128,15 +128,15 @@ struct block *live_block(size_t number);	/* number is taken modulo their count, 
 bool has_room(void);
 
 /*
- * Enters a new block, which must be aligned, overlap no other and be zero if that
- * was promised. All of it is written to.
+ * Adds a new block, which must be aligned, overlap no other one, and be zeroed if that
+ * was promised. Fills it.
  */
 void shadow_add(void *ptr, size_t size, size_t alignment, bool zero);
 
-/* The block's contents must be there: the first so many bytes, at most all. */
+/* Verifies the contents of the block: at most this many bytes from the start. */
 void shadow_verify(const struct block *block, size_t bytes);
 
-/* The block is where ptr is now, with this size; it kept what fits. */
+/* The block has moved to ptr and has this size; contents up to the smaller size stay. */
 void shadow_move(struct block *block, void *ptr, size_t size);
 
 /* The block no longer exists. */
@@ -145,27 +145,27 @@ void shadow_remove(struct block *block);
 /* Verifies all blocks. */
 void shadow_verify_all(void);
 
-/* Forgets everything, for the next input. */
+/* Removes all blocks, for the next input. */
 void shadow_reset(void);
 
-/* Whether some live block has this address in it. */
+/* Whether a live block contains this address. */
 bool shadow_covers(const void *address);
 
 /* ---- threads.c ---- */
 
 #define HELPERS	3
 
-/* Has the work done by a helper, which is started if it is not there, and waits for it. */
+/* Runs the work in a helper thread, which is started if there is none, and waits. */
 void helper_do(unsigned int helper, void (*work)(void *arg), void *arg);
 
-/* Ends the helper if it is there. */
+/* Ends the helper if there is one. */
 void helper_end(unsigned int helper);
 
 /* ---- operations.c ---- */
 
 struct operation {
 	uint8_t code;		/* modulo the number of kinds */
-	uint8_t thread;		/* the main one up to MAIN_MOST, else a helper */
+	uint8_t thread;		/* up to MAIN_MOST the main thread, else a helper */
 	uint16_t which;		/* block, alignment or count */
 	uint16_t amount;	/* a size, see size_of() */
 	uint16_t extra;
@@ -182,15 +182,15 @@ enum code {
 /* A size for 16 bits: mostly small, sometimes near a power of two, large or impossible. */
 size_t size_of(uint16_t amount);
 
-/* Does it, checks everything about it, audits. */
+/* Runs the operation, checks its results, audits. */
 void operation_run(const struct operation *operation);
 
-/* Frees what is left. */
+/* Frees all live blocks. */
 void operations_end(void);
 
 /* ---- process.c ---- */
 
-/* If the operation is FORK or MISUSE: does it in a child. */
+/* Runs FORK or MISUSE in a child. */
 void process_act(const struct operation *operation);
 
 /* This pointer is about to be freed. */
@@ -202,10 +202,10 @@ void process_reset(void);
 /* ---- input.c ---- */
 
 extern bool verbose;		/* prints every operation */
-extern bool fixed_refusals;	/* REFUSE does nothing: what is refused was said before */
-extern unsigned long operations;	/* so many were run */
+extern bool fixed_refusals;	/* REFUSE does nothing: the refusals were set before */
+extern unsigned long operations;	/* the number that was run */
 
-/* Runs one input from beginning to end; complains and aborts if something is wrong. */
+/* Runs one input; complains and aborts if something is wrong. */
 void input_run(const uint8_t *data, size_t size);
 
 #endif

@@ -9,7 +9,7 @@ bool verbose;
 bool fixed_refusals;
 unsigned long operations;
 
-/* Of the hardened build, osmalloc alone: osmem is no other there. */
+/* In the hardened build only osmalloc: osmem is the same there. */
 static const struct family *family_for(uint8_t byte)
 {
 	return byte % 2 && !osmalloc_family.canary ? &osmem_family : &osmalloc_family;
@@ -31,7 +31,7 @@ void input_run(const uint8_t *data, size_t size)
 	operations_end();
 }
 
-/* By the name that libFuzzer calls. */
+/* The name that libFuzzer calls. */
 int input_one(const uint8_t *data, size_t size) __asm__("LLVMFuzzerTestOneInput");
 
 int input_one(const uint8_t *data, size_t size)

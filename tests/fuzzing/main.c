@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * The driver without a fuzzing compiler; AFL++ takes this main() as well, with the
- * input on stdin or as the only file. In every other case an input has a process
- * of its own, so that it begins with an allocator that nobody has used.
+ * The driver without a fuzzing compiler. AFL++ uses this main() too, with the input
+ * on stdin or as the only file. In all other cases each input has a process of its
+ * own, so that it starts with a fresh allocator.
  */
 
 #include "fuzz.h"
@@ -31,7 +31,7 @@ struct input {
 	uint8_t data[SIZE];
 };
 
-/* What children count. */
+/* Counters of the children. */
 static struct totals {
 	unsigned long operations;
 	unsigned long calls;		/* system calls of the last input */
@@ -42,7 +42,7 @@ static unsigned long inputs, runs;
 static const char *program;
 static const char *place = ".";		/* where findings are written to */
 static unsigned int seconds_most = 60;	/* for one input */
-static bool keeps_length;		/* findings are not made shorter */
+static bool keeps_length;		/* findings are not shortened */
 
 _Noreturn static void give_up(const char *what, const char *name)
 {
@@ -59,7 +59,7 @@ static void count(void)
 	totals->refusals += refusals;
 }
 
-/* Runs it with some system calls refused, none if how_many is 0; the child's status. */
+/* Runs the input with how_many system calls refused; returns the child's status. */
 static int run(const struct input *input, unsigned long first, unsigned long how_many, bool quiet)
 {
 	pid_t child = fork();
@@ -85,7 +85,7 @@ static int run(const struct input *input, unsigned long first, unsigned long how
 
 /* Findings */
 
-/* Leaves operations out as long as the rest still fails. */
+/* Removes operations while the rest still fails. */
 static void shorten(struct input *input, unsigned long first, unsigned long how_many)
 {
 	static struct input part;
@@ -106,7 +106,7 @@ static void shorten(struct input *input, unsigned long first, unsigned long how_
 		}
 }
 
-/* Writes the input down and says how to run it again. */
+/* Saves the input and prints how to run it again. */
 static void report(struct input *input, int status, unsigned long first, unsigned long how_many)
 {
 	char path[4096], options[60] = "";
@@ -171,7 +171,7 @@ static uint64_t next_random(uint64_t *state)
 	return z ^ z >> 31;
 }
 
-/* Some inputs have but few kinds of operations, or few sizes, which are then met often. */
+/* Some inputs have only few kinds of operations, or few sizes, which then occur often. */
 static void make(struct input *input, uint64_t seed, uint64_t number)
 {
 	static const uint8_t rare[] = { END_THREAD, FORK, MISUSE, REFUSE, TRIM };
@@ -284,7 +284,7 @@ static void run_here(struct input *input, const struct options *options, const c
 	input_run(input->data, input->size);
 }
 
-/* The same addresses every time, where that is allowed: so what failed fails again. */
+/* Uses the same addresses each time where that is allowed, so that failures repeat. */
 static void settle(char **argv)
 {
 	int persona = personality(0xffffffff);

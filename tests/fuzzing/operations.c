@@ -13,12 +13,12 @@
 #define MIB		((size_t)1 << 20)
 #define PAGE		(4 * KIB)
 #define LIVE_MOST	(512 * MIB)	/* bytes of live blocks that are not small */
-#define CERTAIN		((size_t)1 << 30)	/* so much the library itself never refuses */
+#define CERTAIN		((size_t)1 << 30)	/* the library itself never refuses this much */
 #define ADDRESSES	((size_t)1 << 48)	/* bytes of the address space */
-#define MANY_MOST	600		/* blocks that one operation makes */
+#define MANY_MOST	600		/* the most blocks that one operation allocates */
 #define UNTOUCHED	12345		/* an errno that no function sets */
 
-/* What runs, for the thread that runs it. */
+/* The running operation, for the thread that runs it. */
 static struct operation now;
 static unsigned long refusals_before;
 
@@ -70,7 +70,7 @@ static size_t size_now(void)
 	return size > MIB && size <= CERTAIN && live_bytes() > LIVE_MOST ? size % KIB : size;
 }
 
-/* Mostly powers of two, some of them huge; now and then others, which are wrong. */
+/* Mostly powers of two, some of them huge; sometimes invalid alignments. */
 static size_t alignment_now(void)
 {
 	if (now.extra % 16 == 15)
@@ -111,7 +111,7 @@ static void errno_must_be(int wanted, const char *otherwise)
 		complain(otherwise, NULL);
 }
 
-/* NULL for a request that may have been refused for its size, or was by the kernel. */
+/* NULL for a request that may fail because of its size, or because the kernel refused. */
 static void must_be_refused(size_t size)
 {
 	errno_must_be(ENOMEM, "NULL without ENOMEM");
@@ -236,8 +236,8 @@ static void do_many(void)
 /* Giving */
 
 /*
- * A block has been freed, or the contract allocator could not unmap it: then
- * it is as live as before.
+ * A block was freed, or the contract allocator could not unmap it and it is still
+ * live.
  */
 static void given(struct block *block)
 {
@@ -355,7 +355,7 @@ static void do_trim(void)
 	shadow_verify_all();
 }
 
-/* Which operation: those that need a block, or that the contract allocator lacks, may be none */
+/* Operations that need a block, or that the contract allocator lacks, may do nothing */
 
 static void on_block(struct block *block)
 {

@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define TRIES		10	/* to fork, so many microseconds apart: */
+#define TRIES		10	/* to fork, this many microseconds apart: */
 #define PAUSE		100000
 #define FORKS_MOST	3	/* by one input: each costs as much as a thousand operations */
 
@@ -34,9 +34,9 @@ void process_reset(void)
 }
 
 /*
- * A machine that has no process left for the moment is not the allocator's fault, nor that a
- * process that has run for long has too much mapped for a second one: what it could not
- * unmap because of refuse() stays. Then there is no child.
+ * A failing fork() is not the allocator's fault: the machine may have no process left, or this
+ * one may have too much mapped, because memory that refuse() kept it from unmapping stays. Then
+ * there is no child.
  */
 static pid_t fork_in_time(void)
 {
@@ -59,7 +59,7 @@ static int status_of(pid_t child)
 	return status;
 }
 
-/* The child alone with all blocks: it verifies, resizes and frees them, and takes others. */
+/* The child verifies, resizes and frees all blocks, and allocates others. */
 static void live_on(void)
 {
 	signal(SIGABRT, SIG_DFL);

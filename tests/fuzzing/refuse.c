@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * The allocators' system calls: the linker leads those of both os.c here (--wrap).
- * A refusal sets EAGAIN, as the kernel may: ENOMEM is the library's to set. The random bytes
- * that the kernel gives every process are the same each time, so that what failed fails again.
+ * The allocators' system calls: the linker redirects those of both os.c to this file (--wrap).
+ * A refusal sets EAGAIN, as the kernel may; the library must set ENOMEM. The kernel's random bytes
+ * for the process are replaced by fixed ones, so that failures repeat.
  */
 
 #include "fuzz.h"
@@ -34,7 +34,7 @@ static bool refused(void)
 	return true;
 }
 
-/* The kernel's own no counts as well. */
+/* A refusal by the kernel counts too. */
 static void *answer(void *result)
 {
 	refusals += result == MAP_FAILED;
@@ -81,7 +81,7 @@ int __wrap_brk(void *end)
 	return refused() ? -1 : __real_brk(end);
 }
 
-/* sbrk(0) is no system call. */
+/* sbrk(0) makes no system call. */
 void *__wrap_sbrk(intptr_t bytes)
 {
 	return bytes && refused() ? (void *)-1 : __real_sbrk(bytes);

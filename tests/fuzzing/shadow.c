@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define WHOLE	((size_t)2048)		/* longer blocks are written to and read in places only */
-#define END	((size_t)512)		/* of such a block: bytes at either end, all of them */
-#define PLACES	((size_t)64)		/* and so many words in between */
+#define WHOLE	((size_t)2048)		/* longer blocks are written and read in some places only */
+#define END	((size_t)512)		/* bytes at either end of such a block, written and read */
+#define PLACES	((size_t)64)		/* the number of words between them */
 #define WORD	sizeof(uint64_t)
 
 char context[200];
@@ -48,7 +48,7 @@ bool has_room(void)
 
 /* Blocks by address */
 
-/* How many live blocks begin at or below an address. */
+/* The number of live blocks that begin at or below an address. */
 static size_t rank_of(const void *address)
 {
 	size_t low = 0, high = live;
@@ -104,8 +104,8 @@ static size_t least(size_t a, size_t b)
 }
 
 /*
- * The next part of a block that is looked at, from a place on, which may move; false
- * behind the first so many bytes. Parts depend on usable alone and begin at words.
+ * Moves to the next part of a block that is written or read; false behind the given
+ * number of bytes. Parts depend on usable only and begin at words.
  */
 static bool next_part(size_t usable, size_t bytes, size_t *at, size_t *length)
 {
@@ -143,7 +143,7 @@ static void fill(const struct block *block)
 		}
 }
 
-/* Where the bytes are not those of the block that was here, or not zero; NULL: nowhere. */
+/* The first place with wrong bytes, or bytes that are not zero; NULL if there is none. */
 static const void *first_wrong(const unsigned char *ptr, const struct block *was, size_t bytes,
 			       bool zero)
 {

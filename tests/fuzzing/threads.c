@@ -5,7 +5,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 
-/* A thread that waits for work and does it, while the main thread waits for it. */
+/* A thread that waits for work and does it while the main thread waits. */
 static struct helper {
 	pthread_t thread;
 	bool there;

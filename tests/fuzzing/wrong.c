@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * Mistakes that the driver has to notice: -DMISTAKE=NAME plants one into osmalloc,
- * in front of the right functions (test_fuzzing.py).
+ * Mistakes that the driver must find: -DMISTAKE=NAME puts one in front of the right
+ * functions of osmalloc (test_fuzzing.py).
  */
 
 #include "fuzz.h"
@@ -18,22 +18,22 @@
 
 enum {
 	OVERLAP = 1,	/* malloc() hands out a live block */
-	UNALIGNED,	/* memalign() has its own idea */
+	UNALIGNED,	/* memalign() ignores the alignment */
 	NOT_ZERO,	/* calloc() leaves a byte */
 	COPY,		/* realloc() loses a byte */
 	NEIGHBOUR,	/* free() writes into another block */
 	ERRNO,		/* malloc() changes errno */
-	NO_ERRNO,	/* malloc() says NULL without ENOMEM */
-	GRANTS,		/* malloc() grants more than there can be */
-	GIVES_UP,	/* malloc() says NULL although there is memory */
-	LESS,		/* malloc_usable_size() is less than was asked for */
+	NO_ERRNO,	/* malloc() returns NULL without ENOMEM */
+	GRANTS,		/* malloc() accepts impossible sizes */
+	GIVES_UP,	/* malloc() returns NULL although there is memory */
+	LESS,		/* malloc_usable_size() is less than the size */
 	CHANGES,	/* malloc_usable_size() changes */
 	MOVES,		/* realloc() moves a block that fits */
 	SPOILS,		/* realloc() that fails has changed the block */
 	ANY_POWER,	/* aligned_alloc() takes any alignment */
 	MEMPTR,		/* posix_memalign() writes to *memptr although it fails */
 	FREE_ERRNO,	/* free() changes errno */
-	QUIET,		/* free() lets a second one pass */
+	QUIET,		/* free() ignores a double free */
 	CHILD,		/* malloc() fails after fork() */
 	CRASH,		/* realloc() crashes */
 	HANGS,		/* malloc_trim() does not return */

@@ -3,7 +3,7 @@
 /*
  * paths PATH COUNT: allocates COUNT blocks, then does STEPS operations of one kind in measured(),
  * whose instructions callgrind counts (tests/test_growth.py). No byte of a block is touched, so
- * the blocks may be larger in all than the memory of the machine.
+ * all blocks together may be larger than the machine's memory.
  */
 
 #include <malloc.h>

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * What the hardened build notices beyond the default one: `mistakes NAME SIZE`
- * makes one mistake with a block of SIZE bytes and goes on until it must be
- * noticed. Exit status 0: nobody did. On stdout is the block's address.
+ * Mistakes that the hardened build detects and the default build does not:
+ * `mistakes NAME SIZE` makes one with a block of SIZE bytes and continues until it
+ * must be detected. Exit status 0: it was not. stdout has the block's address.
  *
- * The other names are about what it hides and changes; their status is 1 when it
- * does not. Compile it without optimisation: what it does is undefined.
+ * The other names test what the build hides and changes; their status is 1 if it
+ * does not. Compile without optimisation: the behaviour is undefined.
  */
 
 #include <malloc.h>
@@ -17,16 +17,16 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define ROUNDS	2000	/* blocks after which a freed one has surely been used again */
-#define FAR	(20 * 1024)	/* more than a large block is rounded up by */
-#define BEHIND	(1024 * 1024)	/* as far from a small block as no slab goes */
-#define ZEROED	(8 * 1024)	/* of a freed slot, at most */
-#define EMPTY	1000		/* blocks of no bytes */
+#define ROUNDS	2000	/* blocks after which a freed one was surely used again */
+#define FAR	(20 * 1024)	/* more than the rounding of a large block */
+#define BEHIND	(1024 * 1024)	/* farther from a small block than any slab reaches */
+#define ZEROED	(8 * 1024)	/* the most bytes of a freed slot that are zeroed */
+#define EMPTY	1000		/* blocks of 0 bytes */
 
 static unsigned char *block;
 static size_t usable;
 
-/* A free() after which the compiler does not know what it knew about block. */
+/* A free() that hides from the compiler that block is freed. */
 static __attribute__((noinline)) void release(void *ptr)
 {
 	free(ptr);
@@ -78,7 +78,7 @@ static int before_the_start(size_t size)
 	return 0;
 }
 
-/* What no free() or malloc() comes to see. */
+/* Mistakes that no later free() or malloc() looks at. */
 static int past_the_end_until_exit(size_t size)
 {
 	(void)size;
@@ -101,7 +101,7 @@ static int far_past_the_end(size_t size)
 	return 0;
 }
 
-/* Memory between slabs is no memory before it is used. */
+/* Memory between slabs cannot be touched before it is used. */
 static int far_behind(size_t size)
 {
 	(void)size;
@@ -131,7 +131,7 @@ static int write_of_no_bytes(size_t size)
 	return 0;
 }
 
-/* Apart from that, blocks of no bytes are like any others. */
+/* Apart from that, blocks of 0 bytes are like any others. */
 static int no_bytes(size_t size)
 {
 	static unsigned char *empty[EMPTY];
@@ -189,7 +189,7 @@ static int double_free_of_overwritten(size_t size)
 	return 0;
 }
 
-/* The same with a block that has come to thrice its size. */
+/* The same with a block that has grown to three times its size. */
 static __attribute__((noinline)) void grow(void)
 {
 	block = realloc(block, 3 * usable);
@@ -214,7 +214,7 @@ static int far_past_the_grown_end(size_t size)
 	return far_past_the_end(size);
 }
 
-/* Half as large again, where there is no room for both at the same time. */
+/* Grows by half, where both blocks do not fit at the same time. */
 static void move(void)
 {
 	uintptr_t before = (uintptr_t)block;
@@ -261,7 +261,7 @@ static int left_behind(size_t size)
 	return *(unsigned char *)before;
 }
 
-/* What the program never wrote reads as zeroes, also where the block's end was. */
+/* Bytes that the program never wrote read as zeroes, also behind the old end of the block. */
 static int reads_what_it_never_wrote(size_t size)
 {
 	int found = 0;
@@ -273,7 +273,7 @@ static int reads_what_it_never_wrote(size_t size)
 	return found != 0;
 }
 
-/* C23's, and C++'s operator delete(void *, std::size_t): not in every C library, nor in C. */
+/* From C23, and C++'s operator delete(void *, std::size_t): headers may lack them. */
 void free_sized(void *ptr, size_t size) __attribute__((weak));
 void free_aligned_sized(void *ptr, size_t alignment, size_t size) __attribute__((weak));
 void delete_sized(void *ptr, size_t size) __asm__("_ZdlPvm") __attribute__((weak));
@@ -296,7 +296,7 @@ static int aligned_freed_as_smaller(size_t size)
 	return 0;
 }
 
-/* No block of malloc() has such an alignment. */
+/* malloc() never returns this alignment. */
 static int freed_as_aligned(size_t size)
 {
 	free_aligned_sized(block, (size_t)1 << 47, size);
@@ -310,7 +310,7 @@ static int deleted_as_larger(size_t size)
 	return 0;
 }
 
-/* Blocks of any size and alignment, also none, are freed as what they are. */
+/* Blocks of any size, also 0, and any alignment are freed with the right size. */
 static int freed_as_it_is(size_t size)
 {
 	free_sized(block, size);
@@ -323,7 +323,7 @@ static int freed_as_it_is(size_t size)
 	return 0;
 }
 
-/* A freed slot is not the next one that is given. */
+/* A freed slot is not the next one that is allocated. */
 static int rests(size_t size)
 {
 	void *other;

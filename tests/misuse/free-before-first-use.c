@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * A pointer freed when nothing was ever allocated.
+ * A pointer freed before the first allocation.
  * expect: os_free(): invalid pointer
  */
 

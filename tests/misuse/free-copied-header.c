@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * A pointer behind a faithful copy of a live block's header.
+ * A pointer behind an exact copy of a live block's header.
  * expect: os_free(): interior pointer
  */
 

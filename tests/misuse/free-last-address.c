@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * The highest address there is.
+ * The highest address.
  * expect: os_free(): invalid pointer
  */
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * What the misuse programs share. Each does one thing wrong (B4) and says in
- * its "expect:" line what the library must answer: the end of the one line on
- * stderr before the abort, whose address the program announced on stdout; or
- * "EINVAL", which the program checks itself and then returns 0.
+ * Shared by the misuse programs. Each makes one mistake (B4), and its "expect:"
+ * line says what the library must do. Usually it must write one line that ends so
+ * on stderr, with the address that the program printed on stdout, and abort. For
+ * "EINVAL" the program checks the error itself and returns 0.
  */
 
 #ifndef MISUSE_H
@@ -24,7 +24,7 @@ static inline void *announce(void *ptr)
 	return ptr;
 }
 
-/* 0 when os_realloc() of ptr is refused as B4 says. */
+/* 0 if os_realloc() of ptr fails as B4 says. */
 static inline int realloc_refused(void *ptr)
 {
 	errno = 0;

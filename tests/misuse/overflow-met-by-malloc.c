@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * A write behind a block over the free neighbour that a search then wants.
+ * A write behind a block over its free neighbour, found when a search takes that one.
  * expect: os_malloc(): overwritten header
  */
 

@@ -2,7 +2,7 @@
 
 /*
  * A header whose size says that the block ends where it begins: a walk that
- * believed it would have no end.
+ * trusts it would never end.
  * expect: osmem_walk(): overwritten header
  */
 

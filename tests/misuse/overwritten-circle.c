@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * The links of a free block made to lead round in a circle.
+ * The links of a free block are changed to form a circle.
  * expect: os_malloc(): overwritten header
  */
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * The header of the heap's last block made to look free, behind another one.
+ * The header of the heap's last block, behind another one, is made to look free.
  * expect: os_malloc(): overwritten header
  */
 

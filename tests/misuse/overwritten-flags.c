@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * A free block's size and checksum overwritten so that a run of free blocks seems
- * to go on at an address which is nobody's.
+ * A free block's size and checksum are overwritten so that a run of free blocks
+ * seems to continue at an address that belongs to no block.
  * expect: os_realloc(): overwritten header
  */
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * The header of the heap's live last block made to look free and large, met by
- * a malloc that wants to grow the heap there.
+ * The header of the heap's live last block is made to look free and large; an
+ * os_malloc() that grows the heap there finds it.
  * expect: os_malloc(): overwritten header
  */
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * A free block's link made to lead to a live block, which would be handed out
- * once more.
+ * A free block's link is made to lead to a live block, which would be allocated
+ * a second time.
  * expect: os_malloc(): overwritten header
  */
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * A free block's link made to lead to one that is too small for the request.
+ * A free block's link is made to lead to a block that is too small for the request.
  * expect: os_malloc(): overwritten header
  */
 

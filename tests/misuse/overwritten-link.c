@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * A freed block's link made to lead 32 GiB far, out of the heap. The report
- * names the place where it leads.
+ * A freed block's link is made to lead 32 GiB away, out of the heap. The report
+ * names the address that it leads to.
  * expect: os_malloc(): overwritten header
  */
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * Of two freed neighbours the second one's link into the list of what is to be
- * merged is made to lead to the free block at the heap's end, behind which there
- * is no memory.
+ * The second of two freed neighbours has a link in the list of pending merges. It
+ * is made to lead to the free block at the end of the heap, behind which there is
+ * no memory.
  * expect: os_free(): overwritten header
  */
 

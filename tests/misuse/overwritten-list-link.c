@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * Three pairs of freed neighbours, which a list of what is to be merged joins. A
- * link of the first pair is made to lead to the third one instead of the second.
+ * Three pairs of freed neighbours are in the list of pending merges. A link of the
+ * first pair is made to lead to the third pair instead of the second.
  * expect: os_free(): overwritten header
  */
 

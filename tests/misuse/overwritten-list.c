@@ -2,7 +2,7 @@
 
 /*
  * A write from a live block over the size of the first of two freed neighbours,
- * which would put the link of the next two into somebody's payload.
+ * after which the link of the next two would be written into a payload.
  * expect: os_free(): overwritten header
  */
 

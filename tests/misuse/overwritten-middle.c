@@ -2,7 +2,7 @@
 
 /*
  * A write to the size of the second of three free neighbours, which a resize
- * takes over one by one.
+ * absorbs one by one.
  * expect: os_realloc(): overwritten header
  */
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * A free block's links made to lead into a live payload, where the next block of
- * that size to be freed would leave a link. The report names where they lead.
+ * A free block's links are made to lead into a live payload, where freeing the next
+ * block of that size would write a link. The report names the address there.
  * expect: os_free(): overwritten header
  */
 

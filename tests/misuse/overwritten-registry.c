@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * The links in a mapping's header overwritten, met when another mapping goes.
+ * The links in a mapping's header are overwritten; freeing another mapping finds it.
  * expect: os_free(): overwritten header
  */
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * A free block's size would lead realloc from its left neighbour back into that
- * one's payload, and from there to the free block again, round in a circle.
+ * A free block's size would lead os_realloc() of its left neighbour back into the
+ * payload of that one, and from there to the free block again, in a circle.
  * expect: os_realloc(): overwritten header
  */
 

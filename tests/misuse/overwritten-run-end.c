@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * Of three freed neighbours the second one's link to the last is made to lead
- * to the live block behind them, so that merging would swallow that one.
+ * The second of three freed neighbours has a link to the last of them. It is made
+ * to lead to the live block behind them, so that merging would include that block.
  * expect: os_malloc(): overwritten header
  */
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * A live block's status and checksum changed in bits that might make up for each
- * other.
+ * A live block's status and checksum are changed in bits that could cancel each
+ * other out.
  * expect: os_free(): overwritten header
  */
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * A freed block that has been merged away, given to realloc.
+ * A freed block that was merged into another one, passed to realloc.
  * expect: EINVAL
  */
 

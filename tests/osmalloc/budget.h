@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * What the programs with a budget of system calls share. main() begins in the phase `start`;
- * each phase_NAME() begins the phase NAME, and costs nothing but a call: the tracer has a
- * breakpoint there. Nothing in here allocates or asks the kernel for anything, unless a check
- * fails.
+ * Shared by the programs with a budget of system calls. main() begins in the phase `start`;
+ * each phase_NAME() begins the phase NAME. It is an empty function where the tracer has a
+ * breakpoint. Nothing in here allocates or makes a system call, unless a check fails.
  */
 
 #ifndef BUDGET_H
@@ -21,7 +20,7 @@
 
 #define LENGTH(array)	(sizeof(array) / sizeof((array)[0]))
 
-/* A function that neither compiler leaves out, for the tracer to find by its name. */
+/* A function that no compiler removes, so that the tracer finds its name. */
 #define PHASE(name) \
 	__attribute__((noinline)) void phase_##name(void); \
 	void phase_##name(void) \
@@ -29,7 +28,7 @@
 		__asm__ volatile("" : : : "memory"); \
 	}
 
-/* Ends the program with status 1, and says where. */
+/* Prints the place and exits with status 1. */
 #define CHECK(expr) \
 	((expr) ? (void)0 : check_failed(__FILE__, __LINE__, #expr))
 
@@ -48,13 +47,13 @@ static inline uint64_t random_next(uint64_t *state)
 	return *state;
 }
 
-/* From least to most, both included, each as likely. */
+/* Uniform from least to most, both included. */
 static inline size_t random_between(uint64_t *state, size_t least, size_t most)
 {
 	return least + (size_t)(random_next(state) % (most - least + 1));
 }
 
-/* A block that somebody uses: its first byte is written. */
+/* A block whose first byte is written. */
 static inline char *checked_malloc(size_t size)
 {
 	char *block = malloc(size);
@@ -64,7 +63,7 @@ static inline char *checked_malloc(size_t size)
 	return block;
 }
 
-/* Puts a new block of this size in the place of another one, or of NULL. */
+/* Replaces a block, or NULL, by a new one of this size. */
 static inline void replace(char **place, size_t size)
 {
 	free(*place);

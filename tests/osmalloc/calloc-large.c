@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Zeroed blocks of 512 KiB, 3 and 12 MiB, each size taken and freed a thousand times. */
+/* Zeroed blocks of 512 KiB, 3 and 12 MiB, each allocated and freed a thousand times. */
 
 #include "budget.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* What a process pays for its first block, and for one of each further small size. */
+/* The first block of a process, and then one of each other small size. */
 
 #include "budget.h"
 

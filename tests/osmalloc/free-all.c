@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* 64 MiB in blocks of 16 bytes to 4 KiB are all freed, and taken and freed again four times. */
+/* 64 MiB in blocks of 16 bytes to 4 KiB are all freed, then allocated and freed four times. */
 
 #include "budget.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* The same large blocks are taken and freed a thousand times: one in a span, one in a mapping. */
+/* Two large blocks, a span and a mapping, are allocated and freed a thousand times. */
 
 #include "budget.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
  * One block grows from 1 KiB to 16 MiB, an eighth at a time; then another one does the same; then
- * two do so in turns, each in the way of the other.
+ * two grow in turn, each in the way of the other.
  */
 
 #include "budget.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * A server: 32 MiB of messages, the oldest goes when one comes, and their typical size drifts from
- * 64 bytes to 4 KiB and back. In each such tide 512 MiB are taken; four of them are the steady
+ * A server: 32 MiB of messages. Each new one replaces the oldest, and their typical size drifts
+ * from 64 bytes to 4 KiB and back. Each such cycle allocates 512 MiB; four of them are the steady
  * phase. Then all are freed.
  */
 

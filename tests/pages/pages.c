@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * Pretends a kernel with larger pages to a program and to the malloc that is preloaded behind this
- * library: PAGE_BYTES in the environment says how large. Mappings begin at a multiple of that, and
- * the first call about a part of a page ends the process: the kernel would refuse it, or do the
- * same to what lies beside it. The C library's own calls are left alone.
+ * Simulates a kernel with larger pages for a program and for the malloc that is preloaded behind
+ * this library. PAGE_BYTES in the environment is the page size. Mappings begin at a multiple of it,
+ * and the first call about a part of a page ends the process, because the kernel would refuse it or
+ * apply it to the rest of the page. Calls of the C library itself are not changed.
  */
 
 #define _GNU_SOURCE
@@ -25,7 +25,7 @@
 #define TRUE_PAGE	4096UL
 #define NAME		"PAGE_BYTES="
 
-/* A malloc() may ask before any constructor has run: nothing in here allocates. */
+/* malloc() may call this before any constructor runs, so nothing in here allocates. */
 static size_t page_size(void)
 {
 	for (char **variable = environ; *variable; variable++)
@@ -73,7 +73,7 @@ static void *map(void *start, size_t length, int protection, int flags, int file
 	return (void *)syscall(SYS_mmap, start, length, protection, flags, file, offset);
 }
 
-/* Maps more, and gives both ends back. */
+/* Maps more, and unmaps both ends. */
 static void *map_aligned(size_t length, int protection, int flags, int file, off_t offset)
 {
 	size_t more = page_size() - TRUE_PAGE;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
-/* One thread, with an audit of everything now and then. */
+/* One thread; sometimes everything is audited. */
 
 #include "stress.h"
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * fork() while other threads allocate (B3): each child goes on with the
- * parent's blocks and its own lock, starts a thread and forks once more, and
- * the parent goes on, too.
+ * fork() while other threads allocate (B3): each child uses copies of the
+ * parent's blocks and its own lock, starts a thread and forks once more. The
+ * parent continues too.
  */
 
 #include <pthread.h>
@@ -59,7 +59,7 @@ _Noreturn static void be_child(struct table *table, int generations)
 	static struct table other;
 	pthread_t thread = pthread_self();
 
-	/* A child that waits for a lock nobody holds is ended by this. */
+	/* Ends a child that waits for a lock that no thread holds. */
 	alarm(600);
 	other = (struct table){ .state = next_random(table) | 1 };
 	if (CHILD_HAS_THREAD)

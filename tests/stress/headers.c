@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * Each byte of a live block's header, changed alone, and each beginning and end
- * of it, filled with one byte as a memset() too long does, on the heap's first,
- * an inner and its last block and on a mapping: os_free() and os_realloc() of
- * the block must abort (B4). One child process for each case.
+ * Damage to a live block's header: each byte changed alone, and each first and
+ * last part overwritten as by a memset() that is too long. The block is the first
+ * of the heap, an inner one, the last, or a mapping. os_free() and os_realloc() of
+ * the block must abort (B4). Each case runs in a child process.
  */
 
 #include <fcntl.h>
@@ -17,7 +17,7 @@
 
 #define BLOCKS	4
 #define LENGTH	sizeof(struct block_meta)
-#define INTACT	77	/* a child's exit status: the bytes were like that already */
+#define INTACT	77	/* a child's exit status: the bytes had these values already */
 
 enum call { FREE, SHRINK, GROW, CALLS };
 
@@ -27,14 +27,14 @@ static void *make_block(int which)
 
 	blocks[0] = os_malloc(100);
 	blocks[1] = os_malloc(100);
-	/* What is left of the first growth goes to the last block as slack. */
+	/* The rest of the first growth becomes slack of the last block. */
 	os_malloc(200);
 	blocks[2] = os_malloc(131072 - 4 * 32 - 2 * 104 - 200);
 	blocks[3] = os_malloc(200000);
 	return blocks[which];
 }
 
-/* Bytes [from, to) of a header: filled with byte, or changed by it if there is but one. */
+/* Bytes [from, to) of a header: filled with byte; a single one is changed by it. */
 struct damage {
 	size_t from;
 	size_t to;

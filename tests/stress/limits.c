@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * Memory that really runs out, by a resource limit (B1): NULL and ENOMEM from
- * every function, nothing changed, and all is well once the limit is lifted.
+ * Memory really runs out, because of a resource limit (B1): every function returns
+ * NULL with ENOMEM and changes nothing, and works again when the limit is lifted.
  */
 
 #include <errno.h>
@@ -28,7 +28,7 @@ static const struct {
 
 #define RESIZES	(sizeof(resizes) / sizeof(resizes[0]))
 
-/* Less than what the process has; not 0, which Linux does not take at its word for mmap. */
+/* Less than what the process has; not 0, with which Linux does not limit mmap(). */
 #define NOTHING	1
 
 static void limit_data(rlim_t bytes)
@@ -99,7 +99,7 @@ static void grant_each(void)
 		slot_drop(&blocks[i]);
 }
 
-/* Tries to grow a block: it grows where there is room, or is as it was. */
+/* Tries to grow a block: it grows if there is room, or stays unchanged. */
 static int refused_to_grow(struct slot *slot)
 {
 	size_t size = slot->size < 100000 ? 130000 : 1 << 20;
@@ -152,7 +152,7 @@ int main(int argc, char **argv)
 		while (os_malloc(130000) && next_random(&table) % 4)
 			;
 		limit_data(NOTHING);
-		/* Nothing of 130000 bytes may be left, or it would not be refused. */
+		/* No free block of 130000 bytes may be left, or the request would succeed. */
 		while (os_malloc(130000))
 			;
 		refuse_all(&table);

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * Somebody lowers the break below the end of the heap (B2): every growth is
- * refused with ENOMEM and leaves the break where it is, all else works, and
- * growth works again once the bytes are back.
+ * Other code lowers the break below the end of the heap (B2): every growth fails
+ * with ENOMEM and leaves the break where it is, all else works, and growth works
+ * again when the break is restored.
  */
 
 #include <errno.h>
 
 #include "stress.h"
 
-/* Less than what one of these blocks ends with: nothing that is used gets lost. */
+/* Less than the unused end of one of these blocks, so no contents are lost. */
 #define BLOCK	131032
 #define LOWERED	4096
 

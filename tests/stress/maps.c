@@ -6,7 +6,7 @@
  * as vm.max_map_count allows. The block stays live; os_realloc() frees its new
  * block.
  *
- * Returns 77 when the kernel lets the process have any number of areas.
+ * Returns 77 if the kernel does not limit the number of areas.
  */
 
 #include <errno.h>
@@ -23,7 +23,7 @@
 
 static struct slot slots[NEIGHBOURS];
 
-/* Memory whose every second page may be read: so many areas. */
+/* Memory in which every second page is readable, so that each page is an area. */
 struct areas {
 	char *begin;
 	size_t length;
@@ -39,7 +39,7 @@ static struct areas reserve(size_t page)
 	return areas;
 }
 
-/* Makes areas until there may be no more; 0 when that never happens. */
+/* Makes areas up to the limit; 0 if there is none. */
 static int use_up(struct areas areas, size_t page)
 {
 	for (size_t at = page; at < areas.length; at += 2 * page)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * Others on the program break (B2): the C library's malloc() and the
- * program's own sbrk(), by odd amounts, between our calls. Nobody's bytes
- * change, and the heap goes on behind them.
+ * Other users of the program break (B2): between our calls, the C library's
+ * malloc() and the program's own sbrk() move it by odd amounts. No byte of theirs
+ * changes, and the heap continues behind them.
  */
 
 #include <string.h>
@@ -15,7 +15,7 @@
 struct foreign {
 	unsigned char *bytes;
 	size_t size;
-	int from_break;		/* sbrk() gave it: it stays until the end */
+	int from_break;		/* from sbrk(): stays until the end */
 };
 
 static struct foreign foreigners[FOREIGN];

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * The production allocator: threads that free each other's blocks, with contents verified, while
- * others come and go, and one trims the heaps of all. It is compiled into the program, and
- * malloc() and so on are other names there (prefix.h), so that a sanitizer, which has a malloc()
- * of its own, can watch.
+ * The production allocator: threads free each other's blocks and verify contents, other threads
+ * start and end, and one trims the heaps of all. The allocator is compiled into the program under
+ * other names (prefix.h), because a sanitizer has a malloc() of its own.
  */
 
 #include <pthread.h>
@@ -22,7 +21,7 @@
 #define GUESTS	50
 #define CHAIN	300	/* blocks: some slabs */
 
-/* What is at the beginning of every block. */
+/* The start of every block. */
 struct block {
 	size_t size;
 	unsigned char bytes[];
@@ -65,7 +64,7 @@ static void drop(struct block *block, bool resize)
 	free(block);
 }
 
-/* Leaves a block in a shared place and frees what another thread has left there. */
+/* Puts a block into a shared place and frees the block that another thread left there. */
 static void step(struct table *numbers)
 {
 	size_t size = next_random(numbers) % (next_random(numbers) % 50 ? 600 : 200000);
@@ -78,7 +77,7 @@ static void step(struct table *numbers)
 	drop(block, next_random(numbers) % 2);
 }
 
-/* All numbers have to be there, from the last to the first. */
+/* The numbers must be complete, from the last to the first. */
 static void drop_chain(struct link *link)
 {
 	size_t number = CHAIN;
@@ -92,7 +91,7 @@ static void drop_chain(struct link *link)
 	}
 }
 
-/* Frees every second block of many, and leaves the others to another thread. */
+/* Frees every second of many blocks, and leaves the others to another thread. */
 static void step_chain(struct table *numbers)
 {
 	size_t size = sizeof(struct link) + next_random(numbers) % 1000;
@@ -134,7 +133,7 @@ static void *work(void *arg)
 	return NULL;
 }
 
-/* A short life: some blocks of its own, some of others. */
+/* A short thread: uses some blocks of its own, some of other threads. */
 static void *visit(void *arg)
 {
 	for (size_t i = 0; i < 100; i++) {
@@ -150,7 +149,7 @@ static void start(pthread_t *thread, void *(*run)(void *arg), size_t number)
 		complain("no thread");
 }
 
-/* A block close to the end of all addresses that would grow beyond it. */
+/* Tries to grow a block near the end of the address space beyond it. */
 static void check_last_addresses(void)
 {
 	uintptr_t end = (uintptr_t)UNIT << PAGEMAP_LEAF_LOG << PAGEMAP_ROOT_LOG;

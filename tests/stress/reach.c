@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * The far end of the heap: links between free blocks reach 32 GiB, and not a
- * byte farther is taken. Somebody else takes nearly all of it at once, without
- * using it (B2), so that the library works with the largest links it has.
+ * The far end of the heap: links between free blocks reach 32 GiB, and the heap
+ * never grows beyond that. Other code takes nearly all of it at once, without using
+ * it (B2), so the library works with its largest links.
  *
  * Returns 77 when the kernel does not let the break go that far.
  */
@@ -15,14 +15,14 @@
 #include "stress.h"
 
 #define REACH		(32UL << 30)
-#define STRIDE		(1UL << 30)	/* taken at once: a machine's worth would be refused */
+#define STRIDE		(1UL << 30)	/* taken at once: Linux refuses more than the machine has */
 #define LEFT_OVER	(8UL << 20)
-#define USABLE		(LEFT_OVER / 16 * 15)	/* without headers and the last misfit */
+#define USABLE		(LEFT_OVER / 16 * 15)	/* without headers and the last hole */
 #define IMPOSSIBLE	77
 
 static struct table table = { .state = 88172645463325252 };
 
-/* Leaves the library LEFT_OVER bytes between the break and its limit; 0: impossible. */
+/* Leaves LEFT_OVER bytes between the break and its limit; 0 if that is impossible. */
 static int take_nearly_all(const char *start)
 {
 	const char *end = start + REACH - LEFT_OVER;
@@ -37,7 +37,7 @@ static int take_nearly_all(const char *start)
 	}
 }
 
-/* Fills slots with blocks until memory is refused, and returns how many bytes that was. */
+/* Fills slots with blocks until an allocation fails; returns the number of bytes. */
 static size_t fill_up(void)
 {
 	size_t bytes = 0;
@@ -77,7 +77,7 @@ int main(int argc, char **argv)
 	if (!take_nearly_all(start))
 		return IMPOSSIBLE;
 	for (long left = steps_wanted(argc, argv); left > 0; left--) {
-		/* Nothing is free but what lies at the far end. */
+		/* Only blocks at the far end are free. */
 		if (fill_up() < USABLE)
 			complain("memory was refused before the limit");
 		for (int i = 0; i < 20; i++) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * What the stress programs share: a table of blocks that one thread changes at
- * random, every byte of each block checked against what it must hold.
+ * Shared by the stress programs: a table of blocks that one thread changes at
+ * random, with every byte of each block verified.
  */
 
 #ifndef STRESS_H
@@ -24,7 +24,7 @@ struct slot {
 
 struct table {
 	struct slot slots[SLOTS];
-	uint64_t state;		/* of the random numbers; not 0 */
+	uint64_t state;		/* state of the random numbers; not 0 */
 };
 
 /* Says what went wrong and ends the program with status 1. */

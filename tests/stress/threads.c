@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 /*
- * Eight threads at once (B3), each with a table of its own. Blocks also change
- * hands: each thread frees what another one allocated.
+ * Eight threads at once (B3), each with a table of its own. They also free blocks
+ * that another thread allocated.
  */
 
 #include <pthread.h>
@@ -37,7 +37,7 @@ static void look_at_header(const void *payload, size_t wanted)
 		complain("a header is not true");
 }
 
-/* Blocks that are all kept for a while, so that the heap grows in every thread. */
+/* Blocks that all stay live for a while, so that the heap grows in every thread. */
 static void pile_up(void)
 {
 	void **last = NULL;
