@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The allocators that osmem is compared with: the distribution's packages, installed if need be."""
+"""The allocators to compare with: packages of the distribution, installed if they are missing."""
 
 import os
 import shutil
@@ -48,7 +48,7 @@ def _library(why_not, other):
 
 
 def install(packages):
-    """Install the first package there is. None when that worked, else cause and remedy."""
+    """Install the first available package. None if that worked, else cause and remedy."""
     by_hand = f"apt-get install {packages[0]}"
     if not shutil.which("apt-get"):
         return f"this is not Debian or Ubuntu; install what matches {packages[0]}"
@@ -68,7 +68,7 @@ def install(packages):
 
 
 def _works(command):
-    """Whether a command succeeds; what it prints is dropped."""
+    """Whether a command succeeds; its output is discarded."""
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                           stderr=subprocess.DEVNULL, check=False)
     return done.returncode == 0

@@ -23,7 +23,7 @@ FLAGS = ["-std=gnu11", "-O2", "-g", "-Wall", "-Wextra", "-fno-builtin", "-pthrea
 RESULTS = driver.HERE / "results" / "family"
 SCRATCH = driver.BUILD / "family"
 FRONT_PAGE = driver.ROOT / "README.md"
-# Preloaded like the others: some programs (redis) come with an allocator of their own.
+# Preloaded like the others, because some programs (redis) have an allocator of their own.
 GLIBC = "libc.so.6"
 
 # Percent of the workloads' full size, and repetitions.
@@ -61,7 +61,7 @@ def work_rows(work, scale):
 
 
 class ProgramRun:
-    """Runs a real program; it has to print the same each time."""
+    """Runs a real program, which must print the same each time."""
 
     def __init__(self, program, launch):
         self.program, self.launch = program, launch
@@ -72,7 +72,7 @@ class ProgramRun:
             output, found = self.program.run(self.launch, library, Path(scratch))
         self.printed = output if self.printed is None else self.printed
         if output != self.printed:
-            raise driver.BenchError(f"{self.program.name}: printed something else than before")
+            raise driver.BenchError(f"{self.program.name}: printed something different from before")
         return found
 
 
@@ -86,7 +86,7 @@ def choose(rows, names):
 
 
 def rows_of(options, work, launch):
-    """(rows, [a line for each one that is left out])."""
+    """(rows, [a line for each row that is left out])."""
     runs = [Row(program.name, "program", program) for program in programs.PROGRAMS]
     rows = choose(work_rows(work, options.scale) + runs, options.only)
     found, missing = programs.find([row.run for row in rows if row.kind == "program"])
@@ -97,7 +97,7 @@ def rows_of(options, work, launch):
 # ---- allocators --------------------------------------------------------------------------------
 
 def peers(work, names):
-    """({name: library}, [a line for each that is left out]). names: those that are wanted."""
+    """({name: library}, [a line for each peer that is left out]). names: the chosen ones."""
     def why_not(_, library):
         try:
             run_work(work, "pairs", 1, library)
@@ -134,7 +134,7 @@ def sample(row, name, library, repetition):
 
 
 def measure(row, libraries, repetitions):
-    """All samples of a row: in each repetition every allocator once, each time another first."""
+    """All samples of a row: each repetition runs every allocator and begins with another one."""
     names = list(libraries)
     samples = []
     for repetition in range(repetitions):
@@ -145,7 +145,7 @@ def measure(row, libraries, repetitions):
 
 
 def show(samples):
-    """A row's line for the person who waits."""
+    """Print a row's ratios as progress."""
     by_name = ratios.figures(samples)[samples[0].row]
     times, peaks = (ratios.to_best(by_name, what) for what in ("cpu_ns", "peak_kib"))
     cells = (f"{name} {times[name]:5.2f}/{peaks[name]:.2f}" if one else f"{name} failed"
@@ -169,14 +169,14 @@ def facts_about(options, libraries, missing):
 
 
 def write(out, samples, facts):
-    """The data: raw.csv, machine.csv."""
+    """Write the data: raw.csv, machine.csv."""
     out.mkdir(parents=True, exist_ok=True)
     ratios.write(out / "raw.csv", samples)
     tables.write_csv(out / "machine.csv", ["fact", "value"], facts)
 
 
 def read(out):
-    """(samples, facts) that write() has left; BenchError when it has not."""
+    """(samples, facts) as write() wrote them; BenchError if they are missing."""
     try:
         with open(out / "machine.csv", newline="", encoding="utf-8") as file:
             facts = [tuple(line) for line in csv.reader(file)][1:]
@@ -222,7 +222,7 @@ def named_library(word):
     """An argument NAME=LIBRARY: (name, path)."""
     name, found, path = word.partition("=")
     if not name or not found:
-        raise argparse.ArgumentTypeError(f"{word}: NAME=/path/to/library.so is wanted")
+        raise argparse.ArgumentTypeError(f"{word}: NAME=/path/to/library.so is needed")
     if not Path(path).is_file():
         raise argparse.ArgumentTypeError(f"{word}: there is no file {path}; build it first")
     return name, Path(path).resolve()
@@ -241,7 +241,7 @@ def peer_names(word):
 def positive(word):
     """An argument that is a number from 1 to 10,000."""
     if not word.isdecimal() or not 1 <= int(word) <= 10000:
-        raise argparse.ArgumentTypeError(f"{word}: a number from 1 to 10000 is wanted")
+        raise argparse.ArgumentTypeError(f"{word}: this must be a number from 1 to 10000")
     return int(word)
 
 
@@ -272,7 +272,7 @@ def arguments(words):
 
 
 def main(words):
-    """Measure; one line when that cannot be done."""
+    """Measure; print one line if that is impossible."""
     try:
         run(arguments(words))
     except (driver.BenchError, OSError, ValueError) as error:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Builds the benchmark driver and the libraries it loads, and runs it.
 
-BenchError is raised where something cannot be had or run: its text is one line, cause and remedy.
+BenchError is raised if something is missing or cannot run: its text is one line, cause and remedy.
 """
 
 import os
@@ -29,11 +29,11 @@ Plan = namedtuple("Plan", "state blocks warmup rounds steps")
 
 
 class BenchError(Exception):
-    """Something cannot be had or run: str(e) is one line, cause and remedy."""
+    """Something is missing or cannot run: str(e) is one line, cause and remedy."""
 
 
 def run_tool(command, what, **options):
-    """Run a command; its standard output. BenchError when it fails (its last words) or hangs."""
+    """Run a command; its standard output. BenchError if it fails (with its last words) or hangs."""
     options = {"env": {**os.environ, **ENVIRONMENT}, "check": False, "text": True,
                "timeout": TOO_LONG, **options}
     try:

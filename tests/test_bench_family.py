@@ -155,7 +155,7 @@ def test_a_program_that_prints_something_else_has_failed():
     program = programs.Program("p", [], [], lambda *_: (next(outputs), made()))
     run = compare.ProgramRun(program, None)
     samples = [compare.sample(compare.Row("p", "program", run), "a", "A", i) for i in range(3)]
-    assert [one.failed for one in samples] == ["", "", "p: printed something else than before"]
+    assert [one.failed for one in samples] == ["", "", "p: printed something different from before"]
 
 
 def test_rows_are_chosen_by_name():
