@@ -97,7 +97,7 @@ FAST = {"same class": "free(other), other = malloc(100)", "free": "free(live)"}
 
 @pytest.fixture(scope="module", params=CASES)
 def faults(request, tmp_path_factory):
-    """Build; (name, invariant, what the audit said) of all of audit_faults.c's cases."""
+    """Build; returns (name, invariant, the audit's answer) of each case of audit_faults.c."""
     program = tmp_path_factory.mktemp("audit") / "audit_faults"
     subprocess.run(["gcc", "-O1", "-g", "-Wall", "-Wextra", "-Werror", f"-I{ROOT / 'utils'}",
                     *family_arguments(request.param == "hardened"), ROOT / "tests/audit_faults.c",
@@ -114,7 +114,7 @@ def test_every_fault_is_named(faults):
 
 
 def invariants(header):
-    """The numbered invariants of a header that the audit is about, such as "span 1"."""
+    """The numbered invariants of a header that the audit verifies, such as "span 1"."""
     text = (ROOT / f"osmalloc/{header}.h").read_text().split("Invariants", 1)[1].split("*/")[0]
     # Some are for the model alone (test_remote_model.py).
     text = text.split("tests/model/remote.pml")[0]
@@ -122,7 +122,7 @@ def invariants(header):
 
 
 def test_every_invariant_of_the_headers_is_broken_once(faults):
-    """And the audit has no number that the headers do not explain."""
+    """And the audit has no number that is missing in the headers."""
     build, found = faults
     default = invariants("span") | invariants("slab") | invariants("heap")
     hardened = default | invariants("harden")
@@ -162,7 +162,7 @@ def test_a_debug_build_names_the_broken_invariant(run, call):
 
 
 def test_the_heaps_that_a_child_takes_over_are_sound(debug_osmalloc, tmp_path):
-    """Wherever a thread was when it was gone, the audit finds nothing after any slow step."""
+    """At every place where a thread may be at a fork, the audit finds no fault in the child."""
     source = tmp_path / "forks.c"
     source.write_text(FORKS)
     subprocess.run(["gcc", "-w", "-O1", "-fno-builtin", source, "-o", tmp_path / "forks",

@@ -16,11 +16,11 @@ from tests.small_suite import ROOT, TESTS, run
 
 SUITE = TESTS / "osmalloc"
 PROGRAMS = [test.name for test in budgets.load(SUITE)]
-# Where the kernel puts mappings is its own business. By so much, or a tenth, measured numbers may
-# differ on another one: a leaf of the page map, three mappings made twice and trimmed (suite.json).
+# The kernel chooses the addresses of mappings. On another kernel, measured numbers may differ by a
+# tenth or by this: a leaf of the page map, three mappings made twice and trimmed (suite.json).
 LAYOUT = {"mmap": 4, "munmap": 10, "mremap": 4, "madvise": 4}
 
-# What a program can be caught at: what its steady phase does, and what is said about it.
+# Violations: what a program's steady phase does, and what the report says about it.
 CAUGHT = {
     "writes": ('for (int n = 0; n < 3; n++)\n\t\twrite(2, "", 0);',
                "phase steady: write was called 3 times, only brk, futex, madvise, mmap, mremap, "
@@ -68,7 +68,7 @@ CAUGHT_BUDGETS = [{"phase": "start", "most": {"mmap": 4}, "why": "a chunk"},
                   {"phase": "steady", "most": {"mmap": 2}, "why": "two of these blocks"},
                   {"phase": "end", "most": {}, "why": "nothing is left to do"}]
 
-# A library that asks the kernel for each block; %s: what it does besides.
+# A library that maps each block; %s: what else it does.
 WRONG = """
 #define _GNU_SOURCE
 #include <stddef.h>

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The example programs against Python's own answers, and show_trace against pencil and paper."""
+"""The example programs compared with Python, and show_trace.py with results worked out by hand."""
 
 import json
 import random
@@ -42,7 +42,7 @@ def show_trace(*args):
 
 
 def trace_numbers(*args):
-    """The numbers that show_trace.py finds, from a run in which nothing was wrong."""
+    """The numbers that show_trace.py prints for a run without errors."""
     done = show_trace("--json", *args)
     assert (done.returncode, done.stderr) == (0, b"")
     return json.loads(done.stdout)
@@ -84,7 +84,7 @@ def suffix(request):
 # ---- wordfreq -------------------------------------------------------------------------------
 
 def word_table(data):
-    """What wordfreq prints, from Python's own count."""
+    """What wordfreq must print, counted by Python."""
     words = Counter(re.findall(rb"[a-z]+(?:'[a-z]+)*", data.lower()))
     order = sorted(words.items(), key=lambda item: (-item[1], item[0]))
     return (b"%d words, %d different\n" % (sum(words.values()), len(words))
@@ -117,7 +117,7 @@ def test_wordfreq_prints_ten_words_unless_told_otherwise(programs):
 # ---- linesort -------------------------------------------------------------------------------
 
 def sorted_lines(data, unique):
-    """What linesort prints, by Python."""
+    """What linesort must print, sorted by Python."""
     lines = data.split(b"\n")
     if not lines[-1]:
         lines.pop()

@@ -25,7 +25,7 @@ FACTOR = int(os.environ.get("STRESS", "1"))
 COUNTS = {"churn": 12, "edges": 24, "break": 24, "foreign": 24, "misuse": 6, "mixed": 24}
 ACTIONS = 36
 
-# What the random ones may miss: all ways to the system, above all those of os_realloc. The sizes
+# What random sequences may miss: all paths to the kernel, above all those of os_realloc. The sizes
 # leave 0 or few bytes at the end of F1's 131040, so that the next request moves the break.
 SCENES = {
     "F1 by os_malloc": "m 10; m 10",
@@ -59,7 +59,7 @@ SCENES = {
     "B2 and X8": "m 131032; m 40; m 40; f 2; s 9; r 1 200; m 8; s 100; s -50; r 6 90000; m 16",
 }
 
-# What is refused at least once: the function, rules that lead there, the system call.
+# Refusals that must occur: the function, rules that lead there, the system call.
 REFUSED = [
     *((name, rule, "brk") for name in ("os_malloc", "os_calloc", "os_realloc")
       for rule in ("F1", "H3", "H4", "B2", "H1 H3", "H1 H4")),
@@ -71,7 +71,7 @@ REFUSED = [
     ("os_free", "R2", "munmap"),
 ]
 
-# Every sequence ends with these, which all get their memory.
+# Every sequence ends with these, which all succeed.
 EPILOGUE = sequences.parse("m 100; c 5 20; m 131032; m 131040; r nil 200; c 1 5000")
 
 NOTHING = ("nil", 0)        # the pointer NULL
@@ -107,7 +107,7 @@ def suite_sequences():
 
 
 def random_sequence(rng, profile, model_class=model.Model, actions=ACTIONS):
-    """A sequence in which nothing is refused yet."""
+    """A sequence without refusals so far."""
     player = sequences.Player(model_class)
     operations = []
     for action in sequences.random_actions(rng, profile, actions):
@@ -163,7 +163,7 @@ class Variant:
         self.lines.append(self.player.play(operation))
 
     def _play_until_granted(self, operation):
-        """Repeat an operation for as long as a chosen call of it is refused; its last number."""
+        """Repeat an operation while a chosen call of it is refused; returns its last number."""
         while True:
             self._play(operation)
             number = len(self.operations) - 1
@@ -172,7 +172,7 @@ class Variant:
             self._play(("w",))
 
     def _was_refused(self):
-        """Count the system calls of the last step; whether one of them was chosen to fail."""
+        """Count the system calls of the last step; returns whether one of them had to fail."""
         step = self.player.steps[-1]
         any_refused = False
         for call in step.syscalls if step else ():
@@ -183,11 +183,11 @@ class Variant:
         return any_refused
 
     def answer(self, can_walk):
-        """What the driver has to answer."""
+        """The answer that the driver must give."""
         return replay.finish(self.lines, self.player, can_walk)
 
     def ends_alike(self):
-        """Whether the end must be the one without refusals: unless X3 took a new block back."""
+        """Whether the end must be as without refusals: unless X3 freed a new block again."""
         return not any(step.name == "os_realloc" and call == "munmap" and "X3" in step.rules
                        for step, call in self.refused)
 
@@ -209,14 +209,14 @@ def variants(sequence, model_class=model.Model):
 
 
 class Comparison:
-    """Has a driver run variants, several ahead, and holds its answers against the model's."""
+    """Makes a driver run variants, several ahead, and compares its answers with the model's."""
 
     def __init__(self, driver):
         self.driver = driver
         self.waiting = []
 
     def add(self, variant):
-        """Run one; an answer that is due may be looked at first."""
+        """Run one variant; an earlier answer may be compared first."""
         text = sequences.text_of(variant.operations)
         while not self.driver.has_room(text):
             self.look()
@@ -224,7 +224,7 @@ class Comparison:
         self.waiting.append(variant)
 
     def look(self):
-        """Compare the oldest answer that was not looked at. Divergence if it is wrong."""
+        """Compare the oldest answer that was not compared yet. Divergence if it is wrong."""
         variant = self.waiting.pop(0)
         expected, actual = variant.answer(self.driver.can_walk), self.driver.answer()
         if actual != expected:
@@ -232,7 +232,7 @@ class Comparison:
                                                     type(variant.player.model)))
 
     def finish(self):
-        """Look at all that is left."""
+        """Compare all remaining answers."""
         while self.waiting:
             self.look()
 
@@ -251,7 +251,7 @@ LEAST = {"suite": 1000, "random": 3000 * FACTOR, "scenes": 400}     # runs with 
 
 
 def compare_all(driver, sequence):
-    """Compare all variants of a sequence; how many had something refused."""
+    """Compare all variants of a sequence; returns the number with refusals."""
     comparison = Comparison(driver)
     undisturbed, *others = variants(sequence)
     comparison.add(undisturbed)
@@ -286,7 +286,7 @@ def test_scenes_refuse_on_every_way_to_the_system():
 # ---- mistakes are noticed -------------------------------------------------------------------
 
 class KeepsMerges(model.Model):
-    """Has merged before it asked for memory, and does not undo it."""
+    """Merges before it asks for memory, and does not undo that."""
 
     def _call(self, name, args, work):
         step = super()._call(name, args, work)
@@ -309,7 +309,7 @@ class ForgetsQuery(model.Model):
 
 
 class FreesAnyway(model.Model):
-    """Takes a block for freed although its mapping is still there."""
+    """Treats a block as freed although its mapping is still there."""
 
     def _unmap(self, block):
         try:
@@ -338,7 +338,7 @@ class LeavesErrno(model.Model):
 @pytest.mark.parametrize("wrong", [KeepsMerges, ForgetsQuery, FreesAnyway, KeepsNewBlock,
                                    LeavesErrno])
 def test_mistake_is_noticed(driver, wrong):
-    """The library does not make it, so a model that does must be contradicted."""
+    """The library does not make this mistake, so a model that does must be refuted."""
     for sequence in scene_sequences():
         for failing in choices(Variant(sequence, set())):
             variant = Variant(sequence, failing, wrong)
@@ -351,7 +351,7 @@ def test_mistake_is_noticed(driver, wrong):
 # ---- the heap's own limits ------------------------------------------------------------------
 
 class SmallModel(model.Model):
-    """Cannot reach farther than HEAP_REACH nor have more than REGIONS_MAX regions."""
+    """The heap cannot be longer than HEAP_REACH nor have more than REGIONS_MAX regions."""
 
     def _move_break(self, address):
         if len(self.regions) > REGIONS_MAX:

@@ -21,15 +21,15 @@ from tests.conftest import CC, EMULATOR, LINK
 # What qemu-user adds when a signal ends its program.
 SAYS_QEMU = re.compile("^qemu: uncaught target signal .*\n", re.MULTILINE)
 SOURCES = Path(__file__).resolve().parent / "family"
-# Without built-ins, as the compiler would leave out calls whose effect it believes to know, and
-# without the checks that Ubuntu's gcc adds: they stop a program that uses all malloc_usable_size().
+# Without built-ins, because the compiler would remove calls whose effect it knows, and without the
+# checks that Ubuntu's gcc adds: they stop a program that uses all of malloc_usable_size().
 FLAGS = ["-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-fno-builtin", "-pthread",
          "-U_FORTIFY_SOURCE"]
 SUBJECTS = sorted(path.stem for path in SOURCES.glob("*.c") if path.stem != "misuse")
 
-# A program's exit status when it cannot do what it is for; it says why on stdout.
+# A program's exit status if it cannot test here; it says why on stdout.
 IMPOSSIBLE = 77
-# What the C library itself does not come through, and why.
+# Programs that fail with the C library's own malloc, and why.
 NOT_GLIBC = {"exports": "glibc 2.36 has no cfree(), free_sized(), free_aligned_sized()",
              "make-room": "glibc keeps what lies between blocks",
              "mappings": "glibc keeps the pages of what it cannot unmap",
@@ -47,8 +47,8 @@ def compiled(subject, folder):
     return program
 
 
-# What programs cannot do that qemu-user runs, and why: it has itself no fork() beside threads that
-# is safe, keeps no limits of the program, and the kernel counts its memory with the program's.
+# What programs cannot do under qemu-user, and why: its own fork() is not safe with threads, it does
+# not apply the program's limits, and the kernel counts its memory with the program's.
 NOT_EMULATED = {**dict.fromkeys(["fork", "fork-inherits"], "qemu ends after a fork beside threads"),
                 **dict.fromkeys(["make-room", "map-count", "moved", "rlimits"],
                                 "qemu does not limit the program's memory"),
@@ -59,14 +59,14 @@ NOT_EMULATED = {**dict.fromkeys(["fork", "fork-inherits"], "qemu ends after a fo
 
 
 def preloading(library):
-    """The environment variable that has a program preload the library."""
+    """The environment variable that preloads the library into a program."""
     if EMULATOR:
         return {"QEMU_SET_ENV": f"LD_PRELOAD={library}"}
     return {"LD_PRELOAD": str(library)}
 
 
 def listed(tool, *arguments):
-    """What one of the compiler's binutils prints."""
+    """The output of one of the compiler's binutils."""
     path = subprocess.run([*CC, f"-print-prog-name={tool}"], check=True, capture_output=True,
                           text=True).stdout.strip()
     return subprocess.run([path, *arguments], check=True, capture_output=True, text=True).stdout
@@ -74,7 +74,7 @@ def listed(tool, *arguments):
 
 @functools.lru_cache(maxsize=None)
 def misuse_cases():
-    """(name, functions, mistakes) of all that misuse.c can do; the latter two match the line."""
+    """(name, functions, mistakes) of each case of misuse.c; the latter two match the line."""
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run([*EMULATOR, compiled("misuse", folder), "--list"], check=True,
                               text=True, stdout=subprocess.PIPE)
@@ -123,7 +123,7 @@ def run(preloaded, program):
 
 @pytest.mark.parametrize("subject", SUBJECTS)
 def test_subject(subject, run, preloaded):
-    """Every check of the program holds, and nobody has anything to say."""
+    """Every check of the program holds, and it prints nothing."""
     if not preloaded and subject in NOT_GLIBC:
         pytest.skip(NOT_GLIBC[subject])
     if EMULATOR and subject in NOT_EMULATED:
@@ -136,7 +136,7 @@ def test_subject(subject, run, preloaded):
 
 
 def test_a_system_call_too_many_is_noticed(run, preloaded):
-    """The program system-calls ends at the first call that is none of an allocator's."""
+    """The program system-calls ends at the first call that an allocator does not need."""
     if not preloaded:
         pytest.skip(NOT_GLIBC["system-calls"])
     done = run("system-calls", "sched_yield")
@@ -148,7 +148,7 @@ def test_a_system_call_too_many_is_noticed(run, preloaded):
 
 
 def test_misuse(name, functions, mistakes, run, preloaded):
-    """One line that names function, mistake and address, and SIGABRT at that very call."""
+    """One line that names function, mistake and address, and SIGABRT at this call."""
     if not preloaded:
         pytest.skip("the C library has words of its own, or none")
     done = run("misuse", name)
@@ -161,7 +161,7 @@ def test_misuse(name, functions, mistakes, run, preloaded):
 
 
 def test_misuse_knows_its_cases(program):
-    """No two have one name, each mistake is expected somewhere, and no other name is taken."""
+    """Names are unique, each mistake is expected in a case, and unknown names are rejected."""
     cases = misuse_cases()
     assert len({case[0] for case in cases}) == len(cases)
     assert {case[2] for case in cases} >= {"double free", "interior pointer", "invalid pointer"}
@@ -171,11 +171,11 @@ def test_misuse_knows_its_cases(program):
 
 
 def test_the_library_needs_the_c_library_alone(osmalloc):
-    """And it has nothing to do at exit: late frees find it as it was."""
+    """And it does nothing at exit, so that later frees work."""
     dynamic = listed("readelf", "-dW", osmalloc / "libosmalloc.so")
     assert re.findall(r"\(NEEDED\).*\[(.*)\]", dynamic) in (["libc.so.6"], ["libc.so"])
     moved = listed("readelf", "-rW", osmalloc / "libosmalloc.so")
-    # The thread's heap is at an offset that the loader knows, so that no access calls a function.
+    # The loader knows the offset of the thread's heap, so no access calls a function.
     assert re.search(r"_TPOFF|_TPREL", moved)
     assert not re.search("DTPMOD|TLSDESC", moved)
     names = listed("nm", osmalloc / "libosmalloc.so")
@@ -189,7 +189,7 @@ def test_nothing_but_the_family_is_visible(osmalloc, name):
     options = ["-D"] if name.endswith(".so") else ["-g"]
     symbols = listed("nm", *options, "--defined-only", osmalloc / name)
     found = set(re.findall(r"^[0-9a-f]+ [A-Za-z] (\w+)$", symbols, re.M))
-    # The start files of musl's have names of their own in each shared library.
+    # musl's start files define names in each shared library.
     assert found - {"_init", "_fini"} == set("""
         malloc calloc realloc free reallocarray aligned_alloc posix_memalign memalign valloc
         pvalloc cfree free_sized free_aligned_sized malloc_usable_size mallinfo mallinfo2

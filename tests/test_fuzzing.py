@@ -43,7 +43,7 @@ def run(program, *arguments, folder):
 
 
 def numbers(done):
-    """What the driver's last line counts: inputs, runs, operations, refusals."""
+    """The numbers in the driver's last line: inputs, runs, operations, refusals."""
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("no finding: ")
     return [int(number) for number in re.findall(r"\d+", done.stdout)]

@@ -46,5 +46,5 @@ def test_many_blocks_make_no_operation_slower(instructions, path):
 
 
 def test_a_walk_is_noticed(instructions):
-    """malloc_trim() looks at every chunk and slab, which is its task."""
+    """malloc_trim() visits every chunk and slab, as it must."""
     assert instructions("trim", 16000) > 5 * instructions("trim", 400)

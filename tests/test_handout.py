@@ -69,7 +69,7 @@ def test_cplusplus_programs_keep_their_own_printf(compiler, tmp_path):
 
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
 def test_a_program_sees_what_the_library_writes_into_a_header(compiler, tmp_path):
-    """Also where both are compiled as one: what one type wrote is read again through the other."""
+    """Also if both are compiled as one: memory written as one type is read as the other."""
     source = tmp_path / "both.c"
     source.write_text(
         '#include "osmem.h"\n#include "block_meta.h"\n#include "block.h"\n'

@@ -30,7 +30,7 @@ SIZES = [("freed-as-smaller", "free_sized", "wrong size"),
          ("aligned-freed-as-smaller", "free_aligned_sized", "wrong size"),
          ("freed-as-aligned", "free_aligned_sized", "wrong alignment"),
          ("deleted-as-larger", "operator delete", "wrong size")]
-# What the family's programs ask that this build does not promise.
+# Programs of the family that test what this build does not promise.
 NOT_HARDENED = {"memory": "freed slots rest, and with them their pages"}
 
 
@@ -117,7 +117,7 @@ int main()
                                                (["-DOWN", "-DFRONT=0", "-DBEHIND=32"], 1)])
 @pytest.mark.parametrize("linked", ["preloaded", "static"])
 def test_operator_delete_with_a_size(hardened, tmp_path, options, released, linked):
-    """Right programs end as they do without, also with an operator new of their own."""
+    """Correct programs end as without the library, also with an operator new of their own."""
     if not shutil.which("g++"):
         pytest.skip("g++ is not installed")
     source = tmp_path / "own.cc"
@@ -132,7 +132,7 @@ def test_operator_delete_with_a_size(hardened, tmp_path, options, released, link
 
 
 def test_at_exit_a_thread_is_enough_to_look_at_nothing(hardened, tmp_path):
-    """Others may be in the middle of something, and a false alarm would be worse."""
+    """Other threads may be in the middle of a change, and a false alarm would be worse."""
     source = tmp_path / "threads.c"
     source.write_text("""#include <pthread.h>
 #include <stdlib.h>
@@ -151,7 +151,7 @@ int main(void) { pthread_t t; char *volatile p = malloc(10); pthread_create(&t, 
                                   "far-past-the-grown-end", "before-the-grown-start",
                                   "left-behind"])
 def test_no_memory_there(hardened, program, name, size):
-    """Large blocks: around one, and where one was, is nothing that could be touched."""
+    """The memory around a large block, and that of a freed one, cannot be touched."""
     assert run(hardened, program, name, size).returncode == -signal.SIGSEGV
 
 
@@ -166,7 +166,7 @@ def test_past_the_end_of_a_large_block(hardened, program, name, size):
                                            ("before-the-moved-start", signal.SIGSEGV),
                                            ("past-the-moved-end-by-one", signal.SIGABRT)])
 def test_where_the_kernel_moves_a_block(hardened, program, name, ends_by):
-    """Its guards come along when there is no room for a second mapping."""
+    """Its guards move with it if there is no room for a second mapping."""
     done = run(hardened, program, name, LARGE[-1])
     if done.returncode == 1:
         pytest.skip("before Linux 6.13, no mapping with guards can be moved")
@@ -219,7 +219,7 @@ def test_freed_memory_rests(hardened, program, size):
 
 @pytest.mark.parametrize("size", [16, 1000])
 def test_random_slots(hardened, program, size):
-    """Of some runs, no two give the same slots in the same order."""
+    """No two runs return the same slots in the same order."""
     found = {run(hardened, program, "order", size).stdout.split("\n", 1)[1] for _ in range(4)}
     assert len(found) == 4
 
@@ -227,7 +227,7 @@ def test_random_slots(hardened, program, size):
 @pytest.mark.parametrize("subject", [subject for subject in SUBJECTS
                                      if subject not in NOT_HARDENED])
 def test_family(hardened, subject, tmp_path):
-    """The malloc family is what it is in the default build."""
+    """The malloc family behaves as in the default build."""
     done = run(hardened, compiled(subject, tmp_path))
     if done.returncode == IMPOSSIBLE:
         pytest.skip(done.stdout.strip())

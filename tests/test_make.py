@@ -33,7 +33,7 @@ kill -9 0
 
 @pytest.fixture(name="fresh")
 def fixture_fresh(tmp_path):
-    """A copy of the repository in which nothing was built yet."""
+    """A copy of the repository in which nothing is built yet."""
     tmp_path.chmod(0o755)
     place = submit.copy_tree(tmp_path / "osmem")
     small_suite.make_suite(place / "few", {"test-free-unmaps": 1, "test-free-null": 1})

@@ -39,7 +39,7 @@ a.c:
 """
 SOURCES = {"a.c": "\tfirst();\n\t\tsecond( x );\n", "b.h": "#define N\t1\n"}
 
-# Wrong designs that look right, and a traced program that notices each.
+# Wrong designs that look right, and a traced program that detects each.
 WRONG_DESIGNS = {
     "merge-on-free": "test-realloc-absorbs-one-at-a-time",
     "absorb-whole-run": "test-realloc-absorbs-one-at-a-time",
@@ -59,7 +59,7 @@ def test_every_rule_is_broken_by_a_mutant():
 
 
 def compiles(mutant):
-    """The mutant's name and what the compiler says against its changed sources."""
+    """The mutant's name and the compiler's errors in its changed sources."""
     changed = mutate.apply(mutant, lambda name: (ROOT / "src" / name).read_text())
     complaints = ""
     for name, text in changed.items():

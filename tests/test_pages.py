@@ -14,7 +14,7 @@ from tests.conftest import ROOT, WARNINGS
 from tests.test_family import IMPOSSIBLE, compiled
 
 KIB = 1024
-# Those of the family's programs that make the library map, unmap, purge, move and guard memory.
+# Programs of the family that make the library map, unmap, purge, move and guard memory.
 SUBJECTS = ["alignment", "fork", "huge-pages", "limits-of-size", "make-room", "map-count",
             "mappings", "memory", "realloc", "sleeping-threads", "usable", "zeroing"]
 HARDENED = ["alignment", "mappings", "realloc", "usable"]
@@ -22,7 +22,7 @@ HARDENED = ["alignment", "mappings", "realloc", "usable"]
 
 @pytest.fixture(scope="session")
 def pages(tmp_path_factory):
-    """The library that pretends."""
+    """The library that simulates the pages."""
     path = tmp_path_factory.mktemp("pages") / "pages.so"
     subprocess.run(["gcc", "-std=gnu11", "-O1", "-fPIC", "-shared", *WARNINGS,
                     ROOT / "tests/pages/pages.c", "-o", path], check=True)
@@ -38,7 +38,7 @@ def hardened(tmp_path_factory):
 
 
 def run(program, pages, library, size):
-    """The finished process of a program that believes that pages have so many bytes."""
+    """The finished process of a program for which pages have this many bytes."""
     return subprocess.run([program], text=True, capture_output=True, timeout=900,
                           env={**os.environ, "PAGE_BYTES": str(size),
                                "LD_PRELOAD": f"{pages} {library}"})

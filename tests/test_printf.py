@@ -22,8 +22,8 @@ SANITIZERS = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recove
 ERRNO_BEFORE = 77       # what printf_write.c sets errno to before it prints
 NAMES = ["printf", "vprintf", "dprintf", "vdprintf", "snprintf", "vsnprintf"]
 
-# All that printf.c may call: POSIX lists each as async-signal-safe, and none takes memory. Those
-# with two underscores are the same ones as compilers with hardening on by default call them.
+# The functions that printf.c may call: POSIX lists each as async-signal-safe, and none allocates.
+# Those with two underscores are the names that compilers use with hardening on by default.
 MAY_CALL = {"write", "memchr", "memcpy", "memset", "strchr", "strcspn", "strlen", "strnlen",
             "__errno_location", "__memcpy_chk", "__memset_chk", "__stack_chk_fail",
             "_GLOBAL_OFFSET_TABLE_"}
@@ -126,7 +126,7 @@ def expected_text(kind, length):
 
 
 def print_scripted(program, kind, length, script):
-    """Run printf_write: (the bytes that came out, [(asked, written)], result, errno, stack)."""
+    """Run printf_write: (the bytes that it printed, [(asked, written)], result, errno, stack)."""
     done = subprocess.run([program, kind, str(length), script], capture_output=True, check=True)
     report = done.stderr.decode()
     writes = [(int(n), int(r)) for n, r in re.findall(r"^write (\d+) = (-?\d+)$", report, re.M)]
@@ -157,7 +157,7 @@ def test_one_write_up_to_the_atomic_length(write_program, kind, length):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("length", [ATOMIC + 1, 2 * ATOMIC, 2 * ATOMIC + 1, 5 * ATOMIC + 7])
 def test_longer_text_goes_out_in_order_in_pieces(write_program, kind, length):
-    """All pieces but the last have the atomic length."""
+    """All pieces except the last have the atomic length."""
     text, writes, result, error, _ = print_scripted(write_program, kind, length, "")
     assert text == expected_text(kind, length)
     pieces = [ATOMIC] * (length // ATOMIC) + [length % ATOMIC] * (length % ATOMIC > 0)
@@ -166,7 +166,7 @@ def test_longer_text_goes_out_in_order_in_pieces(write_program, kind, length):
 
 
 def test_no_text_is_no_write(write_program):
-    """An empty text has nothing to write, so it cannot fail either."""
+    """An empty text needs no write, so it cannot fail."""
     text, writes, result, error, _ = print_scripted(write_program, "text", 0, "p")
     assert (text, writes, result, error) == (b"", [], 0, ERRNO_BEFORE)
 
@@ -193,7 +193,7 @@ def test_short_and_interrupted_writes_are_carried_on(write_program, script, leng
 ])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_failing_write_ends_the_call(write_program, kind, script, out, writes, error):
-    """-1 with write's errno; what was out stays out, and no further write is tried."""
+    """-1 with write's errno; nothing printed is repeated, and no further write is tried."""
     length = 2 * ATOMIC + 10
     text, calls, result, actual_error, _ = print_scripted(write_program, kind, length, script)
     assert text == expected_text(kind, length)[:out]
@@ -203,7 +203,7 @@ def test_a_failing_write_ends_the_call(write_program, kind, script, out, writes,
 
 @pytest.mark.parametrize("length, pieces", [(ATOMIC, 0), (ATOMIC + 1, 1), (2 * ATOMIC + 1, 2)])
 def test_an_overflow_ends_the_call(write_program, length, pieces):
-    """-1 with EOVERFLOW; the pieces before it are out, the text after them is not."""
+    """-1 with EOVERFLOW; the pieces before it were printed, the text after them was not."""
     text, writes, result, error, _ = print_scripted(write_program, "overflow", length, "")
     assert text == expected_text("right", length)[:pieces * ATOMIC]
     assert writes == [(ATOMIC, ATOMIC)] * pieces
@@ -269,7 +269,7 @@ def system_calls_of_main(program, report):
 
 
 def test_a_traced_program_shows_no_brk_or_mmap(build):
-    """The same program with the C library's printf does show them, so they would be seen."""
+    """The same program with the C library's printf shows them, so the test would see them."""
     if not shutil.which("ltrace"):
         pytest.fail("ltrace is not installed; run make deps")
     source = build / "program.c"

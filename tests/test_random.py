@@ -58,7 +58,7 @@ def actions_of(profile):
 
 
 def operations_of(profile, actions):
-    """The operations that actions stand for, up to a misuse that ends the process."""
+    """The operations that actions mean, up to a misuse that ends the process."""
     player = sequences.Player()
     operations = []
     for kind, choices in actions:
@@ -129,7 +129,7 @@ def test_h2_many_holes_that_are_nearly_equal(either, sizes):
 
 
 def test_h2_holes_stay_known_when_the_heap_outgrows_them(either):
-    """Each round leaves holes of another size behind and doubles the heap; then all are taken."""
+    """Each round leaves holes of another size and doubles the heap; then all are allocated."""
     rng = random.Random("outgrown")
     operations, rounds = [], 5
     for number in range(rounds):
@@ -162,7 +162,7 @@ def test_g6_freed_payload_stays_until_the_next_search(driver):
 # ---- wrong models are noticed ---------------------------------------------------------------
 
 class SplitsAt32(model.Model):
-    """Splits when a header alone remains (S1 wants 8 bytes as well)."""
+    """Splits if only a header remains (S1 requires 8 more bytes)."""
 
     def _split(self, block, n):
         rest = block.size - model.aligned(n)
@@ -203,7 +203,7 @@ class KeepsAbsorbed(model.Model):
 
 
 class IgnoresForeignBreak(model.Model):
-    """Grows the last block although somebody moved the break (B2)."""
+    """Grows the last block although other code moved the break (B2)."""
 
     def _ends_at_break(self, block):
         return block is self.heap[-1]
@@ -244,7 +244,7 @@ def test_divergence_is_shrunk_and_can_be_replayed(driver):
 
 # ---- wrong libraries are noticed ------------------------------------------------------------
 
-# Mistake of random_wrong.c, a sequence that meets it, what the report has to say.
+# Mistake of random_wrong.c, a sequence that shows it, what the report must say.
 WRONG_LIBRARIES = [
     ("FREED_BYTES", "m 100; f 0", "freed-content=h20"),
     ("COPY", "m 100; r 0 200", "not-copied=h20"),

@@ -21,7 +21,7 @@ SANITIZERS = {
     "thread": ["-O1", "-fsanitize=thread"],
 }
 
-# A program's exit status when it cannot do what it is for, and why it could not.
+# A program's exit status if it cannot test here, and the reasons.
 IMPOSSIBLE = 77
 REASONS = {
     "maps": "vm.max_map_count sets no limit that a process can reach here",
@@ -36,10 +36,10 @@ FOLDER = ROOT / "osmalloc"
 FAMILY = ["malloc", "realloc", "alloc", "audit", "trim", "fork", "thread", "idle", "heap", "large",
           "remote", "slab", "span", "purge", "meta", "pagemap", "secret", "os", "lock", "check"]
 
-# Program, steps in `make check`, under what. AddressSanitizer and ThreadSanitizer have a malloc of
-# their own, off the break, so what neighbours.c, reach.c and lowered.c are about is run without
-# them; limits.c and maps.c take the memory and the mappings that sanitizers and valgrind need for
-# themselves.
+# Program, steps in `make check`, sanitizer or valgrind. AddressSanitizer and ThreadSanitizer have a
+# malloc of their own that does not use the break, so neighbours.c, reach.c and lowered.c run
+# without them; limits.c and maps.c use up the memory and the mappings that sanitizers and valgrind
+# need.
 RUNS = [
     ("churn", 20000, "plain"), ("churn", 5000, "address"), ("churn", 2000, "valgrind"),
     ("threads", 50000, "plain"), ("threads", 2000, "address"), ("threads", 2000, "thread"),
@@ -50,12 +50,12 @@ RUNS = [
     ("osmalloc", 200000, "plain"), ("osmalloc", 20000, "address"), ("osmalloc", 10000, "thread"),
     ("hardened", 20000, "plain"), ("hardened", 2000, "thread"),
 ]
-# What the production allocator is compiled into; hardened is the same with its hardened build.
+# Programs that contain the production allocator; hardened contains its hardened build.
 OSMALLOC = {"osmalloc": False, "hardened": True}
 
 
 def family_arguments(hardened=False):
-    """What compiles the production allocator, under other names, into a program."""
+    """The arguments that compile the production allocator, under other names, into a program."""
     more = ["-DOSMALLOC_HARDENED", FOLDER / "harden.c"] if hardened else []
     return ["-fno-builtin", f"-I{FOLDER}", "-include", FOLDER / "prefix.h", *more,
             *(FOLDER / f"{name}.c" for name in FAMILY)]
@@ -96,7 +96,7 @@ def test_bytes_that_were_never_set(osmalloc, tmp_path):
 
 @pytest.mark.parametrize("program, steps, under", RUNS, ids=[f"{r[0]}-{r[2]}" for r in RUNS])
 def test_stress(program, steps, under, programs):
-    """The program finds nothing wrong, and neither does what it runs under."""
+    """Neither the program nor its sanitizer or valgrind finds a mistake."""
     valgrind = ["valgrind", "-q", "--vgdb=no", "--error-exitcode=9"] if under == "valgrind" else []
     target = programs(program, "plain" if valgrind else under)
     done = subprocess.run([*EMULATOR, *valgrind, target, str(steps * FACTOR)], capture_output=True,
