@@ -21,6 +21,16 @@ LINK = shlex.split(os.environ.get("PORT_LINK", ""))
 EMULATOR = shlex.split(os.environ.get("PORT_EMULATOR", ""))
 LIBRARIES = os.environ.get("PORT_LIBRARIES")
 
+# The files that take longest. Parallel runs begin with them, so that none is left for the end, when
+# the other workers have nothing to do.
+LONGEST = ("test_class.py", "test_causes.py", "test_explain.py", "test_grade_hostile.py",
+           "test_remote_model.py", "test_hardened.py", "test_make.py", "test_random.py")
+
+
+def pytest_collection_modifyitems(items):
+    """Put the longest files first."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
+
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers():

@@ -20,6 +20,7 @@ from types import SimpleNamespace
 
 from tests.harness import build, causes, compare, hints, oracle, points, replays, suite, suspects
 from tests.harness.mistakes import MISTAKES
+from tests.harness.session import build_directory
 
 NAMED = 6       # failed programs in a line without -v
 DOCS = build.ROOT / "docs/grading.md"
@@ -33,8 +34,8 @@ def predicted(tests, references, mistakes):
     """
     with tempfile.TemporaryDirectory() as place:
         oracle.build_stand_in(Path(place))
-        programs = dict(zip(references, build.build_programs([test.c_file for test in tests],
-                                                             place)))
+        programs = dict(zip(references, build.build_programs(
+            [test.c_file for test in tests], place, build_directory(suite.DEFAULT_ROOT))))
         with ThreadPool() as pool:
             pairs = [(mistake, test) for mistake in mistakes for test in tests]
             shown = pool.starmap(

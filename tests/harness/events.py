@@ -7,6 +7,7 @@ An event is a tuple of lines, as from trace.events_text(). Addresses are the mod
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from .model import MAP_STRIDE
 
@@ -79,12 +80,20 @@ def parse_system_call(line):
                       -1 if result[:2] == "-1" else parse_value(result))
 
 
+@lru_cache(maxsize=4096)
+def parse_request(line):
+    """(function, arguments as in EventCall) of an event's first line, None if that is not an os_*
+    call. Explanations replay the same few lines thousands of times."""
+    match = CALL.fullmatch(line)
+    return match and (match[1], tuple(parse_value(arg) for arg in match[2].split(", ")))
+
+
 def parse_call(event):
     """The EventCall of an event, or None if it is not an os_* call."""
-    match = CALL.fullmatch(event[0])
-    if not match:
+    request = parse_request(event[0])
+    if not request:
         return None
-    call = EventCall(match[1], [parse_value(arg) for arg in match[2].split(", ")], [])
+    call = EventCall(request[0], list(request[1]), [])
     for line in event[1:]:
         if line.startswith("  = "):
             call.result = parse_value(line[4:])

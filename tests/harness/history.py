@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Replay a reference's calls through the contract's model to get the heap at any call."""
 
-from .events import parse_call
+from .events import parse_request
 from .model import MAP_STRIDE, Model
 
 STRAY = MAP_STRIDE - 8      # a model address in no block, for `<unknown>` in a trace
@@ -9,10 +9,11 @@ STRAY = MAP_STRIDE - 8      # a model address in no block, for `<unknown>` in a 
 
 def make(model, event):
     """Make the call of one event in `model`: its Step, or None if the event is not an os_* call."""
-    call = parse_call(event)
-    if call is None:
+    request = parse_request(event[0])
+    if request is None:
         return None
-    return model.step(call.name, tuple(STRAY if arg is None else arg for arg in call.args))
+    name, args = request
+    return model.step(name, tuple(STRAY if arg is None else arg for arg in args))
 
 
 def model_after(events, count):

@@ -9,7 +9,7 @@ is 0, which is never a payload. Sizes and addresses are in bytes.
 Names such as W1 and H2 are the rules of docs/contract.md.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 T = 131072                  # the mmap threshold, and the distance by which F1 moves the break
 HEADER = 32                 # G1: sizeof(struct block_meta)
@@ -169,13 +169,14 @@ class Model:
     def _call(self, name, args, work):
         """Run one function. B1: a refused system call leaves every block as it was."""
         step = self._now = Step(name, args)
-        heap = [self.block(b.addr, b.size, b.status) for b in self.heap]
-        maps = {number: replace(b) for number, b in self.maps.items()}
-        regions = list(self.regions)
+        heap, maps, regions = list(self.heap), dict(self.maps), list(self.regions)
+        blocks = [(b, b.addr, b.size, b.status) for b in self._blocks()]
         try:
             step.result = work(*args)
         except SystemCallFailed:
             self.heap, self.maps, self.regions = heap, maps, regions
+            for block, *before in blocks:
+                block.addr, block.size, block.status = before
             self._give_up("B1", ENOMEM)
             step.result = None if name == "os_free" else NULL
         self._now = None
