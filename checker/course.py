@@ -97,7 +97,8 @@ class Course:
         names = ("course", "workspace", "worker", "submission", "feedback", "marks", "intake",
                  "style", "lint")
         sources = [ROOT / f"checker/{name}.py" for name in names]
-        sources += sorted((ROOT / "tests/harness").glob("*.[cph]*")) + [ROOT / ".checkpatch.conf"]
+        sources += sorted(path for path in (ROOT / "tests/harness").rglob("*.[cph]*")
+                          if path.suffix != ".pyc") + [ROOT / ".checkpatch.conf"]
         sources += [path for test in self.tests for path in (test.c_file, test.ref_file)]
         sources += sorted(path for path in (ROOT / "utils").glob("*.[ch]"))
         sources.append(Path(self.settings.suite or suite.DEFAULT_ROOT) / "suite.json")

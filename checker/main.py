@@ -15,7 +15,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.harness import entry, sandbox, temporary, version
+from tests.harness import entry, temporary, version
+from tests.harness.sandbox import sandbox
 from tests.harness.build import HarnessError
 from tests.harness.cli import MOST_JOBS, MOST_SECONDS, Parser, whole
 from tests.harness.export import check_writable, write_text

@@ -11,7 +11,8 @@ import re
 import shutil
 from pathlib import Path
 
-from tests.harness import build, diagnostics, sandbox
+from tests.harness import build, diagnostics
+from tests.harness.sandbox import sandbox
 from . import intake, lint, scratch
 from .course import ROOT, CannotGrade
 

@@ -14,7 +14,7 @@ from checker import tree
 from checker.course import Course, Settings
 from checker.submission import grade_submission
 from tests import small_suite
-from tests.harness import sandbox
+from tests.harness.sandbox import sandbox
 
 ROOT = small_suite.ROOT
 

@@ -15,7 +15,8 @@ import pytest
 from checker import check, intake, lint, style, submission
 from checker.workspace import Workspace
 from tests import small_suite, submit
-from tests.harness import points, sandbox
+from tests.harness import points
+from tests.harness.sandbox import sandbox
 from tests.small_programs import scratch
 
 ROOT = submit.ROOT

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests import submit
-from tests.harness import build, runner, sandbox
+from tests.harness import build, runner
+from tests.harness.sandbox import sandbox
 from tests.small_programs import library, program, scratch
 from tests.test_hostile import SYSTEM
 
@@ -254,7 +255,7 @@ def test_the_probe_names_every_layer_and_need():
 def test_somebody_who_is_not_root_is_told_what_does_not_work(tmp_path):
     tmp_path.chmod(0o777)
     code = ("import os\nos.setgid(65534)\nos.setuid(65534)\n"
-            "from harness import sandbox\nprint('\\n'.join(sandbox.Sandbox().report()))\n")
+            "from harness.sandbox import sandbox\nprint('\\n'.join(sandbox.Sandbox().report()))\n")
     submit.box()        # builds what the sandbox needs
     done = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True,
                           check=False, cwd=submit.ROOT / "tests")

@@ -19,9 +19,10 @@ ROOT = HERE.parent.parent
 SOURCES = ROOT / "src"
 UTILS = ROOT / "utils"
 BUILD = ROOT / "tests" / "build"
-CONFINE = HERE / "confine.c"
-GUARD = (HERE / "guard.c", HERE / "program_calls.c", CONFINE)
-CONFINER = (HERE / "confine_main.c", HERE / "program_calls.c", CONFINE)
+SANDBOX = HERE / "sandbox"
+CONFINE = (SANDBOX / "confine.c", SANDBOX / "program_calls.c")
+GUARD = (HERE / "guard.c", *CONFINE)
+CONFINER = (SANDBOX / "confine_main.c", *CONFINE)
 RERUN = (HERE / "rerun.c",)
 NAMES = (HERE / "names.c",)
 
@@ -148,7 +149,7 @@ def build_rerun():
 def build_tool(name, sources, flags, what):
     """The path of tests/build/NAME, built from C files of the harness when outdated."""
     target = BUILD / name
-    if outdated(target, (*sources, HERE / "confine.h", HERE / "filter.h")):
+    if outdated(target, (*sources, *SANDBOX.glob("*.h"))):
         compile_to(str(target), [*flags, *map(str, sources)], what,
                    machine.install("gcc", "libc6-dev", "linux-libc-dev"))
     return str(target)

@@ -22,7 +22,7 @@
  */
 
 #define _GNU_SOURCE
-#include "confine.h"
+#include "sandbox/confine.h"
 
 #include <errno.h>
 #include <fcntl.h>

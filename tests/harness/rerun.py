@@ -14,7 +14,8 @@ import tempfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from . import build, machine, sandbox
+from . import build, machine
+from .sandbox import sandbox
 from .events import parse_call
 from .model import HEADER
 

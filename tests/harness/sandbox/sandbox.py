@@ -21,7 +21,7 @@ import signal
 import subprocess
 import time
 
-from . import build, machine
+from .. import build, machine
 
 FIRST_USER, USERS = 61184, 4096     # as in confine.h
 SYSTEM = [f"/usr/{name}" for name in ("bin", "lib", "lib32", "lib64", "libx32", "libexec",

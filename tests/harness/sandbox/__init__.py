@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The sandbox in which untrusted programs and compilers run."""
