@@ -3,7 +3,7 @@
 
 from tests.harness import explain, shadow
 from tests.harness.report import indented
-from tests.harness.trace import Call
+from tests.harness.tracing.trace import Call
 from .result import FAILED, PARTIAL, PASSED
 
 REFUSALS = """\

@@ -14,7 +14,8 @@ import signal
 import time
 from dataclasses import dataclass
 
-from tests.harness import entry, runner
+from tests.harness import entry
+from tests.harness.tracing import runner
 from tests.harness.build import HarnessError
 from tests.harness.report import one_line
 from . import result

@@ -10,10 +10,11 @@ import os
 import shutil
 import tempfile
 
-from tests.harness import build, runner, trace
+from tests.harness import build
+from tests.harness.tracing import runner, trace
 
 DECLARATIONS = '#include "osmem.h"\n'
-PROBE_LIBRARY = (build.HERE / "probe_library.c").read_text(encoding="ascii")
+PROBE_LIBRARY = (build.TRACING / "probe_library.c").read_text(encoding="ascii")
 
 
 @functools.lru_cache(maxsize=None)

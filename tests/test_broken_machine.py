@@ -6,7 +6,8 @@ import pytest
 from checker import course, submission
 from checker.course import CannotGrade
 from tests import submit
-from tests.harness import cli, doctor, trace
+from tests.harness import cli, doctor
+from tests.harness.tracing import trace
 
 
 @pytest.fixture(name="unreadable")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import stats
+from tests.harness.tracing import stats
 from tests.harness.build import build_program
 
 ROOT = Path(__file__).resolve().parent.parent

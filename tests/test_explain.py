@@ -14,9 +14,9 @@ from tests.harness import (build, compare, explain, hints, history, memcheck, mi
                            rules, suite, suspects)
 from tests.harness.model import Model
 from tests.harness.report import printable
-from tests.harness.runner import Run
+from tests.harness.tracing.runner import Run
 from tests.harness.symbols import step_text
-from tests.harness.trace import Trace
+from tests.harness.tracing.trace import Trace
 from tests.small_suite import library, part_suite, run, run_part
 
 REFERENCES = suite.read_references(suite.load_suite())

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import runner, trace
+from tests.harness.tracing import runner, trace
 from tests.small_programs import compiled, library, library_with, lines, program, run, scratch
 
 SYSTEM = """\
@@ -216,7 +216,7 @@ def test_a_killed_harness_takes_everything_with_it():
     name = f"hostile-alone-{os.getpid()}"
     path = program("os_malloc(7);\nfor (;;)\npause();", SYSTEM, name)
     harness = subprocess.Popen(
-        [sys.executable, "-c", "import sys; from harness import runner\n"
+        [sys.executable, "-c", "import sys; from harness.tracing import runner\n"
          "runner.run_traced(*sys.argv[1:], timeout=60)", path, library()],
         cwd=Path(__file__).parent, env={**os.environ, "TMPDIR": scratch()})
     while not any(has_loaded(pid) for tracer in children(harness.pid) for pid in children(tracer)):

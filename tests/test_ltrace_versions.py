@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import trace
+from tests.harness.tracing import trace
 
 TRACES = Path(__file__).resolve().parent / "traces"
 ENDS = {"calls": (7, None), "crash": (None, "SIGSEGV"), "hang": (None, "SIGKILL"),

@@ -9,7 +9,8 @@ from types import SimpleNamespace
 import pytest
 
 from tests import small_suite
-from tests.harness import build, compare, explain, rerun
+from tests.harness import build, compare, explain
+from tests.harness.tracing import rerun
 from tests.harness.sandbox import sandbox
 
 # os_malloc(N) goes wrong in way N; each way stands on the line that it is looked for on.

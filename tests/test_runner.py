@@ -8,7 +8,8 @@ import signal
 
 import pytest
 
-from tests.harness import build, doctor, runner, trace
+from tests.harness import build, doctor
+from tests.harness.tracing import runner, trace
 from tests.small_programs import compiled, library, lines, program, run
 
 HEAP = 0x55d0a1b2c000

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests import submit
-from tests.harness import build, runner
+from tests.harness import build
+from tests.harness.tracing import runner
 from tests.harness.sandbox import sandbox
 from tests.small_programs import library, program, scratch
 from tests.test_hostile import SYSTEM

@@ -8,7 +8,7 @@ from functools import lru_cache
 import pytest
 
 from tests import small_suite, submit
-from tests.harness import runner
+from tests.harness.tracing import runner
 
 MALLOC, FREE = "void *os_malloc(size_t size)\n{\n", "void os_free(void *ptr)\n{\n"
 # What is put at the beginning of a function of a library that is right without it.

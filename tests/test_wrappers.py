@@ -160,7 +160,7 @@ def mappings(library, folder):
     """The mmap and the munmap calls of mapping.c with a library, from its trace."""
     mapping = program("memory_allocator", "mapping", folder, library)
     trace = folder / "trace"
-    conf = ROOT / "tests" / "harness" / "ltrace.conf"
+    conf = ROOT / "tests/harness/tracing/ltrace.conf"
     done = run(build.find_tool("ltrace", "make deps"), "-L", "-S", "-F", conf, "-o", trace, mapping)
     assert done.returncode == 0, done.stderr
     # ltrace 0.7.91 writes getppid@SYS, and nil for a zero of no type.

@@ -19,7 +19,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from . import build, members, runner, session, trace
+from . import build, members, session
+from .tracing import runner, trace
 from .report import Reporter, first_lines, indented, one_line
 
 ALLOWED = ("brk", "futex", "madvise", "mmap", "mremap", "munmap")

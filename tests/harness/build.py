@@ -19,12 +19,12 @@ ROOT = HERE.parent.parent
 SOURCES = ROOT / "src"
 UTILS = ROOT / "utils"
 BUILD = ROOT / "tests" / "build"
-SANDBOX = HERE / "sandbox"
+SANDBOX, TRACING = HERE / "sandbox", HERE / "tracing"
 CONFINE = (SANDBOX / "confine.c", SANDBOX / "program_calls.c")
-GUARD = (HERE / "guard.c", *CONFINE)
+GUARD = (TRACING / "guard.c", *CONFINE)
 CONFINER = (SANDBOX / "confine_main.c", *CONFINE)
-RERUN = (HERE / "rerun.c",)
-NAMES = (HERE / "names.c",)
+RERUN = (TRACING / "rerun.c",)
+NAMES = (TRACING / "names.c",)
 
 API = ("os_malloc", "os_calloc", "os_realloc", "os_free")
 PROGRAM_FLAGS = ("-std=gnu11", "-O1", "-g", "-Wall")

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from . import contents, symptoms
 from .compare import RESULT
 from .composed import FATAL, compose, replayed
-from .events import parse_address
+from .tracing.events import parse_address
 from .history import make
 from .mistakes import ALL
 from .replays import Replays, Spent, call_of, story_of

@@ -228,7 +228,7 @@ def causes_of(outcomes, jobs):
 
 def is_absent(outcome):
     """Whether a test failed because the library lacks a function."""
-    from .runner import NOT_DEFINED
+    from .tracing.runner import NOT_DEFINED
     return outcome.reason.endswith(NOT_DEFINED)
 
 

@@ -5,7 +5,7 @@ import re
 import time
 from dataclasses import dataclass, field
 
-from . import runner, trace
+from .tracing import runner, trace
 from .report import one_line
 
 RESULT = "  = "

@@ -8,7 +8,7 @@ from .history import make
 from .mistakes import ALL, Mistake
 from .model import (ENOMEM, FREE, MAP_STRIDE, NULL, BrokenModel, Step, SystemCallFailed,
                     aligned)
-from .trace import API
+from .tracing.trace import API
 
 # What a wrong allocator raises where it cannot go on.
 FATAL = (BrokenModel, ArithmeticError, AttributeError, IndexError, TypeError, ValueError)

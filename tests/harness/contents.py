@@ -10,7 +10,7 @@ only if each failed check agrees with it and no call of any program contradicts 
 from dataclasses import dataclass
 
 from .compare import own_check
-from .events import gives_back, parse_call
+from .tracing.events import gives_back, parse_call
 from .history import model_after
 from .model import HEADER, MAP_STRIDE, aligned
 from .symptoms import Symptom

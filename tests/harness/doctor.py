@@ -10,7 +10,8 @@ import subprocess
 import sys
 import tempfile
 
-from . import build, entry, machine, runner, trace
+from . import build, entry, machine
+from .tracing import runner, trace
 
 KNOWN_LTRACE = re.compile(r"0\.7\.(3|91)\b")
 # Bits of the probe's exit status (probe.c): what a traced program can reach but must not.
@@ -153,7 +154,7 @@ def probe_run():
     library = place / "libosmem.so"
     for target, name, flags in ((library, "probe_library.c", ("-shared", "-fPIC")),
                                 (place / "probe", "probe.c", (f"-L{place}", *build.LINK_FLAGS))):
-        source = build.HERE / name
+        source = build.TRACING / name
         if build.outdated(target, (source,)):
             build.compile_to(str(target), [*build.PROGRAM_FLAGS, include, str(source), *flags],
                              name, machine.install("gcc", "libc6-dev"))

@@ -6,16 +6,17 @@ import re
 import textwrap
 from itertools import zip_longest
 
-from . import heapmap, rerun, rules
+from . import heapmap, rules
+from .tracing import rerun
 from .compare import RESULT, nested, own_check
 from .composed import FATAL, replayed
-from .events import parse_address
+from .tracing.events import parse_address
 from .hints import MOST, as_hints, from_signs, hints
 from .history import make, model_after, step_at
 from .model import FREE, MAP_STRIDE
 from .report import first_lines, indented, printable
-from .runner import NOT_DEFINED
-from .stats import follow, live_state
+from .tracing.runner import NOT_DEFINED
+from .tracing.stats import follow, live_state
 
 WIDTH = 96              # characters of a line of explanation
 MOST_BESIDE = 110       # characters of two events side by side

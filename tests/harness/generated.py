@@ -15,7 +15,7 @@ import random
 from dataclasses import dataclass
 
 from . import build, sequences, suite, symbols
-from .events import parse_call
+from .tracing.events import parse_call
 from .model import PAGE, PTRDIFF_MAX, Model
 
 VERSION = 2                 # increase it when the same seed gives other sequences

@@ -16,9 +16,9 @@ import tempfile
 from xml.etree import ElementTree
 
 from . import build
-from .events import parse_call
+from .tracing.events import parse_call
 from .report import printable
-from .stats import follow
+from .tracing.stats import follow
 from .symbols import address
 
 REPORT_MOST = 4 << 20       # bytes of valgrind's report that are read

@@ -8,7 +8,7 @@ from functools import lru_cache
 from . import symptoms
 from .compare import first_difference, own_check, stopped_itself
 from .composed import FATAL, changed_by, compose, recorder
-from .events import parse_call
+from .tracing.events import parse_call
 from .history import STRAY
 from .mistakes import Mistake
 from .suite import FIELDS

@@ -12,12 +12,13 @@ import json
 import os
 import sys
 
-from . import heapmap, stats, version
+from . import heapmap, version
+from .tracing import stats
 from .build import SOURCES, HarnessError, build_library
 from .cli import Parser, seconds, whole
 from .report import printable
-from .runner import run_traced
-from .trace import events_text
+from .tracing.runner import run_traced
+from .tracing.trace import events_text
 
 TRACE_MOST = 256 << 20      # bytes of trace: some 4 million calls
 MOST_LINES = 10 ** 9        # of any number of calls or lines

@@ -22,7 +22,7 @@
  */
 
 #define _GNU_SOURCE
-#include "sandbox/confine.h"
+#include "../sandbox/confine.h"
 
 #include <errno.h>
 #include <fcntl.h>

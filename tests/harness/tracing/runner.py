@@ -20,7 +20,8 @@ import subprocess
 import tempfile
 import time
 
-from . import build, entry, machine, trace as tracing
+from .. import build, entry, machine
+from . import trace as tracing
 
 OUTPUT_KEPT = 64 << 10       # bytes of stdout and of stderr
 TRACE_MOST = 8 << 20         # bytes of trace, about 130,000 lines
@@ -30,7 +31,7 @@ LOOKS, LOOK_EVERY = 125, 0.004  # held_by_tracer(): number of checks, and second
 STOPS = 10                   # held_by_tracer(): stops in this time that mean yes
 NESTED = 60                  # nested calls; at 64, including main, ltrace 0.7.3 gives up
 USERS = "uid 61184 to 65279"  # one for each program if the harness runs as root (guard.c)
-CONFIGURATION = str(build.HERE / "ltrace.conf")
+CONFIGURATION = str(build.TRACING / "ltrace.conf")
 FUNCTIONS = "+".join([f"{name}@libosmem.so" for name in tracing.API] + ["main@MAIN"])
 PR_SET_DUMPABLE = 4
 
