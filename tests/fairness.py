@@ -18,8 +18,9 @@ from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from types import SimpleNamespace
 
-from tests.harness import build, causes, compare, hints, oracle, points, replays, suite, suspects
-from tests.harness.mistakes import MISTAKES
+from tests.harness import build, causes, compare, hints, points, replays, suite, suspects
+from tests.harness.spec import oracle
+from tests.harness.spec.mistakes import MISTAKES
 from tests.harness.session import build_directory
 
 NAMED = 6       # failed programs in a line without -v

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What the tests of the model share: playing calls, and heaps in a known state."""
 
-from tests.harness.model import MAP_STRIDE, Model, Sys
+from tests.harness.spec.model import MAP_STRIDE, Model, Sys
 
 MAP1, MAP2, MAP3 = (n * MAP_STRIDE for n in (1, 2, 3))
 ENOMEM, EINVAL = 12, 22

@@ -7,8 +7,8 @@ import pytest
 
 from tests import small_suite, submit
 from tests.harness import causes, causetext, points
-from tests.harness.mistakes import FreeDoesNothing, NeverSplits
-from tests.harness.realloc_mistakes import ReallocReturnsBlock
+from tests.harness.spec.mistakes import FreeDoesNothing, NeverSplits
+from tests.harness.spec.realloc_mistakes import ReallocReturnsBlock
 from tests.harness.suite import load_scheme
 from tests.test_causes import REFERENCES, outcome_of
 

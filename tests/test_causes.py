@@ -8,27 +8,29 @@ from types import SimpleNamespace
 import pytest
 
 from tests.harness import causes, causetext, compare, hints, replays, suite
-from tests.harness.composed import compose, replayed
-from tests.harness.growth_mistakes import (FirstBlockIsWhole, FirstBlockLosesRest,
-                                           FirstBlockLosesSlack, GrowsByPages, IgnoresFreeLastBlock,
-                                           NoPreallocationBehindMapping)
-from tests.harness.history import make
-from tests.harness.mistakes import (ALL, CallocThresholdNotStrict, CallocThresholdWithoutHeader,
-                                    FirstFit, HeaderOf24Bytes, MapsPages, NeverMerges, NeverSplits,
-                                    SizesNotRounded, SizesWrapAround, ThresholdBeforeRounding,
-                                    ThresholdNotStrict, ThresholdWithoutHeader, ThresholdsNotStrict,
-                                    ThresholdsWithoutHeader)
-from tests.harness.realloc_mistakes import (AbsorbsAll, AbsorbsWithRoom, AlwaysMoves,
-                                            GrowsAfterAbsorbing, GrowsWithoutHole,
-                                            KeepsEqualMapping, MergesInRealloc, MovesLastBlock,
-                                            ReallocNeverGrows, ReallocReturnsBlock,
-                                            ShrinkingLosesSlack, ShrinksWithoutSplit,
-                                            ThresholdBeforeFit)
-from tests.harness.size_mistakes import (FirstBlockCountsHeader, FirstRestIsEmpty,
-                                         FirstSplitLeavesGap, MergesWithoutHeader, SplitsShort)
-from tests.harness.structural_mistakes import (EnlargesBeforeThreshold, LosesRest,
-                                               NeverMarksNorChecksLive, SearchesBeforeThreshold)
-from tests.harness.symbols import step_text
+from tests.harness.spec.composed import compose, replayed
+from tests.harness.spec.growth_mistakes import (FirstBlockIsWhole, FirstBlockLosesRest,
+                                                FirstBlockLosesSlack, GrowsByPages,
+                                                IgnoresFreeLastBlock, NoPreallocationBehindMapping)
+from tests.harness.spec.history import make
+from tests.harness.spec.mistakes import (ALL, CallocThresholdNotStrict,
+                                         CallocThresholdWithoutHeader, FirstFit, HeaderOf24Bytes,
+                                         MapsPages, NeverMerges, NeverSplits, SizesNotRounded,
+                                         SizesWrapAround, ThresholdBeforeRounding,
+                                         ThresholdNotStrict, ThresholdWithoutHeader,
+                                         ThresholdsNotStrict, ThresholdsWithoutHeader)
+from tests.harness.spec.realloc_mistakes import (AbsorbsAll, AbsorbsWithRoom, AlwaysMoves,
+                                                 GrowsAfterAbsorbing, GrowsWithoutHole,
+                                                 KeepsEqualMapping, MergesInRealloc, MovesLastBlock,
+                                                 ReallocNeverGrows, ReallocReturnsBlock,
+                                                 ShrinkingLosesSlack, ShrinksWithoutSplit,
+                                                 ThresholdBeforeFit)
+from tests.harness.spec.size_mistakes import (FirstBlockCountsHeader, FirstRestIsEmpty,
+                                              FirstSplitLeavesGap, MergesWithoutHeader, SplitsShort)
+from tests.harness.spec.structural_mistakes import (EnlargesBeforeThreshold, LosesRest,
+                                                    NeverMarksNorChecksLive,
+                                                    SearchesBeforeThreshold)
+from tests.harness.spec.symbols import step_text
 from tests.small_suite import library, run
 
 TESTS = suite.load_suite()

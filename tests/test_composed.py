@@ -3,15 +3,17 @@
 
 import itertools
 
-from tests.harness import causes, realloc_mistakes, suite
-from tests.harness.composed import compose, replayed
-from tests.harness.growth_mistakes import FirstBlockLosesRest
-from tests.harness.mistakes import (ALL, MergesAfterSplit, NeverSplits, SizesWrapAround,
-                                    SizesWrapAroundBehindThreshold, SizesWrapAroundToNothing,
-                                    ThresholdsNotStrict, ThresholdsWithoutHeader)
-from tests.harness.realloc_mistakes import (AbsorbsAll, AbsorbsBeforeMapping, AbsorbsOneTooFew,
-                                            AlwaysMoves, GrowsAfterAbsorbing, GrowsPastThreshold,
-                                            KeepsAbsorbedWhole, NeverAbsorbs, ShrinksWithoutSplit)
+from tests.harness import causes, suite
+from tests.harness.spec import realloc_mistakes
+from tests.harness.spec.composed import compose, replayed
+from tests.harness.spec.growth_mistakes import FirstBlockLosesRest
+from tests.harness.spec.mistakes import (ALL, MergesAfterSplit, NeverSplits, SizesWrapAround,
+                                         SizesWrapAroundBehindThreshold, SizesWrapAroundToNothing,
+                                         ThresholdsNotStrict, ThresholdsWithoutHeader)
+from tests.harness.spec.realloc_mistakes import (AbsorbsAll, AbsorbsBeforeMapping, AbsorbsOneTooFew,
+                                                 AlwaysMoves, GrowsAfterAbsorbing,
+                                                 GrowsPastThreshold, KeepsAbsorbedWhole,
+                                                 NeverAbsorbs, ShrinksWithoutSplit)
 
 REFERENCES = {name: events for name, events in suite.read_references(suite.load_suite()).items()
               if len(events) < 60}

@@ -10,12 +10,12 @@ from types import SimpleNamespace
 import pytest
 
 from tests import small_suite
-from tests.harness import (build, compare, explain, hints, history, memcheck, mistakes, oracle,
-                           rules, suite, suspects)
-from tests.harness.model import Model
+from tests.harness import build, compare, explain, hints, memcheck, suite, suspects
+from tests.harness.spec import history, mistakes, oracle, rules
+from tests.harness.spec.model import Model
 from tests.harness.report import printable
 from tests.harness.tracing.runner import Run
-from tests.harness.symbols import step_text
+from tests.harness.spec.symbols import step_text
 from tests.harness.tracing.trace import Trace
 from tests.small_suite import library, part_suite, run, run_part
 

@@ -17,7 +17,8 @@ from collections import Counter
 import pytest
 
 from tests.conftest import ROOT
-from tests.harness import model, replay, sequences, symbols
+from tests.harness import replay
+from tests.harness.spec import model, sequences, symbols
 from tests.harness.tracing import events
 
 FACTOR = int(os.environ.get("STRESS", "1"))

@@ -5,7 +5,7 @@ import pytest
 
 from tests import fairness
 from tests.harness import suite, suspects
-from tests.harness.mistakes import ALL, MISTAKES
+from tests.harness.spec.mistakes import ALL, MISTAKES
 
 MOST = 13       # points that one mistake may cost
 

@@ -7,11 +7,12 @@ from types import SimpleNamespace
 import pytest
 
 from tests import small_suite, submit
-from tests.harness import build, causes, compare, header_reads, oracle, replays, suite
+from tests.harness import build, causes, compare, replays, suite
+from tests.harness.spec import header_reads, oracle
 from tests.harness.build import HarnessError
-from tests.harness.growth_mistakes import FirstBlockLosesRest
-from tests.harness.mistakes import ImpossibleWithoutErrno, NeverSplits
-from tests.harness.structural_mistakes import LosesRest
+from tests.harness.spec.growth_mistakes import FirstBlockLosesRest
+from tests.harness.spec.mistakes import ImpossibleWithoutErrno, NeverSplits
+from tests.harness.spec.structural_mistakes import LosesRest
 
 TESTS = suite.load_suite()
 BY_NAME = {test.name: test for test in TESTS}

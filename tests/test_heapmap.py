@@ -6,10 +6,10 @@ import random
 import pytest
 
 from tests.harness import heapmap
-from tests.harness.growth_mistakes import FirstBlockLosesRest
+from tests.harness.spec.growth_mistakes import FirstBlockLosesRest
 from tests.harness.heapmap import draw
-from tests.harness.mistakes import HeaderOf24Bytes
-from tests.harness.model import MAP_STRIDE, Model
+from tests.harness.spec.mistakes import HeaderOf24Bytes
+from tests.harness.spec.model import MAP_STRIDE, Model
 
 
 def picture(text):

@@ -8,7 +8,7 @@ with pencil and paper; no test computes them with functions of the model.
 
 import pytest
 
-from tests.harness.model import ALLOC, FREE, PTRDIFF_MAX, SIZE_MAX, Model, Sys
+from tests.harness.spec.model import ALLOC, FREE, PTRDIFF_MAX, SIZE_MAX, Model, Sys
 from tests.model_scenes import ENOMEM, FIRST_GROWTH, MAP1, MAP2, blocks, filled, play
 
 # ---- geometry (G) and the first use (F) ----------------------------------------------------

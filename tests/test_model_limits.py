@@ -8,7 +8,7 @@ import itertools
 
 import pytest
 
-from tests.harness.model import ALLOC, FREE, MAPPED, SIZE_MAX, Block, BrokenModel, Model, Sys
+from tests.harness.spec.model import ALLOC, FREE, MAPPED, SIZE_MAX, Block, BrokenModel, Model, Sys
 from tests.model_scenes import EINVAL, ENOMEM, FIRST_GROWTH, MAP1, MAP2, MAP3, blocks, filled, play
 
 # ---- a system call fails (B1) ---------------------------------------------------------------

@@ -13,7 +13,7 @@ import pytest
 
 from tests import mutate
 from tests.conftest import ROOT
-from tests.harness import rules
+from tests.harness.spec import rules
 
 MUTANTS = mutate.read_table(mutate.TABLE.read_text())
 NAMED = {mutant.name: mutant for mutant in MUTANTS}

@@ -15,7 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import ROOT
-from tests.harness import mistakes, model, random_calls, replay, sequences
+from tests.harness import random_calls, replay
+from tests.harness.spec import mistakes, model, sequences
 
 # Sequences of each profile that `make check` runs.
 COUNTS = {"churn": 350, "edges": 350, "break": 300, "failures": 350, "foreign": 250,

@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import build, oracle, rules, suspects, symbols
+from tests.harness import build, suspects
+from tests.harness.spec import oracle, rules, symbols
 from tests.harness.build import HarnessError
-from tests.harness.mistakes import MISTAKES
-from tests.harness.model import Model
+from tests.harness.spec.mistakes import MISTAKES
+from tests.harness.spec.model import Model
 
 TESTS = Path(__file__).resolve().parent
 SUITE = json.loads((TESTS / "suite.json").read_text(encoding="utf-8"))

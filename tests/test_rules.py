@@ -5,9 +5,9 @@ import re
 
 import pytest
 
-from tests.harness import rules
-from tests.harness.model import ALLOC, FREE, Model
-from tests.harness.symbols import step_text
+from tests.harness.spec import rules
+from tests.harness.spec.model import ALLOC, FREE, Model
+from tests.harness.spec.symbols import step_text
 from tests.model_scenes import MAP1
 
 NUMBERS = ("G1 G2 G3 G4 G5 G6 W1 W2 W3 W4 W5 F1 F2 F3 H1 H2 H3 H4 H5 H6 S1 S2 S3 R1 R2 "

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests import small_suite, submit
-from tests.harness import history, suite
+from tests.harness import suite
+from tests.harness.spec import history
 
 ROOT = small_suite.ROOT
 README = (ROOT / "handout/README.md").read_text(encoding="utf-8")

@@ -21,12 +21,12 @@ from dataclasses import dataclass, field
 
 from . import contents, symptoms
 from .compare import RESULT
-from .composed import FATAL, compose, replayed
+from .spec.composed import FATAL, compose, replayed
 from .tracing.events import parse_address
-from .history import make
-from .mistakes import ALL
+from .spec.history import make
+from .spec.mistakes import ALL
 from .replays import Replays, Spent, call_of, story_of
-from .symbols import step_text
+from .spec.symbols import step_text
 
 MOST_TOGETHER = 8       # mistakes in one set
 MOST_SEARCHED = 20      # failures that one step of the search looks at, the first that differ

@@ -135,7 +135,7 @@ def show_list(tests):
 
 def update(args):
     """--update-refs: rewrite the references of the named tests, or of all."""
-    from . import header_reads, oracle
+    from .spec import header_reads, oracle
     names = oracle.snippet_names(args.suite or suite.DEFAULT_ROOT)
     chosen = suite.expand(names, args.names) or None
     oracle.update_references(chosen, args.suite)

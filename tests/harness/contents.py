@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from .compare import own_check
 from .tracing.events import gives_back, parse_call
-from .history import model_after
-from .model import HEADER, MAP_STRIDE, aligned
+from .spec.history import model_after
+from .spec.model import HEADER, MAP_STRIDE, aligned
 from .symptoms import Symptom
 
 NOT_ZERO, LOST, CHANGED = "memory from calloc is not zero", "resizing lost contents", \

@@ -14,9 +14,10 @@ the model supplies the expected events. They depend only on the seed and the sui
 import random
 from dataclasses import dataclass
 
-from . import build, sequences, suite, symbols
+from . import build, suite
+from .spec import sequences, symbols
 from .tracing.events import parse_call
-from .model import PAGE, PTRDIFF_MAX, Model
+from .spec.model import PAGE, PTRDIFF_MAX, Model
 
 VERSION = 2                 # increase it when the same seed gives other sequences
 PLAYER = build.HERE / "player.c"

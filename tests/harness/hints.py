@@ -13,10 +13,10 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from .compare import RESULT, nested
-from .history import make
-from .mistakes import MISTAKES
-from .model import BrokenModel
-from .symbols import step_text
+from .spec.history import make
+from .spec.mistakes import MISTAKES
+from .spec.model import BrokenModel
+from .spec.symbols import step_text
 
 QUESTION = "  brk(0)"
 ALLOWED = ("brk", "mmap", "munmap")

@@ -19,7 +19,7 @@ from . import build
 from .tracing.events import parse_call
 from .report import printable
 from .tracing.stats import follow
-from .symbols import address
+from .spec.symbols import address
 
 REPORT_MOST = 4 << 20       # bytes of valgrind's report that are read
 MOST = 5                    # findings of one kind that are printed for one test

@@ -16,7 +16,8 @@ import signal
 import sys
 import time
 
-from . import replay, sequences, version
+from . import replay, version
+from .spec import sequences
 
 CHUNK = 200             # sequences a worker does before it reports
 LONG_EVERY = 97         # one sequence in so many has several hundred operations

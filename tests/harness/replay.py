@@ -13,8 +13,8 @@ import subprocess
 from pathlib import Path
 
 from . import heapmap
-from .model import Model
-from .sequences import Player, operation_text, renamed, text_of
+from .spec.model import Model
+from .spec.sequences import Player, operation_text, renamed, text_of
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = [ROOT / "tests/harness" / name for name in ("replay.c", "replay_ops.c", "replay_os.c")]

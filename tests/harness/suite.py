@@ -15,7 +15,7 @@ from pathlib import Path
 from . import members
 from .build import HarnessError
 from .tracing.events import parse_address
-from .symbols import parse_reference
+from .spec.symbols import parse_reference
 
 CAUSE_POINTS = 3        # the most that one cause costs, if suite.json has no other number
 DEFAULT_ROOT = Path(__file__).resolve().parent.parent

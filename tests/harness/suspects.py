@@ -10,14 +10,14 @@ import tempfile
 from functools import lru_cache
 from pathlib import Path
 
-from . import history, oracle
+from .spec import history, oracle
 from .build import HarnessError
 from .compare import own_check_in
 from .hints import contradicted
-from .mistakes import MISTAKES
-from .model import ALLOC, FREE, BrokenModel, Model, aligned
+from .spec.mistakes import MISTAKES
+from .spec.model import ALLOC, FREE, BrokenModel, Model, aligned
 from .session import build_directory
-from .symbols import step_text
+from .spec.symbols import step_text
 
 
 class Suspect(oracle.Session):

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ..model import MAP_STRIDE
+from ..spec.model import MAP_STRIDE
 
 CALL = re.compile(r"(os_malloc|os_calloc|os_realloc|os_free)\((.*)\)")
 SYSTEM_CALL = re.compile(r" *(\w+)\((.*?)\)(?: = (.*))?")

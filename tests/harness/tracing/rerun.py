@@ -17,7 +17,7 @@ from pathlib import Path
 from .. import build, machine
 from ..sandbox import sandbox
 from .events import parse_call
-from ..model import HEADER
+from ..spec.model import HEADER
 
 SECONDS = 0.5           # processor time after which a program counts as hanging
 WALL = 15               # seconds of wall time; confine -t allows less

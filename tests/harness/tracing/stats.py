@@ -11,8 +11,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from .events import gives_back, parse_address, parse_call, parse_system_call
-from ..model import ALLOC, FREE, HEADER, MAP_STRIDE, MAPPED, MIN_SPLIT, Block, Model, aligned
-from ..symbols import step_text
+from ..spec.model import ALLOC, FREE, HEADER, MAP_STRIDE, MAPPED, MIN_SPLIT, Block, Model, aligned
+from ..spec.symbols import step_text
 
 
 @dataclass

@@ -15,13 +15,14 @@ import tempfile
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
-from . import build, machine, symbols
-from .build import HarnessError
+from .. import build, machine
+from . import symbols
+from ..build import HarnessError
 from .model import FREE, HEADER, MAP_STRIDE, SIZE_MAX, Model
-from .session import build_directory
+from ..session import build_directory
 
-HARNESS = Path(__file__).resolve().parent
-TESTS = HARNESS.parent
+HERE = Path(__file__).resolve().parent
+TESTS = HERE.parents[1]
 SNIPPETS = TESTS / "snippets"
 REFERENCES = TESTS / "ref"
 
@@ -154,7 +155,7 @@ def build_stand_in(directory):
     """Compile oracle.c into `directory` as libosmem.so."""
     build.compile_to(str(directory / "libosmem.so"),
                      ["-std=gnu11", "-O1", "-g", "-Wall", "-shared", "-fPIC", f"-I{build.UTILS}",
-                      str(HARNESS / "oracle.c")],
+                      str(HERE / "oracle.c")],
                      "the oracle's stand-in library", machine.install("gcc", "libc6-dev"))
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Replay a reference's calls through the contract's model to get the heap at any call."""
 
-from .tracing.events import parse_request
+from ..tracing.events import parse_request
 from .model import MAP_STRIDE, Model
 
 STRAY = MAP_STRIDE - 8      # a model address in no block, for `<unknown>` in a trace

@@ -16,10 +16,11 @@ import tempfile
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
-from . import build, oracle
-from .build import HarnessError
-from .session import build_directory
-from .suite import DEFAULT_ROOT, FIELDS
+from .. import build
+from . import oracle
+from ..build import HarnessError
+from ..session import build_directory
+from ..suite import DEFAULT_ROOT, FIELDS
 from .symbols import address, step_text
 
 MORE = {"size": 8, "status": 1}     # what is added to a field to make it wrong

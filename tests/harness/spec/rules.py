@@ -8,7 +8,7 @@ import re
 from functools import lru_cache
 from pathlib import Path
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+DOCS = Path(__file__).resolve().parents[3] / "docs"
 CONTRACT = DOCS / "contract.md"
 TABLE = DOCS / "rules.md"
 _ROW = re.compile(r"^\| ([A-Z]\d+) \| `([^`]+)` \|", re.MULTILINE)

@@ -12,8 +12,8 @@ import sys
 # More subclasses of Mistake:
 from . import growth_mistakes, realloc_mistakes, size_mistakes, structural_mistakes  # noqa: F401
 from .mistake import Asked, GappedBlock, Losing, Mistake, whole_pages
-from .model import (FAILED, FREE, HEADER, MAP_STRIDE, PAGE, PTRDIFF_MAX, SIZE_MAX, T,
-                    NULL, Model, SystemCallFailed, aligned)
+from .model import (FAILED, FREE, HEADER, MAP_STRIDE, PAGE, PTRDIFF_MAX, SIZE_MAX, T, NULL, Model,
+                    SystemCallFailed, aligned)
 
 
 # ---- headers ---------------------------------------------------------------------------------

@@ -6,9 +6,8 @@ from inspect import isfunction
 
 from .history import make
 from .mistakes import ALL, Mistake
-from .model import (ENOMEM, FREE, MAP_STRIDE, NULL, BrokenModel, Step, SystemCallFailed,
-                    aligned)
-from .tracing.trace import API
+from .model import ENOMEM, FREE, MAP_STRIDE, NULL, BrokenModel, Step, SystemCallFailed, aligned
+from ..tracing.trace import API
 
 # What a wrong allocator raises where it cannot go on.
 FATAL = (BrokenModel, ArithmeticError, AttributeError, IndexError, TypeError, ValueError)

@@ -8,7 +8,7 @@ check contents (kept by realloc, zero from calloc).
 """
 
 from .model import PTRDIFF_MAX, aligned
-from .tracing.trace import Call, Names, call_text, whole_pages, without
+from ..tracing.trace import Call, Names, call_text, whole_pages, without
 
 MOST = 5            # complaints about one trace
 
