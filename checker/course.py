@@ -11,7 +11,8 @@ import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tests.harness import build, generated, suite
+from tests.harness import build, suite
+from tests.harness.generated import generated
 from tests.harness.session import build_directory
 from .tree import ROOT
 

@@ -7,6 +7,7 @@ from tests.harness.report import indented
 from tests.harness.tracing.trace import Call
 from .result import FAILED, PARTIAL, PASSED
 
+PLAYER = "tests/harness/generated/player.c"
 REFUSALS = """\
 In this test the system refuses memory between l and b, or munmap after u. A call followed by !
 meets the refusal: it must return NULL, set errno to ENOMEM and leave all blocks unchanged (B1)."""
@@ -70,8 +71,9 @@ def about_sequence(outcome, sequence, passed, found):
     """
     shown = f"python3 tests/random_calls.py --replay '{sequence.text}'"
     if outcome.difference is None or outcome.stopped_itself or sequence.kind == "fault":
-        again = f"{REFUSALS}\nThe calls (format: tests/harness/player.c): {sequence.text}" \
-            if sequence.kind == "fault" else "Run it again:\n  " + shown
+        again = "Run it again:\n  " + shown
+        if sequence.kind == "fault":
+            again = f"{REFUSALS}\nThe calls (format: {PLAYER}): {sequence.text}"
         said = outcome.run.stderr.decode("utf-8", "replace").strip()
         return "\n\n".join(filter(None, [explain.comparison(outcome), said, again]))
     return explain.explain(outcome, shown, passed, found=found, brief=True)

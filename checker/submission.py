@@ -8,7 +8,8 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from tests.harness import build, compare, generated, points, suite
+from tests.harness import build, compare, points, suite
+from tests.harness.generated import generated
 from tests.harness.build import HarnessError
 from tests.harness.report import one_line, printable
 from . import intake, lint, style

@@ -22,7 +22,7 @@ import tempfile
 from collections import namedtuple
 from pathlib import Path
 
-from tests.harness import random_calls, replay
+from tests.harness.generated import random_calls, replay
 from tests.harness.spec import sequences
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -4,7 +4,7 @@
 
 import sys
 
-from harness import random_calls
+from harness.generated import random_calls
 
 if __name__ == "__main__":
     sys.exit(random_calls.main())

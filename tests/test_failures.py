@@ -17,7 +17,7 @@ from collections import Counter
 import pytest
 
 from tests.conftest import ROOT
-from tests.harness import replay
+from tests.harness.generated import replay
 from tests.harness.spec import model, sequences, symbols
 from tests.harness.tracing import events
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests import small_suite, submit
-from tests.harness import compare, generated, suite
+from tests.harness import compare, suite
+from tests.harness.generated import generated
 from tests.harness.spec import shadow
 from tests.harness.tracing import runner, trace
 

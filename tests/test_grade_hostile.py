@@ -14,7 +14,7 @@ import pytest
 
 from checker import formats, submission
 from tests import hostile_submissions as corpus, small_suite, submit
-from tests.harness import generated
+from tests.harness.generated import generated
 from tests.harness.tracing import runner
 
 # With bubblewrap where it works, and as on a machine without it.

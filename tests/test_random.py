@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import ROOT
-from tests.harness import random_calls, replay
+from tests.harness.generated import random_calls, replay
 from tests.harness.spec import mistakes, model, sequences
 
 # Sequences of each profile that `make check` runs.

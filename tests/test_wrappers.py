@@ -15,7 +15,8 @@ import pytest
 
 from tests import test_random
 from tests.conftest import ROOT, WARNINGS
-from tests.harness import build, replay
+from tests.harness import build
+from tests.harness.generated import replay
 from tests.harness.spec import model, sequences
 
 SOURCES = ROOT / "tests" / "wrappers"

@@ -16,8 +16,9 @@ import signal
 import sys
 import time
 
-from . import replay, version
-from .spec import sequences
+from .. import version
+from . import replay
+from ..spec import sequences
 
 CHUNK = 200             # sequences a worker does before it reports
 LONG_EVERY = 97         # one sequence in so many has several hundred operations

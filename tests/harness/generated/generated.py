@@ -14,13 +14,13 @@ the model supplies the expected events. They depend only on the seed and the sui
 import random
 from dataclasses import dataclass
 
-from . import build, suite
-from .spec import sequences, symbols
-from .tracing.events import parse_call
-from .spec.model import PAGE, PTRDIFF_MAX, Model
+from .. import build, suite
+from ..spec import sequences, symbols
+from ..tracing.events import parse_call
+from ..spec.model import PAGE, PTRDIFF_MAX, Model
 
 VERSION = 2                 # increase it when the same seed gives other sequences
-PLAYER = build.HERE / "player.c"
+PLAYER = build.HERE / "generated/player.c"
 SEED_ACTIONS = 60
 SEED_PROFILES = ("churn", "edges", "break")
 LARGEST = 1 << 22           # bytes of the largest request that must succeed

@@ -12,12 +12,13 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from . import heapmap
-from .spec.model import Model
-from .spec.sequences import Player, operation_text, renamed, text_of
+from .. import heapmap
+from ..spec.model import Model
+from ..spec.sequences import Player, operation_text, renamed, text_of
 
-ROOT = Path(__file__).resolve().parents[2]
-SOURCES = [ROOT / "tests/harness" / name for name in ("replay.c", "replay_ops.c", "replay_os.c")]
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[2]
+SOURCES = [HERE / name for name in ("replay.c", "replay_ops.c", "replay_os.c")]
 BUILD = ROOT / "tests/build/replay"
 
 # With these, a heap of kilobytes has as many cells as otherwise one of gigabytes (src/index.h).

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Generated tests: random sequences, perturbed variants of programs, and what plays them."""
