@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from tests.harness import entry, temporary
-from tests.harness.export import write_text as write_through
+from tests.harness.feedback.export import write_text as write_through
 from . import formats, intake, result, worker
 from .course import CannotGrade
 from .result import BROKEN, Result, write_text

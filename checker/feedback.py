@@ -6,9 +6,10 @@ The search for causes needs the outcomes of all tests, so they are collected her
 
 import concurrent.futures
 
-from tests.harness import causes, causetext, entry, explain, symptoms
+from tests.harness import entry
+from tests.harness.feedback import causes, causetext, explain, symptoms
 from tests.harness.build import HarnessError
-from tests.harness.report import printable
+from tests.harness.feedback.report import printable
 from .course import CannotGrade
 from .marks import about_sequence, shadow_text
 from .result import FAILED, PARTIAL, SKIPPED

@@ -19,7 +19,7 @@ from tests.harness import entry, temporary, version
 from tests.harness.sandbox import sandbox
 from tests.harness.build import HarnessError
 from tests.harness.cli import MOST_JOBS, MOST_SECONDS, Parser, whole
-from tests.harness.export import check_writable, write_text
+from tests.harness.feedback.export import check_writable, write_text
 from . import classrun, formats, intake, result, scratch, submission, tree, worker
 from .course import BUILD_SECONDS, CannotGrade, Course, Settings
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Turn the outcome of a test into its share of points and its explanation."""
 
-from tests.harness import explain
+from tests.harness.feedback import explain
 from tests.harness.spec import shadow
-from tests.harness.report import indented
+from tests.harness.feedback.report import indented
 from tests.harness.tracing.trace import Call
 from .result import FAILED, PARTIAL, PASSED
 

@@ -10,7 +10,8 @@ import dataclasses
 import json
 import os
 
-from tests.harness import causetext, entry, points
+from tests.harness import entry, points
+from tests.harness.feedback import causetext
 from tests.harness.version import number
 
 SCHEMA = 1

@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.harness import build, compare, points, suite
 from tests.harness.generated import generated
 from tests.harness.build import HarnessError
-from tests.harness.report import one_line, printable
+from tests.harness.feedback.report import one_line, printable
 from . import intake, lint, style
 from .course import CannotGrade
 from .feedback import Feedback

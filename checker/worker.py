@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from tests.harness import entry
 from tests.harness.tracing import runner
 from tests.harness.build import HarnessError
-from tests.harness.report import one_line
+from tests.harness.feedback.report import one_line
 from . import result
 from .course import CannotGrade
 from .result import BROKEN, Result

@@ -18,7 +18,8 @@ from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from types import SimpleNamespace
 
-from tests.harness import build, causes, compare, hints, points, replays, suite, suspects
+from tests.harness import build, compare, points, suite
+from tests.harness.feedback import causes, hints, replays, suspects
 from tests.harness.spec import oracle
 from tests.harness.spec.mistakes import MISTAKES
 from tests.harness.session import build_directory

@@ -6,7 +6,8 @@ import json
 import pytest
 
 from tests import small_suite, submit
-from tests.harness import causes, causetext, points
+from tests.harness import points
+from tests.harness.feedback import causes, causetext
 from tests.harness.spec.mistakes import FreeDoesNothing, NeverSplits
 from tests.harness.spec.realloc_mistakes import ReallocReturnsBlock
 from tests.harness.suite import load_scheme

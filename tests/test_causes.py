@@ -7,7 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.harness import causes, causetext, compare, hints, replays, suite
+from tests.harness import compare, suite
+from tests.harness.feedback import causes, causetext, hints, replays
 from tests.harness.spec.composed import compose, replayed
 from tests.harness.spec.growth_mistakes import (FirstBlockIsWhole, FirstBlockLosesRest,
                                                 FirstBlockLosesSlack, GrowsByPages,

@@ -3,7 +3,8 @@
 
 import itertools
 
-from tests.harness import causes, suite
+from tests.harness import suite
+from tests.harness.feedback import causes
 from tests.harness.spec import realloc_mistakes
 from tests.harness.spec.composed import compose, replayed
 from tests.harness.spec.growth_mistakes import FirstBlockLosesRest

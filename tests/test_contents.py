@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import pytest
 
 from tests import small_suite, submit
-from tests.harness import causes, causetext, compare, contents, suite
+from tests.harness import compare, suite
+from tests.harness.feedback import causes, causetext, contents
 from tests.test_symptoms import library
 
 REFERENCES = suite.read_references(suite.load_suite())

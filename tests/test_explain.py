@@ -10,10 +10,11 @@ from types import SimpleNamespace
 import pytest
 
 from tests import small_suite
-from tests.harness import build, compare, explain, hints, memcheck, suite, suspects
+from tests.harness import build, compare, memcheck, suite
+from tests.harness.feedback import explain, hints, suspects
 from tests.harness.spec import history, mistakes, oracle, rules
 from tests.harness.spec.model import Model
-from tests.harness.report import printable
+from tests.harness.feedback.report import printable
 from tests.harness.tracing.runner import Run
 from tests.harness.spec.symbols import step_text
 from tests.harness.tracing.trace import Trace

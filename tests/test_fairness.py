@@ -4,7 +4,8 @@
 import pytest
 
 from tests import fairness
-from tests.harness import suite, suspects
+from tests.harness import suite
+from tests.harness.feedback import suspects
 from tests.harness.spec.mistakes import ALL, MISTAKES
 
 MOST = 13       # points that one mistake may cost

@@ -10,7 +10,7 @@ import pytest
 
 from checker import feedback, formats, submission
 from tests import small_suite, submit
-from tests.harness import causes, explain
+from tests.harness.feedback import causes, explain
 from tests.harness.tracing import rerun
 
 # Crashes in each call, where a second run says so; the hidden program is known by its size.

@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 from tests import small_suite, submit
-from tests.harness import build, causes, compare, replays, suite
+from tests.harness import build, compare, suite
+from tests.harness.feedback import causes, replays
 from tests.harness.spec import header_reads, oracle
 from tests.harness.build import HarnessError
 from tests.harness.spec.growth_mistakes import FirstBlockLosesRest

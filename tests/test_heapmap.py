@@ -5,9 +5,9 @@ import random
 
 import pytest
 
-from tests.harness import heapmap
+from tests.harness.feedback import heapmap
 from tests.harness.spec.growth_mistakes import FirstBlockLosesRest
-from tests.harness.heapmap import draw
+from tests.harness.feedback.heapmap import draw
 from tests.harness.spec.mistakes import HeaderOf24Bytes
 from tests.harness.spec.model import MAP_STRIDE, Model
 

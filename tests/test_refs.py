@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import build, suspects
+from tests.harness import build
+from tests.harness.feedback import suspects
 from tests.harness.spec import oracle, rules, symbols
 from tests.harness.build import HarnessError
 from tests.harness.spec.mistakes import MISTAKES

@@ -9,7 +9,8 @@ from types import SimpleNamespace
 import pytest
 
 from tests import small_suite
-from tests.harness import build, compare, explain
+from tests.harness import build, compare
+from tests.harness.feedback import explain
 from tests.harness.tracing import rerun
 from tests.harness.sandbox import sandbox
 

@@ -14,7 +14,7 @@ import pytest
 from bench import machine
 from checker import formats, tree
 from checker.result import Result, document, from_document
-from tests.harness import export
+from tests.harness.feedback import export
 
 ROOT = tree.ROOT
 VERSION = (ROOT / "VERSION").read_text().strip()

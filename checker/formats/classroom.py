@@ -5,7 +5,7 @@ import base64
 import json
 
 from tests.harness import points
-from tests.harness.report import printable
+from tests.harness.feedback.report import printable
 from ..result import CAUSE, GRADED, by_group
 from .shared import causes_of
 

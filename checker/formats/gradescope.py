@@ -4,7 +4,7 @@
 import json
 
 from tests.harness import points
-from tests.harness.report import printable
+from tests.harness.feedback.report import printable
 from ..result import PASSED
 from .shared import OUTPUT_MOST, causes_for_students, log_of_refused, scaling, summary
 

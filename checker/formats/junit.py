@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """JUnit XML, for continuous integration."""
 
-from tests.harness.export import xml_text
+from tests.harness.feedback.export import xml_text
 from tests.harness.points import number
 from ..result import FAILED, GRADED, PARTIAL, PASSED, SKIPPED
 from .shared import causes_of

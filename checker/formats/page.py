@@ -8,7 +8,7 @@ their groups.
 import html as markup
 
 from tests.harness import points
-from tests.harness.causetext import counted
+from tests.harness.feedback.causetext import counted
 from tests.harness.points import number
 from ..result import CAUSE, GRADED, PASSED, by_group
 

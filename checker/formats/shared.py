@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What several formats have in common."""
 
-from tests.harness import causetext, explain, points
+from tests.harness import points
+from tests.harness.feedback import causetext, explain
 from tests.harness.points import number
-from tests.harness.report import printable
+from tests.harness.feedback.report import printable
 from ..result import GRADED, REFUSED, TOTAL
 from . import page
 

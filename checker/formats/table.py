@@ -5,7 +5,7 @@ import csv
 import io
 
 from tests.harness.points import number
-from tests.harness.report import printable
+from tests.harness.feedback.report import printable
 
 TABLE = ["submission", "status", "score", "max_score", "correctness", "style", "score_by_cause",
          "mark", "passed", "partial", "failed", "skipped", "seconds", "version",

@@ -2,7 +2,7 @@
 """The report for course staff, as text: in the terminal and in report.txt."""
 
 from tests.harness.points import number
-from tests.harness.report import printable
+from tests.harness.feedback.report import printable
 from ..result import CAUSE, GRADED
 from .shared import LOG_HEAD, causes_of
 

@@ -3,7 +3,7 @@
 
 from tests.harness import points
 from tests.harness.points import number
-from tests.harness.report import printable
+from tests.harness.feedback.report import printable
 from ..result import GRADED, by_group
 from .shared import causes_for_students, log_of_refused, scaling, summary
 

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from . import build, members, session
 from .tracing import runner, trace
-from .report import Reporter, first_lines, indented, one_line
+from .feedback.report import Reporter, first_lines, indented, one_line
 
 ALLOWED = ("brk", "futex", "madvise", "mmap", "mremap", "munmap")
 BEFORE, FIRST, AFTER = "before main", "start", "after main"
@@ -269,7 +269,7 @@ def total_line(outcomes):
 def write_json(path, outcomes, seconds):
     """Write results as JSON: "passed", "failed", "seconds", and in "tests" for each program "name",
     "passed", "reason", "seconds" and "phases", each with "phase", "calls" and "most" by name."""
-    from .export import write_text      # imported late: needed with --json only
+    from .feedback.export import write_text      # imported late: needed with --json only
     passed = sum(outcome.passed for outcome in outcomes)
     document = {"passed": passed, "failed": len(outcomes) - passed, "seconds": round(seconds, 3),
                 "tests": [record(outcome) for outcome in outcomes]}

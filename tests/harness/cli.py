@@ -145,7 +145,8 @@ def update(args):
 
 def run(args, tests, chosen):
     """Run the chosen tests and print their results; returns the exit status."""
-    from . import report, session
+    from . import session
+    from .feedback import report
     prepare(args)
     begin = time.monotonic()
     width = max(len(test.name) for test in tests)
@@ -168,7 +169,7 @@ def run(args, tests, chosen):
 def prepare(args):
     """Report problems before any test runs: unwritable files, missing valgrind."""
     if args.json or args.junit:
-        from . import export
+        from .feedback import export
         export.check_writable(args.json, args.junit)
     if args.memory:
         from . import memcheck
@@ -211,7 +212,7 @@ def run_budgets(args):
 
 def trace_text(outcome):
     """-v: the normalised trace of a test."""
-    from .report import printable
+    from .feedback.report import printable
     return "\n".join(printable(line) for event in outcome.actual for line in event)
 
 
@@ -221,7 +222,7 @@ def causes_of(outcomes, jobs):
     known = [outcome for outcome in outcomes if outcome.passed or not is_absent(outcome)]
     if all(outcome.passed for outcome in known):
         return None, {}
-    from . import causes, symptoms
+    from .feedback import causes, symptoms
     looks = symptoms.looks(known, jobs)
     return causes.find(known, looks=looks), looks
 
@@ -240,7 +241,7 @@ def explain_failures(args, outcomes, found, looks):
         failed = [outcome for outcome in failed if not is_absent(outcome)]
     if not failed:
         return
-    from . import explain
+    from .feedback import explain
     if found and not args.diff:
         show_causes(args, outcomes, found)
         if not args.names:
@@ -272,7 +273,8 @@ def without_explained(failed, found):
 
 def show_causes(args, outcomes, found):
     """Print the causes of the failures, and the total by cause."""
-    from . import causetext, points
+    from . import points
+    from .feedback import causetext
     print("\n" + causetext.text(found, bool(args.names)))
     if any(cause.proved for cause in found.causes):
         most = suite.load_scheme(args.suite or suite.DEFAULT_ROOT).cause_points
@@ -306,7 +308,7 @@ def write_files(args, outcomes, seconds, found):
     """Write the files of --json and --junit."""
     if not (args.json or args.junit):
         return
-    from . import export
+    from .feedback import export
     if args.json:
         most = suite.load_scheme(args.suite or suite.DEFAULT_ROOT).cause_points
         export.write_json(args.json, outcomes, seconds, found, most)

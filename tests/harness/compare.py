@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 
 from .tracing import runner, trace
-from .report import one_line
+from .feedback.report import one_line
 
 RESULT = "  = "
 NO_MEMORY = RESULT + "NULL"

@@ -6,7 +6,7 @@ The messages must be in English: run the tools with LC_ALL=C.
 
 import re
 
-from .report import printable
+from .feedback.report import printable
 
 LINE_MOST = 300             # characters of a quoted line
 MATCHED_MOST = 1200         # characters of a line that are searched

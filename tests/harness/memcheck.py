@@ -17,7 +17,7 @@ from xml.etree import ElementTree
 
 from . import build
 from .tracing.events import parse_call
-from .report import printable
+from .feedback.report import printable
 from .tracing.stats import follow
 from .spec.symbols import address
 

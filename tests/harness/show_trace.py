@@ -12,11 +12,12 @@ import json
 import os
 import sys
 
-from . import heapmap, version
+from . import version
+from .feedback import heapmap
 from .tracing import stats
 from .build import SOURCES, HarnessError, build_library
 from .cli import Parser, seconds, whole
-from .report import printable
+from .feedback.report import printable
 from .tracing.runner import run_traced
 from .tracing.trace import events_text
 

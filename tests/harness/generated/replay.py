@@ -12,7 +12,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from .. import heapmap
+from ..feedback import heapmap
 from ..spec.model import Model
 from ..spec.sequences import Player, operation_text, renamed, text_of
 

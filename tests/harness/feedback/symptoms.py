@@ -17,10 +17,11 @@ import concurrent.futures
 import os
 from dataclasses import dataclass, field
 
-from . import build, explain
-from .tracing import rerun
-from .compare import NO_MEMORY, RESULT, own_check
-from .tracing.events import parse_call
+from .. import build
+from . import explain
+from ..tracing import rerun
+from ..compare import NO_MEMORY, RESULT, own_check
+from ..tracing.events import parse_call
 
 STDIO = ("write", "writev", "fstat", "newfstatat", "statx", "ioctl", "lseek")
 LEAST = 2           # failures with one end or one unwritten function that are explained together

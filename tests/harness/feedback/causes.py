@@ -20,13 +20,13 @@ import dataclasses
 from dataclasses import dataclass, field
 
 from . import contents, symptoms
-from .compare import RESULT
-from .spec.composed import FATAL, compose, replayed
-from .tracing.events import parse_address
-from .spec.history import make
-from .spec.mistakes import ALL
+from ..compare import RESULT
+from ..spec.composed import FATAL, compose, replayed
+from ..tracing.events import parse_address
+from ..spec.history import make
+from ..spec.mistakes import ALL
 from .replays import Replays, Spent, call_of, story_of
-from .spec.symbols import step_text
+from ..spec.symbols import step_text
 
 MOST_TOGETHER = 8       # mistakes in one set
 MOST_SEARCHED = 20      # failures that one step of the search looks at, the first that differ

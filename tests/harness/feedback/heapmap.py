@@ -16,7 +16,7 @@ to 128 KiB. Cells that do not fit on the screen, but never the marked block, are
 from dataclasses import dataclass
 from math import log2
 
-from .spec.model import FREE
+from ..spec.model import FREE
 
 MAX_ROWS = 8            # rows of cells; a row is two lines, or three with the mark below it
 MAX_MAPS = 3            # mappings drawn one by one

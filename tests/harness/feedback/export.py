@@ -24,9 +24,10 @@ import json
 import os
 import re
 
-from . import causetext, points, version
-from .build import HarnessError
-from .entry import results_opener
+from .. import points, version
+from . import causetext
+from ..build import HarnessError
+from ..entry import results_opener
 from .explain import rules_at_stake, unified
 from .report import first_lines, printable
 

@@ -6,7 +6,7 @@ Colour and the progress line appear only on a terminal; NO_COLOR and TERM=dumb a
 
 import os
 
-from .points import earned_and_possible
+from ..points import earned_and_possible
 
 DOTS = "." * 24
 LINE_MOST = 4000        # characters of a line; the longest sequence of operations needs half

@@ -7,17 +7,17 @@ import textwrap
 from itertools import zip_longest
 
 from . import heapmap
-from .spec import rules
-from .tracing import rerun
-from .compare import RESULT, nested, own_check
-from .spec.composed import FATAL, replayed
-from .tracing.events import parse_address
+from ..spec import rules
+from ..tracing import rerun
+from ..compare import RESULT, nested, own_check
+from ..spec.composed import FATAL, replayed
+from ..tracing.events import parse_address
 from .hints import MOST, as_hints, from_signs, hints
-from .spec.history import make, model_after, step_at
-from .spec.model import FREE, MAP_STRIDE
+from ..spec.history import make, model_after, step_at
+from ..spec.model import FREE, MAP_STRIDE
 from .report import first_lines, indented, printable
-from .tracing.runner import NOT_DEFINED
-from .tracing.stats import follow, live_state
+from ..tracing.runner import NOT_DEFINED
+from ..tracing.stats import follow, live_state
 
 WIDTH = 96              # characters of a line of explanation
 MOST_BESIDE = 110       # characters of two events side by side

@@ -4,11 +4,11 @@
 import textwrap
 
 from . import explain
-from .spec import rules
-from .spec.composed import FATAL, replayed
-from .spec.history import make
+from ..spec import rules
+from ..spec.composed import FATAL, replayed
+from ..spec.history import make
 from .report import first_lines, indented, printable
-from .spec.symbols import step_text
+from ..spec.symbols import step_text
 
 MOST_NAMED = 5          # failures that the text names for one cause
 MOST_LINES = 12         # lines of an event

@@ -10,14 +10,14 @@ import tempfile
 from functools import lru_cache
 from pathlib import Path
 
-from .spec import history, oracle
-from .build import HarnessError
-from .compare import own_check_in
+from ..spec import history, oracle
+from ..build import HarnessError
+from ..compare import own_check_in
 from .hints import contradicted
-from .spec.mistakes import MISTAKES
-from .spec.model import ALLOC, FREE, BrokenModel, Model, aligned
-from .session import build_directory
-from .spec.symbols import step_text
+from ..spec.mistakes import MISTAKES
+from ..spec.model import ALLOC, FREE, BrokenModel, Model, aligned
+from ..session import build_directory
+from ..spec.symbols import step_text
 
 
 class Suspect(oracle.Session):

@@ -12,11 +12,11 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from .compare import RESULT, nested
-from .spec.history import make
-from .spec.mistakes import MISTAKES
-from .spec.model import BrokenModel
-from .spec.symbols import step_text
+from ..compare import RESULT, nested
+from ..spec.history import make
+from ..spec.mistakes import MISTAKES
+from ..spec.model import BrokenModel
+from ..spec.symbols import step_text
 
 QUESTION = "  brk(0)"
 ALLOWED = ("brk", "mmap", "munmap")

@@ -9,10 +9,10 @@ only if each failed check agrees with it and no call of any program contradicts 
 
 from dataclasses import dataclass
 
-from .compare import own_check
-from .tracing.events import gives_back, parse_call
-from .spec.history import model_after
-from .spec.model import HEADER, MAP_STRIDE, aligned
+from ..compare import own_check
+from ..tracing.events import gives_back, parse_call
+from ..spec.history import model_after
+from ..spec.model import HEADER, MAP_STRIDE, aligned
 from .symptoms import Symptom
 
 NOT_ZERO, LOST, CHANGED = "memory from calloc is not zero", "resizing lost contents", \

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from . import symptoms
-from .compare import first_difference, own_check, stopped_itself
-from .spec.composed import FATAL, changed_by, compose, recorder
-from .tracing.events import parse_call
-from .spec.history import STRAY
-from .spec.mistakes import Mistake
-from .suite import FIELDS
-from .spec.symbols import result_lines
+from ..compare import first_difference, own_check, stopped_itself
+from ..spec.composed import FATAL, changed_by, compose, recorder
+from ..tracing.events import parse_call
+from ..spec.history import STRAY
+from ..spec.mistakes import Mistake
+from ..suite import FIELDS
+from ..spec.symbols import result_lines
 
 READ = re.compile(r"\(found (-?\d+), expected (-?\d+)\)$")
 RULE = re.compile(r"\b[A-Z]\d\b")
