@@ -66,7 +66,7 @@ def outcome(mistake, test, events, program, place):
 
 def checked(mistake, test, events):
     """(events that a program makes on a wrong allocator, the check that fails behind them)."""
-    actual = causes.trace_of({mistake}, events)
+    actual = replays.trace_of({mistake}, events)
     wrong = replays.first_wrong_header({mistake}, test.headers, events, actual)
     if not wrong:
         return without_memory(events, actual)

@@ -45,7 +45,7 @@ SEED = 13
 def outcome_of(name, mistakes):
     """The Outcome of a program on an allocator with these mistakes."""
     expected = REFERENCES[name]
-    actual = causes.trace_of(mistakes, expected)
+    actual = replays.trace_of(mistakes, expected)
     made, said = replays.first_wrong_header(mistakes, HEADERS[name], expected, actual) or (0, "")
     says, signal = b"", None
     if said:
@@ -206,6 +206,15 @@ def test_a_mistake_is_exchanged_for_others_that_explain_more():
         kind.__name__ for kind in made}
 
 
+def test_a_mistake_is_exchanged_for_four_others():
+    """One by one, as long as that explains more than a library that never splits."""
+    made = frozenset((FirstBlockIsWhole, LosesRest, FirstFit, NeverMerges))
+    stories = [causes.story_of(outcome_of(name, made)) for name in REFERENCES]
+    search = causes.Search(stories, causes.Replays(causes.MOST_CALLS))
+    before = frozenset((NeverSplits,))
+    assert len(search.exchanged(before)) == 2 and search.exchanged_for_more(before) == made
+
+
 @pytest.mark.parametrize("made, never", [
     ({FirstBlockCountsHeader}, "SizeWithHeader EnlargesWithoutHeader"),
     ({FirstBlockCountsHeader, HeaderOf24Bytes}, "SizeWithHeader EnlargesWithoutHeader"),
@@ -304,8 +313,8 @@ def test_a_mistake_is_found_that_hides_another_from_a_program():
 def test_what_a_mistake_shows_in_the_smallest_program(made, calls, shown):
     """0x20 stands for what the first call returned, 0x21 for that of the second."""
     events = [(call, f"  = HeapStart + {number:#x}") for number, call in enumerate(calls, 0x20)]
-    assert causes.trace_of({made}, events)[-1][1:] == shown
-    assert causes.trace_of((), events)[-1][1:] != shown
+    assert replays.trace_of({made}, events)[-1][1:] == shown
+    assert replays.trace_of((), events)[-1][1:] != shown
 
 
 def test_what_is_expected_is_the_contracts_or_is_said_not_to_be():
@@ -331,9 +340,9 @@ def test_sizes_that_are_not_rounded_wrap_around_as_they_are():
     """SIZE_MAX itself is never rounded up to 0: the mapping is refused, or the block is moved."""
     events = [("os_malloc(1)", "  = HeapStart + 0x20")]
     events += [("os_realloc(HeapStart + 0x20, 18446744073709551615)", "  = NULL")]
-    shown = causes.trace_of({SizesNotRounded, SizesWrapAround}, events)[-1]
+    shown = replays.trace_of({SizesNotRounded, SizesWrapAround}, events)[-1]
     assert any("mmap(NULL, 18446744073709551647," in line for line in shown), shown
-    assert causes.trace_of({SizesWrapAround}, events)[-1][1:] == ("  = HeapStart + 0x20",)
+    assert replays.trace_of({SizesWrapAround}, events)[-1][1:] == ("  = HeapStart + 0x20",)
 
 
 def test_a_block_that_is_moved_for_its_own_size_has_a_hint():

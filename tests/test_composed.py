@@ -4,7 +4,7 @@
 import itertools
 
 from tests.harness import suite
-from tests.harness.feedback import causes
+from tests.harness.feedback import replays
 from tests.harness.spec import realloc_mistakes
 from tests.harness.spec.composed import compose, replayed
 from tests.harness.spec.growth_mistakes import FirstBlockLosesRest
@@ -48,7 +48,7 @@ DEPENDENT = {
 def first_shown(mistakes, events):
     """(index of the first event that an allocator with these mistakes makes otherwise, what it
     makes there)."""
-    made = [*causes.trace_of(mistakes, events), ()]
+    made = [*replays.trace_of(mistakes, events), ()]
     index = next((number for number, pair in enumerate(zip(events, made))
                   if tuple(pair[0]) != tuple(pair[1])), len(events))
     return index, tuple(made[index])
@@ -84,8 +84,8 @@ def test_the_heap_grows_by_what_is_missing_after_all_was_absorbed():
     events = REFERENCES["test-realloc-hole-before-break"][:7]
     grown = ("os_realloc(HeapStart + 0x18710, 50000)", "  brk(HeapStart + 0x24a60) = HeapStart "
              "+ 0x24a60", "  = HeapStart + 0x18710")
-    assert causes.trace_of({GrowsAfterAbsorbing}, events)[-1] == grown
-    assert causes.trace_of({GrowsAfterAbsorbing, AbsorbsAll}, events)[-1] == grown
+    assert replays.trace_of({GrowsAfterAbsorbing}, events)[-1] == grown
+    assert replays.trace_of({GrowsAfterAbsorbing, AbsorbsAll}, events)[-1] == grown
 
 
 def test_a_threshold_does_not_hide_that_os_realloc_does_not_ask_for_it():
@@ -93,7 +93,7 @@ def test_a_threshold_does_not_hide_that_os_realloc_does_not_ask_for_it():
     events = REFERENCES["test-realloc-heap-to-mapping"][:2]
     assert events[1][1].startswith("  mmap(NULL, 140032,")
     for other in (ThresholdsNotStrict, ThresholdsWithoutHeader):
-        shown = causes.trace_of({FirstBlockLosesRest, GrowsPastThreshold, other}, events)
+        shown = replays.trace_of({FirstBlockLosesRest, GrowsPastThreshold, other}, events)
         assert shown[1][1:] == ("  brk(HeapStart + 0x40f58) = HeapStart + 0x40f58",
                                 "  = HeapStart + 0x20")
     for pair in itertools.combinations((SizesWrapAround, SizesWrapAroundToNothing,
@@ -103,7 +103,7 @@ def test_a_threshold_does_not_hide_that_os_realloc_does_not_ask_for_it():
 
 def test_what_a_split_leaves_does_not_grow_the_heap():
     event = REFERENCES["test-realloc-hole-before-break"][0]
-    assert causes.trace_of({MergesAfterSplit, GrowsAfterAbsorbing}, [event]) == [event]
+    assert replays.trace_of({MergesAfterSplit, GrowsAfterAbsorbing}, [event]) == [event]
 
 
 def test_what_is_kept_whole_in_one_call_is_split_in_the_next():

@@ -16,16 +16,15 @@ their own. System calls of stdio inside calls are one as well: traces are compar
 The effort is counted in calls replayed, so that every machine comes to the same causes.
 """
 
+import copy
 import dataclasses
 from dataclasses import dataclass, field
 
 from . import contents, symptoms
-from ..compare import RESULT
 from ..spec.composed import FATAL, compose, replayed
-from ..tracing.events import parse_address
 from ..spec.history import make
 from ..spec.mistakes import ALL
-from .replays import Replays, Spent, call_of, story_of
+from .replays import Replays, Spent, story_of
 from ..spec.symbols import step_text
 
 MOST_TOGETHER = 8       # mistakes in one set
@@ -33,7 +32,10 @@ MOST_SEARCHED = 20      # failures that one step of the search looks at, the fir
 AT_ONCE = 5             # of these, until one more mistake predicts more of them
 MOST_COMPARED = 4       # such mistakes that are compared by all failures, the best ones
 MOST_EXCHANGES = 1      # rounds in which mistakes that were found are replaced
-MOST_EXCHANGED = 10000  # calls replayed in such a round, and as many after it
+MOST_EXCHANGED = 10000  # calls replayed in such a round, as many after it, and for what follows
+LEAST_LEFT = 5          # unexplained failures for which one mistake is replaced by several
+LEAST_KEPT = 0.75       # share of explained failures that the first of these must explain
+MOST_ADDED = 4          # of these, beside the first
 LEAST_SAVED = 5         # failures that a refuted set explains more than another, to be looked at
 MOST_SAVED = 2          # such sets that are looked at
 MOST_INSTEAD = 3        # mistakes that are tried in place of one
@@ -152,6 +154,7 @@ class Search:
     def __init__(self, stories, replays):
         by_size = sorted(stories, key=lambda story: (story.size, story.name))
         self.replays = replays
+        self.kinds = ALL        # the mistakes that a set may be enlarged by
         self.failed = [story for story in by_size if not story.passed]
         self.short = [story for story in self.failed if story.size <= MOST_EVENTS]
         self.passed = [story for story in by_size if story.passed and story.size <= MOST_EVENTS]
@@ -183,7 +186,7 @@ class Search:
         before = self.worth(mistakes, stories)
         for begin in range(0, len(stories), AT_ONCE):
             few = stories[begin:begin + AT_ONCE]
-            sets = [mistakes | {mistake} for mistake in ALL]
+            sets = [mistakes | {mistake} for mistake in self.kinds]
             sets = [more for more in sets if more not in seen and compose(more) is not None
                     and self.worth(more, few) > self.worth(mistakes, few)]
             seen.update(sets)
@@ -239,7 +242,7 @@ class Search:
         if not most:
             return None
         self.replays.bases.append(mistakes)
-        sets = [mistakes | {kind} for kind in ALL if kind not in mistakes]
+        sets = [mistakes | {kind} for kind in self.kinds if kind not in mistakes]
         sets = [more for more in sets if compose(more) is not None
                 and self.replays.predicted(more, denying) == denying.size]
         worth = {more: self.worth(more, self.short) for more in sets}
@@ -261,7 +264,29 @@ class Search:
                 break
             self.replays.left += MOST_EXCHANGED
             best = self.improved(other, self.step)
+        self.replays.left += MOST_EXCHANGED
+        best = self.improved(best, self.exchanged_for_more, 1)
+        self.replays.left += MOST_EXCHANGED
         return self.improved(best, self.fewer, 1)
+
+    def exchanged_for_more(self, mistakes):
+        """exchanged() with up to MOST_ADDED others beside the first in place of one mistake, found
+        one by one among the failures whose end a model can predict. None if few of these are left,
+        or if the first alone explains far fewer than the mistake that it replaces."""
+        search = copy.copy(self)
+        search.short = [story for story in self.short if story.whole]
+        before, _ = search.worth(mistakes, search.short)
+        if len(search.short) - before < LEAST_LEFT:
+            return None
+        for kind in (kind for kind in ALL if kind in mistakes):
+            search.kinds = [other for other in ALL if other is not kind]
+            for first in self.instead(mistakes, kind):
+                if search.worth(first, search.short)[0] < LEAST_KEPT * before:
+                    continue
+                more = search.improved(first, search.step, MOST_ADDED)
+                if search.worth(more, search.short)[0] > before and not self.refuted(more):
+                    return self.needed(more)
+        return None
 
     @staticmethod
     def improved(mistakes, better, times=MOST_TOGETHER):
@@ -563,33 +588,3 @@ def causes_of(mistakes, by_program, shown, outcomes, alike):
         proved = not all(one.unfinished for one in (kind, *alike.get(kind, ())))
         made.append(Cause(kind.rule, kind.__name__, sentence, names, example, proved=proved))
     return by_size(made)
-
-
-# ---- what wrong allocators show ----------------------------------------------------------------
-
-def trace_of(mistakes, events):
-    """What a program with the reference `events` shows on an allocator with these mistakes.
-
-    The calls are the reference's; a pointer is the result of the call that returned it there. The
-    trace ends where the allocator cannot go on.
-    """
-    model, results, made = compose(frozenset(mistakes))(), {}, []
-    for event in events:
-        call = call_of(event)
-        if call is None:
-            made.append(event)
-            continue
-        name, args = call
-        if name in ("os_realloc", "os_free"):
-            args = (results.get(args[0], args[0]), *args[1:])
-        try:
-            step = model.step(name, args)
-        except FATAL:
-            return [*made, ("killed(SIGSEGV)",)]
-        made.append(step_text(step))
-        if step.misuse:
-            return [*made, ("killed(SIGABRT)",)]
-        address = parse_address(event[-1].removeprefix(RESULT))
-        if address:
-            results[address] = step.result
-    return made

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from . import symptoms
-from ..compare import first_difference, own_check, stopped_itself
+from ..compare import RESULT, first_difference, own_check, stopped_itself
 from ..spec.composed import FATAL, changed_by, compose, recorder
-from ..tracing.events import parse_call
+from ..tracing.events import parse_address, parse_call
 from ..spec.history import STRAY
 from ..spec.mistakes import Mistake
 from ..suite import FIELDS
-from ..spec.symbols import result_lines
+from ..spec.symbols import result_lines, step_text
 
 READ = re.compile(r"\(found (-?\d+), expected (-?\d+)\)$")
 RULE = re.compile(r"\b[A-Z]\d\b")
@@ -90,6 +90,36 @@ def wrong_header(model, headers):
         if found != value:
             return f"a header is wrong (found {found}, expected {value})"
     return ""
+
+
+# ---- what wrong allocators show ----------------------------------------------------------------
+
+def trace_of(mistakes, events):
+    """What a program with the reference `events` shows on an allocator with these mistakes.
+
+    The calls are the reference's; a pointer is the result of the call that returned it there. The
+    trace ends where the allocator cannot go on.
+    """
+    model, results, made = compose(frozenset(mistakes))(), {}, []
+    for event in events:
+        call = call_of(event)
+        if call is None:
+            made.append(event)
+            continue
+        name, args = call
+        if name in ("os_realloc", "os_free"):
+            args = (results.get(args[0], args[0]), *args[1:])
+        try:
+            step = model.step(name, args)
+        except FATAL:
+            return [*made, ("killed(SIGSEGV)",)]
+        made.append(step_text(step))
+        if step.misuse:
+            return [*made, ("killed(SIGABRT)",)]
+        address = parse_address(event[-1].removeprefix(RESULT))
+        if address:
+            results[address] = step.result
+    return made
 
 
 # ---- replaying them ----------------------------------------------------------------------------
