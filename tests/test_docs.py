@@ -121,7 +121,7 @@ def test_the_hardened_library_is_installed_alone(tmp_path):
                           capture_output=True, text=True, check=True)
     assert re.findall(r"^install (?!-d).*", done.stdout, re.M) == [
         f"install -m 644 {tmp_path}/libosmalloc.so {tmp_path}/libosmalloc.a "
-        f"{tmp_path}/usr/local/lib"]
+        f'"{tmp_path}/usr/local/lib"']
 
 
 def anchors(page):
