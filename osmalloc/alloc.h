@@ -5,7 +5,8 @@
  * malloc.c and realloc.c consist of. The inline functions are the fast paths, in which a block is a
  * slot of the first slab in its class's list; alloc.c has everything else.
  *
- * Sizes are bytes. Functions that return NULL set errno to ENOMEM; otherwise errno is unchanged.
+ * Sizes are bytes. Functions that return NULL set errno to ENOMEM, except alloc_ready(); otherwise
+ * errno is unchanged.
  */
 
 #ifndef ALLOC_H
@@ -24,7 +25,10 @@ void *alloc_slow(size_t size);
 void *alloc_class(unsigned int class);
 void *alloc_large(size_t size, size_t alignment);
 
-/* Frees a block whose slab needs more than slab_push(), or belongs to another heap or to none. */
+/*
+ * Frees a block after slab_push() returned true, or whose slab is another heap's or a large
+ * block's.
+ */
 void free_slow(struct slab *slab, void *ptr);
 
 /* Whether a block of that size might be had after everything free is unmapped. */
@@ -67,10 +71,10 @@ static inline __attribute__((always_inline)) void *alloc_ready(size_t size)
 		return likely(slab->free) ? slab_pop(slab) : NULL;
 	}
 	slab = likely(size <= SLOT_MOST) ? heap->lists[class_of(size)] : NULL;
-	return likely(slab && slab->free_bitmap) ? slab_take(slab) : NULL;
+	return likely(slab && slab_has_free(slab)) ? slab_take(slab) : NULL;
 }
 
-/* A slot or a large block of size bytes, not yet a program's; NULL. */
+/* A slot or a large block of size bytes, not yet the program's; NULL with ENOMEM. */
 static inline __attribute__((always_inline)) void *alloc_slot(size_t size)
 {
 	void *slot = alloc_ready(size);
@@ -78,7 +82,7 @@ static inline __attribute__((always_inline)) void *alloc_slot(size_t size)
 	return likely(slot) ? slot : alloc_slow(size);
 }
 
-/* A block for a request of size bytes; NULL. */
+/* A block for a request of size bytes; NULL with ENOMEM. */
 static inline __attribute__((always_inline)) void *alloc_block(size_t size)
 {
 	if (HIDDEN_CLASSES && unlikely(!size))

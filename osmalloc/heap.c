@@ -243,17 +243,17 @@ void heap_collect_pending(struct thread_heap *heap)
  */
 static bool refill(struct slab *slab)
 {
-	if (QUARANTINE && !slab->free_bitmap) {
+	if (QUARANTINE && !slab_has_free(slab)) {
 		uint64_t freed = slab->quarantine;
 
 		__atomic_store_n(&slab->quarantine, 0, __ATOMIC_RELAXED);
 		__atomic_store_n(&slab->free_bitmap, freed, __ATOMIC_RELAXED);
 	}
-	if (!slab->free_bitmap)
+	if (!slab_has_free(slab))
 		remote_collect(slab);
-	if (!slab->free_bitmap && slab->extent < slab->capacity)
+	if (!slab_has_free(slab) && slab->extent < slab->capacity)
 		slab_extend(slab);
-	return slab->free_bitmap;
+	return slab_has_free(slab);
 }
 
 /* Adds a slab, which has free slots, to its list, which is empty. NULL: does nothing. */

@@ -67,12 +67,12 @@ struct thread_heap {
 	struct pending_queue pending __attribute__((aligned(64)));	/* by other threads */
 	struct thread_heap *next_parked;
 	struct thread_heap *next_heap;		/* in heap_all */
-	pthread_mutex_t life;		/* held by its thread until that ends; under the lock */
+	pthread_mutex_t life;		/* its thread takes it under the lock, and holds it */
 	unsigned int process;		/* idle.c's number of the process that uses it; 0: parked */
 	unsigned int inherited;		/* times that its thread was gone in the child of a fork */
 };
 
-/* The thread that uses the heap, or one that trims it and holds the lock. */
+/* Nobody; its own thread, or one that collects it; a thread that trims it and holds the lock. */
 enum busy { BUSY_NOBODY, BUSY_USER, BUSY_TRIMMED };
 
 /* All heaps, and their number; written under the lock. */
@@ -102,7 +102,8 @@ void heap_finish(struct thread_heap *heap);
 
 /*
  * A slab of the class that has a free slot and is the first in its list: one that the heap has, or
- * a new one. NULL on failure, the second with ENOMEM. The heap must be busy.
+ * a new one. NULL from the first: there is none; from the second: no memory (ENOMEM). The heap
+ * must be busy.
  */
 struct slab *heap_find_slab(struct thread_heap *heap, unsigned int class);
 struct slab *heap_open_slab(struct thread_heap *heap, unsigned int class);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * Where the hardened build (harden.h) joins in: a slot is allocated, resized in place or freed, and
+ * Where the hardened build (harden.h) joins in: a slot is allocated, resized or freed, and
  * a program's pointer, or its size, is checked. In the default build these functions do nothing
  * and cost nothing. All else that differs is a constant: those of config.h and the others that
  * are defined with HARDENED.
@@ -30,16 +30,16 @@ static inline void *hook_allocated(void *ptr, size_t asked)
 }
 
 /*
- * A block was resized, where it is or by moving its pages: before, it had room bytes for a request
- * of before bytes. Returns it.
+ * A block was resized, where it is or by moving its pages. Until then it had room for room bytes,
+ * of a request of was_asked bytes; now it is one of asked bytes. Returns the block.
  */
-static inline void *hook_resized(const struct slab *slab, void *ptr, size_t room, size_t before,
-				 size_t asked)
+static inline void *hook_resized(const struct slab *slab, void *ptr, size_t room,
+				 size_t was_asked, size_t asked)
 {
 	if (!HARDENED)
 		return ptr;
 	if (room <= slab->size - CANARY)
-		harden_open(ptr, room, before);
+		harden_open(ptr, room, was_asked);
 	return harden_take(ptr, slab->size, asked);
 }
 

@@ -3,12 +3,11 @@
 /*
  * Size classes: which slot a request gets. Pure functions, in bytes.
  *
- * Classes are GRAIN apart up to 128, then eight to a doubling up to FINE_MOST,
- * then four up to SLOT_MOST: less than a ninth of a slot is lost below FINE_MOST,
- * a fifth above, where slots are whole pages, so that most of the loss is of pages
- * that nobody touches. Every power of two is a class. If a power
- * of two divides a request, it divides the size of the request's class, so aligned requests need no
- * classes of their own.
+ * Classes are GRAIN apart up to 128 bytes, then eight to a doubling up to FINE_MOST, then four up
+ * to SLOT_MOST. A slot loses at most 15 bytes up to 128, less than a ninth from there to
+ * FINE_MOST, and a fifth above, where slots are whole pages and most of the loss is of pages never
+ * touched. Every power of two is a class. If a power of two divides a request, it divides the size
+ * of the request's class, so aligned requests need no classes of their own.
  */
 
 #ifndef SIZECLASS_H

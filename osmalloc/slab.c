@@ -133,11 +133,13 @@ static uint32_t capacity_for(struct span span, size_t size)
 }
 
 /*
- * The key of a new slab (splitmix64, by Steele, Lea and Flood). The highest and the lowest bit
- * are set, so that a cookie of 0 decodes neither to NULL nor to an address.
+ * The key of a new slab (splitmix64, by Steele, Lea and Flood). Its lowest bit is set, and its
+ * highest one is not bit 47 of the slab's addresses: so slot_key() has both bits set, and a cookie
+ * of 0 decodes neither to NULL nor to an address.
  */
-static uintptr_t key_make(void)
+static uintptr_t key_make(uintptr_t start)
 {
+	uintptr_t highest = 1UL << 63;
 	static uint64_t state;
 	uint64_t key;
 
@@ -145,7 +147,8 @@ static uintptr_t key_make(void)
 	key = state ^ secret;
 	key = (key ^ key >> 30) * 0xbf58476d1ce4e5b9;
 	key = (key ^ key >> 27) * 0x94d049bb133111eb;
-	return (key ^ key >> 31) | 1 | 1UL << 63;
+	key ^= key >> 31;
+	return (key & ~highest) | (~start << 16 & highest) | 1;
 }
 
 struct slab *slab_open(unsigned int class, struct thread_heap *owner, bool filled)
@@ -169,7 +172,7 @@ struct slab *slab_open(unsigned int class, struct thread_heap *owner, bool fille
 		slab->capacity = capacity_for(span, size);
 		slab->class = (uint8_t)class;
 		slab->owner = owner;
-		slab->key = key_make();
+		slab->key = key_make(span.start);
 		if (slab_is_hidden(slab))
 			slab->used_before = !span_hide(span);
 		pagemap_set(span.start, span.units * UNIT, slab);

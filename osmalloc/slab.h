@@ -11,8 +11,8 @@
  * written to from one that was not. All other slabs have a bitmap of free slots in the descriptor,
  * one bit a slot, and nothing is written into a free slot.
  *
- * The slots behind the extent were never used and are not free yet: slab_extend() adds a page of
- * them at a time, so that no page is touched before it is needed.
+ * The slots behind the extent were never used and are not free yet: slab_extend() adds one page
+ * or a few at a time, so that no page is touched before it is needed.
  *
  * Ownership: a slab belongs to one heap (heap.h) and never changes its owner. Only the thread that
  * has the heap takes slots and writes the fields of the first cache line. Other threads free a slot
@@ -29,8 +29,8 @@
  *     live; of a full slab it is 1. In a heap whose thread did not survive a fork and was inside
  *     malloc() or free() at that time, the sum over all slabs may be one more.
  *  4. A full slab has extent == capacity and no slot that is free to the owner; it is detached:
- *     detachments is odd, and either remote has REMOTE_NOTIFY_NEXT or queued is set. Neither
- *     is true of a listed slab.
+ *     detachments is odd, and either remote has REMOTE_NOTIFY_NEXT or queued is set. Of a listed
+ *     slab detachments is even, and remote has no REMOTE_NOTIFY_NEXT; queued may be set.
  *
  * And while threads are running, verified by tests/model/remote.pml:
  *
@@ -84,15 +84,19 @@ struct __attribute__((aligned(64))) slab {
 	uint8_t shift;		/* log2 of the slot size's even part */
 	uint8_t class;
 	bool full;		/* has no free slot and is in no list */
-	bool retained;		/* empty but kept in its list; or a freed mapping, to be reused */
+	bool retained;		/* was empty, and stays in its list; or a cached mapping */
 
-	/* Written by other threads (remote.h). */
+	/*
+	 * Written by other threads: remote, next_pending, queued; read by them: the rest
+	 * (remote.h).
+	 */
 	uint64_t remote __attribute__((aligned(64)));	/* the remote free list */
 	struct slab *next_pending;	/* in the owner's pending-free queue */
 	uint32_t awaited;	/* number of slots that remote holds once none is live */
 	uint32_t detachments;	/* odd while the slab is detached; only grows */
 	uint32_t queued;	/* in the queue, or about to be; riscv64 swaps no single bytes */
 
+	/* Written by the owner, or under the lock. */
 	bool used_before;	/* the span was not zero when it was allocated */
 	uint32_t units;		/* of the span; of the guard behind a large block's mapping */
 	struct chunk *chunk;	/* of the span; NULL: a large block with a mapping of its own */
@@ -160,6 +164,12 @@ static inline bool slab_is_hidden(const struct slab *slab)
 	return HIDDEN_CLASSES && slab->class == CLASS_EMPTY;
 }
 
+/* Whether a slot is free to the owner. */
+static inline bool slab_has_free(const struct slab *slab)
+{
+	return slab->free_bitmap;	/* or slab->free, in the same place */
+}
+
 static inline bool slab_is_linked(const struct slab *slab)
 {
 	return slab->size <= LINKED_MOST;
@@ -191,7 +201,7 @@ static inline void *slab_pop(struct slab *slab)
 	return slot;
 }
 
-/* The same where the slab has a bitmap: takes the lowest slot. */
+/* The same where the slab has a bitmap: the lowest slot, or a random one (RANDOM_SLOTS). */
 static inline void *slab_pick(struct slab *slab)
 {
 	uint64_t free_bitmap = slab->free_bitmap;
