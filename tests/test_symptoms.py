@@ -104,7 +104,7 @@ def test_functions_that_are_not_written_say_where_to_begin():
     """No mistake is looked for in what is not there."""
     out = " ".join(run(submit.STUB).split())
     assert 'os_malloc returned NULL in 6 programs: not written yet? Begin with step 1 of "A good ' \
-        'order" in handout/README.md' in out
+        'order" in the README.md of your folder' in out
     assert "W5" not in out and "rules of docs/contract.md" not in out
 
 

@@ -136,10 +136,15 @@ def number_lines(numbers):
         line_of("most mapped", numbers["largest_mapped"], "bytes in mappings at one time"),
         line_of("held, fullest", held, f"bytes in heap and mappings after call {full['call']:,}:"),
         line_of("  payload", full["payload"],
-                f"{share(full['payload'], held)}  asked for, in {full['blocks']:,} blocks"),
+                f"{share(full['payload'], held)}  asked for, in {blocks(full['blocks'])}"),
         line_of("  headers", full["headers"], f"{share(full['headers'], held)}  32 bytes each"),
         line_of("  free, slack", full["free_and_slack"], share(full["free_and_slack"], held)),
     ]
+
+
+def blocks(count):
+    """A number of blocks as text."""
+    return f"{count:,} block" + "s" * (count != 1)
 
 
 def share(part, whole):
@@ -152,7 +157,8 @@ def leak_lines(leaks):
     total = sum(leak["payload"] for leak in leaks)
     shown = [line_of("", leak["payload"], f"bytes from call {leak['call']:,}, {leak['name']}")
              for leak in leaks[:LEAKS]]
-    return [line_of("leaks", len(leaks), f"blocks, {total:,} bytes" if leaks else ""), *shown,
+    unit = blocks(len(leaks)).split()[1]
+    return [line_of("leaks", len(leaks), f"{unit}, {total:,} bytes" if leaks else ""), *shown,
             *["                ..."] * (len(leaks) > LEAKS)]
 
 
