@@ -34,6 +34,11 @@ BUILD_FLAGS = ["-std=gnu11", "-O2", "-g", "-fPIC", "-pthread", "-fcommon",
                "-fpatchable-function-entry=1", "-Wtrampolines"]
 # noexecstack: the sandbox refuses an executable stack, so each program would fail to start.
 LINK_FLAGS = ["-shared", "-Wl,-Bsymbolic,-z,noexecstack"]
+# Lines of readelf --syms: value, type, name. Undefined symbols have no section.
+SYMBOL = re.compile(r"^ *\d+: (\w+) +\S+ (\w+) +\S+ +\S+ +(?!UND)\S+ ([^\s@]+)", re.MULTILINE)
+FIRST_INSTRUCTION = re.compile(r"^[0-9a-f]+ <os_\w+>:\n *[0-9a-f]+:\s+(\S+)", re.MULTILINE)
+# What a compiled function begins with (-fpatchable-function-entry): nop, or a landing pad first.
+COMPILED = ("nop", "endbr", "bti", "hint", "paci")
 TRAMPOLINE = re.compile(r"^(\S.*?:\d+):\d+: warning: trampoline generated for nested function",
                         re.MULTILINE)
 
@@ -114,10 +119,10 @@ class Workspace:
         most = {"fsize": max(LEAST_FILE, QUOTA // (len(self.sources) + 1))}
         done = self.box.run(command, cwd, self.readable, self.user, self.seconds, most)
         if SAYS_FULL.search(done.output):
-            scratch.check_space(cwd, QUOTA)
+            scratch.check_space(cwd)
             done = self.box.run(command, cwd, self.readable, self.user, self.seconds, most)
         self.printed = done.output
-        if done.output.startswith(("bwrap: ", "confined: ")):
+        if done.output.startswith(("bwrap: ", "confined: ")) and not self.box_works(cwd):
             raise CannotGrade(f"the sandbox failed: {done.output.splitlines()[0]}; "
                               "see checker/grade --probe")
         if done.stopped == "output":
@@ -125,6 +130,10 @@ class Workspace:
         if done.stopped or done.status < 0 or done.status in (128 + 9, 128 + 24):
             raise lint.TooMuch(f"{command[0]} used up its time or memory")
         return done.output, done.status
+
+    def box_works(self, cwd):
+        """Whether the sandbox runs a command: what a tool prints may look like a message of it."""
+        return self.box.run(["true"], cwd, self.readable, self.user, self.seconds).status == 0
 
     def build(self, taken):
         """Build libosmem.so from taken.compiled and the repository's utils/.
@@ -204,24 +213,49 @@ class Workspace:
             return None
         return None if status else name
 
+    def listing(self, command, made):
+        """What a tool prints about a library. Refused if that is too much."""
+        try:
+            return self.tool([*command, made], made.parent)[0]
+        except lint.NotMeasured as reason:
+            raise intake.Refused(f"the names of its library cannot be listed: {reason}; "
+                                 "declare functions static that no other file calls") from None
+
     def names(self, made):
         """({names that a library exports}, {undefined names that the C library does not define}).
 
         nm appends a version to names that the linker found in another library: memcpy@GLIBC_2.14.
         """
-        try:
-            output, _ = self.tool(["nm", "-D", made], made.parent)
-        except lint.NotMeasured as reason:
-            raise intake.Refused(f"the names that its library exports cannot be listed: {reason}; "
-                                 "declare functions static that no other file calls") from None
+        output = self.listing(["nm", "-D"], made)
         lines = [line.split() for line in output.splitlines() if len(line.split()) > 1]
         lacking = {name for *_, kind, name in lines if kind == "U" and "@" not in name}
         return {name.split("@")[0] for *_, kind, name in lines if kind not in "Uvw"}, lacking
+
+    def check_functions(self, made):
+        """Refused unless each of the four names that the library has is one exported function that
+        the compiler made.
+
+        The tracer finds functions by their names, local ones as well, and does not show a system
+        call that is a function's first instruction.
+        """
+        found = set(SYMBOL.findall(self.listing(["readelf", "-W", "--syms"], made)))
+        for name in build.API:
+            kinds = {(value, kind) for value, kind, symbol in found if symbol == name}
+            if len(kinds) > 1 or any(kind != "FUNC" for _, kind in kinds):
+                raise intake.Refused(f"{name} is not one function: define it once, in C, neither "
+                                     "static nor as another name of something else")
+            code = self.listing(["objdump", "--no-show-raw-insn", f"--disassemble={name}"], made)
+            for first in FIRST_INSTRUCTION.findall(code):
+                if first.startswith(COMPILED):
+                    continue
+                raise intake.Refused(f"{name} does not begin as a compiled function does, but "
+                                     f"with {first}; write it in C")
 
     def take_library(self, made):
         """Find out which of the four functions the library lacks, and keep a copy of the library.
         Refused if it has none of them."""
         exported, _ = self.names(made)
+        self.check_functions(made)
         self.absent = [name for name in build.API if name not in exported]
         if self.absent == list(build.API):
             raise intake.Refused(f"it defines none of {', '.join(build.API)}; "

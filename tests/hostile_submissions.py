@@ -118,11 +118,6 @@ static int named_test(void)
                                        ("calloc", "size_t k, size_t n", "k, n"),
                                        ("realloc", "void *p, size_t n", "p, n")))
         + "void os_free(void *p)\n{\n\tfree(p);\n}\n",
-    "glibc's malloc as an indirect function":
-        HEAD + "".join(
-            f'static void *find_{name}(void)\n{{\n\treturn dlsym(RTLD_DEFAULT, "{name}");\n}}\n'
-            f'void os_{name}(void) __attribute__((ifunc("find_{name}")));\n'
-            for name in ("malloc", "calloc", "realloc", "free")),
     "raw system calls":
         stub_with("").replace("return size ? NULL : NULL;", """
     long got;
@@ -203,11 +198,27 @@ LONG_LINES = {
         '\t\twrite(2, "yyyy", 4);\n\t__builtin_trap();'),
 }
 
+INDIRECT = HEAD + "".join(
+    f'static void *find_{name}(void)\n{{\n\treturn dlsym(RTLD_DEFAULT, "{name}");\n}}\n'
+    f'void os_{name}(void) __attribute__((ifunc("find_{name}")));\n'
+    for name in ("malloc", "calloc", "realloc", "free"))
+# os_free() in assembler: the tracer finds no function, or does not see its first instruction.
+ASSEMBLED = STUB.replace("void os_free(", "void my_free(")
+LABEL = '__asm__(".globl os_free\\nos_free:\\n\\tjmp my_free\\n");\n'
+FUNCTION = ('__asm__(".globl os_free\\n.type os_free, %function\\n"\n'
+            '\t"os_free:\\n\\tsyscall\\n\\tret\\n");\n')
+
 # What would keep a worker busy or stop it: {files of a zip archive}, what the reason says.
 UNGRADABLE = {
+    "glibc's malloc as an indirect function": (
+        {"src/osmem.c": INDIRECT}, "os_malloc is not one function"),
+    "a label in place of a function": (
+        {"src/osmem.c": ASSEMBLED + LABEL}, "os_free is not one function"),
+    "a system call before the tracer looks": (
+        {"src/osmem.c": ASSEMBLED + FUNCTION}, "os_free does not begin as a compiled function"),
     "30,000 symbols": (
         {"src/osmem.c": STUB + "".join(f"int global_{number:012};\n" for number in range(30000))},
-        "names that its library exports cannot be listed: nm printed more than a megabyte"),
+        "names of its library cannot be listed: nm printed more than a megabyte"),
     "a file below a file": (
         {"src/osmem.c": STUB, "src/a.c": "int a;\n", "src/a.c/b.c": "int b;\n"},
         "a.c is a file and a folder"),

@@ -59,6 +59,15 @@ def shown_inside(*body):
     return told(inside(*body))[1:-2]
 
 
+def test_a_crash_that_a_handler_catches_is_a_fault():
+    """Otherwise a handler could skip each failed check of a program."""
+    for line, caught in (("--- SIGILL (Illegal instruction) ---", "SIGILL"),
+                         ("--- SIGCHLD (Child exited) ---", "")):
+        found = trace.parse(f"{START}{MAIN}700 {line}\n{END}")
+        assert (found.caught, found.exit_status) == (caught, 0)
+        assert runner.strayed(found).startswith("caught SIGILL") == bool(caught)
+
+
 def test_start_and_end_are_no_events():
     found = trace.parse(START + MAIN + END)
     assert (found.events, found.heap_start, found.exit_status) == ([], HEAP, 0)

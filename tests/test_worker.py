@@ -268,6 +268,13 @@ def test_a_source_that_speaks_of_a_full_disk_is_a_compile_error(place):
     assert (made["status"], "it does not compile" in made["reason"]) == ("refused", True)
 
 
+def test_a_source_that_speaks_like_the_sandbox_is_graded(place):
+    """#line lets a warning begin with any words."""
+    path = submit.submission(place / "anna", submit.naive(extra='#line 1 "bwrap: x"\n#warning y\n'))
+    assert main.main([*FEW, str(path)]) == 0
+    assert submit.document("grades", "anna")["status"] == "graded"
+
+
 def test_a_build_has_a_quota(place):
     big = "".join(f"static const char b{n}[1 << 20] = {{ 1 }};\nconst char *p{n} = b{n};\n"
                   for n in range(70))

@@ -405,7 +405,10 @@ def undefined(trace, stderr):
 
 
 def strayed(trace):
-    """A sentence on a program that called or exited outside main, '' if it did not."""
+    """A sentence on a program that left the usual way, '' if it did not: it went on after a crash,
+    or called or exited outside main."""
+    if trace.exit_status is not None and trace.caught:
+        return f"caught {trace.caught} and went on: a crash or a failed check ends the program"
     if trace.exit_status is not None and trace.open_call:
         refused = any(map(was_refused, trace.open_call.syscalls))
         return f"called exit({trace.exit_status}){inside(trace)}: " \

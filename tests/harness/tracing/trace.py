@@ -87,9 +87,11 @@ MAIN = re.compile(rf"main\((){END}")
 RESUMED = re.compile(rf"<\.\.\. (\w+) resumed> {RESULT}")
 EXITED = re.compile(r"\+\+\+ exited \(status ([0-9]{1,3})\) \+\+\+")
 KILLED = re.compile(r"\+\+\+ killed by (\S+) \+\+\+")
-SIGNAL = re.compile(r"--- (?:SIG\w+|UNKNOWN_SIGNAL) \([\w .,/:()-]+\) ---")
+SIGNAL = re.compile(r"--- (SIG\w+|UNKNOWN_SIGNAL) \([\w .,/:()-]+\) ---")
 BREAKPOINT = re.compile(r"unexpected breakpoint at 0x[0-9a-f]+")
 EXEC = re.compile(r"--- Called exec\(\) ---")
+# Signals of a crash, or of a check that failed.
+CRASHES = ("SIGILL", "SIGSEGV", "SIGBUS", "SIGFPE", "SIGABRT", "SIGSYS")
 
 
 @dataclasses.dataclass
@@ -124,6 +126,7 @@ class Trace:
     pids: int = 0
     exit_status: int | None = None
     signal: str | None = None
+    caught: str = ""             # the last signal of CRASHES
     problem: str = ""       # the first line that ltrace does not print, or other damage; or ""
     started: str = ""       # "process" or "thread" if the program started one
     started_in: str = ""    # the function of the API that started it, "" if none did
@@ -310,8 +313,13 @@ class Parser:
         """The program ended by a signal."""
         self.trace.signal = name
 
-    def take_signal(self):
-        """A signal or a foreign breakpoint: ignored, since the program's end shows its effect."""
+    def take_signal(self, name):
+        """A signal. The program's end shows the effect of most; a crash should be that end."""
+        if name in CRASHES:
+            self.trace.caught = name
+
+    def take_breakpoint(self):
+        """A foreign breakpoint: ignored, since the program's end shows its effect."""
 
     def take_exec(self):
         """The program replaced itself with another one."""
@@ -321,7 +329,7 @@ class Parser:
         (SYSTEM_CALL, take_system_call), (SYSTEM_CALL_AT, take_system_call),
         (API_CALL, take_api_call), (RESUMED, take_resumed),
         (MAIN, take_main), (EXITED, take_exit), (KILLED, take_kill), (SIGNAL, take_signal),
-        (BREAKPOINT, take_signal), (EXEC, take_exec),
+        (BREAKPOINT, take_breakpoint), (EXEC, take_exec),
     )
 
     def done(self):
