@@ -6,7 +6,7 @@
  * The functions follow the Linux manual pages malloc(3), posix_memalign(3) and
  * malloc_usable_size(3), and glibc where these leave something open. On failure they return NULL
  * and set errno to ENOMEM; otherwise they leave errno unchanged. All of them are thread-safe, and
- * each block's address is a multiple of 16.
+ * each block is a multiple of 16.
  */
 
 #include "osmalloc.h"
@@ -117,7 +117,7 @@ OSMALLOC_API int posix_memalign(void **memptr, size_t alignment, size_t size)
 		return EINVAL;
 	if (!CANARY && size && size <= SLOT_MOST && alignment <= UNIT)
 		ptr = alloc_ready(rounded);
-	if (unlikely(!ptr))
+	if (unlikely(!ptr) && likely(alloc_may_fit(size | alignment)))
 		ptr = take_aligned(alignment, size);
 	if (!ptr)
 		return ENOMEM;
