@@ -113,13 +113,13 @@ class Workspace:
     def tool(self, command, cwd):
         """Run a compiler or linter in the sandbox: (output, exit status), like lint.run_tool().
 
-        Raises Full if the disk is full. Output that only mentions a full disk (from a source, for
-        example) is no proof: if there is space, the tool runs once more.
+        Raises Full if the disk is full. A tool that fails and mentions a full disk proves nothing
+        (a source may do that): if there is space, the tool runs once more.
         """
         most = {"fsize": max(LEAST_FILE, QUOTA // (len(self.sources) + 1))}
         done = self.box.run(command, cwd, self.readable, self.user, self.seconds, most)
-        if SAYS_FULL.search(done.output):
-            scratch.check_space(cwd)
+        if done.status and SAYS_FULL.search(done.output):
+            scratch.check_space(cwd, QUOTA)
             done = self.box.run(command, cwd, self.readable, self.user, self.seconds, most)
         self.printed = done.output
         if done.output.startswith(("bwrap: ", "confined: ")) and not self.box_works(cwd):

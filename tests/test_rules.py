@@ -121,7 +121,7 @@ def test_the_worked_example_ends_with_the_heap_that_is_drawn():
 
 
 def merging_scene():
-    """B, F1, F2 and G of the contract's example, F1 and F2 freed; (model, payloads)."""
+    """B, C, D and E of the contract's example, C and D freed; (model, payloads)."""
     model = Model()
     payloads = [model.malloc(n).result for n in (64, 104, 64, 8)]
     model.free(payloads[1])
@@ -140,7 +140,7 @@ def test_the_example_about_merging_is_what_happens():
     model.malloc(2000)      # a search between the frees and the realloc merges them
     model.realloc(b, 180)
     early = model.malloc(64).result
-    assert f"F2's old place: HeapStart + {late:#x}" in text and late == f2
+    assert f"D's old place: HeapStart + {late:#x}" in text and late == f2
     assert f"returns HeapStart + {early:#x}: {late - early} bytes too low" in text
 
 

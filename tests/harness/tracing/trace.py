@@ -91,7 +91,7 @@ SIGNAL = re.compile(r"--- (SIG\w+|UNKNOWN_SIGNAL) \([\w .,/:()-]+\) ---")
 BREAKPOINT = re.compile(r"unexpected breakpoint at 0x[0-9a-f]+")
 EXEC = re.compile(r"--- Called exec\(\) ---")
 # Signals of a crash, or of a check that failed.
-CRASHES = ("SIGILL", "SIGSEGV", "SIGBUS", "SIGFPE", "SIGABRT", "SIGSYS")
+CRASHES = ("SIGILL", "SIGSEGV", "SIGBUS", "SIGFPE", "SIGABRT")
 
 
 @dataclasses.dataclass
