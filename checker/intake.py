@@ -370,11 +370,12 @@ def take_beside(taken, names, folder):
     kinds = {BESIDE + name[len(parent):]: kind for name, kind in names
              if folder and name.startswith(parent) and is_wanted(name)
              and name[len(parent):].split("/")[0] not in KEPT_FREE}
+    known = {*taken.files, *kinds}
     waiting = list(taken.files)
     while waiting:
         includer = waiting.pop()
         for included in includes(taken.files[includer]):
-            path = resolved(includer, included, {*taken.files, *kinds})
+            path = resolved(includer, included, known)
             for each in (path, path[:-1] + "c"):
                 if each in kinds and each not in taken.files:
                     taken.add(parent + each[len(BESIDE):], kinds[each], each)
