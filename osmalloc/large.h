@@ -17,7 +17,7 @@
 
 #include "slab.h"
 
-/* No request may be larger: PTRDIFF_MAX (C11 7.22.3), less than room for guards and rounding. */
+/* The largest request: PTRDIFF_MAX (C11 7.22.3) minus room for guards and rounding. */
 #define LARGE_MOST	((size_t)PTRDIFF_MAX - CHUNK_MOST * UNIT)
 
 /* Mappings of blocks, cached ones included: now, and the most so far. Written under the lock. */

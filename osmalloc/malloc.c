@@ -55,7 +55,7 @@ OSMALLOC_API void *realloc(void *ptr, size_t size)
 		return alloc_block(size);
 	if (size)
 		return realloc_block(ptr, size);
-	free(ptr);
+	free_block(alloc_slab_of("realloc", ptr), ptr);
 	return NULL;
 }
 

@@ -86,10 +86,7 @@ struct __attribute__((aligned(64))) slab {
 	bool full;		/* has no free slot and is in no list */
 	bool retained;		/* was empty, and stays in its list; or a cached mapping */
 
-	/*
-	 * Written by other threads: remote, next_pending, queued; read by them: the rest
-	 * (remote.h).
-	 */
+	/* Other threads write remote, next_pending and queued, and read the others (remote.h). */
 	uint64_t remote __attribute__((aligned(64)));	/* the remote free list */
 	struct slab *next_pending;	/* in the owner's pending-free queue */
 	uint32_t awaited;	/* number of slots that remote holds once none is live */

@@ -325,6 +325,11 @@ static void call_realloc(void *ptr)
 	hide(realloc(ptr, 100));
 }
 
+static void call_realloc_to_nothing(void *ptr)
+{
+	hide(realloc(ptr, hide_size(0)));
+}
+
 static void call_reallocarray(void *ptr)
 {
 	hide(reallocarray(ptr, 10, 100000));
@@ -374,7 +379,7 @@ static void call_malloc(void *ptr)
 }
 
 enum call_number {
-	FREE, REALLOC, REALLOCARRAY, USABLE, THREAD, CFREE, SIZED, ALIGNED, MALLOC, CALLS
+	FREE, REALLOC, REALLOCARRAY, USABLE, THREAD, CFREE, SIZED, ALIGNED, MALLOC, NOTHING, CALLS
 };
 
 static const struct {
@@ -391,6 +396,7 @@ static const struct {
 	[SIZED] = { "free-sized", "free|free_sized", call_free_sized },
 	[ALIGNED] = { "free-aligned-sized", "free|free_aligned_sized", call_free_aligned_sized },
 	[MALLOC] = { "malloc", "malloc", call_malloc },
+	[NOTHING] = { "realloc-to-nothing", "realloc", call_realloc_to_nothing },
 };
 
 #define BIT(call)	(1u << (call))
@@ -408,7 +414,8 @@ static const struct maker {
 	bool threads;
 } makers[] = {
 	{ "freed", freed, DOUBLE, MAIN_CALLS | BIT(THREAD), 0, false },
-	{ "freed", freed, DOUBLE, OTHER_FREES | BIT(REALLOCARRAY), ANY_SIZE, false },
+	{ "freed", freed, DOUBLE, OTHER_FREES | BIT(REALLOCARRAY) | BIT(NOTHING), ANY_SIZE,
+	  false },
 	{ "long-freed", long_freed, DOUBLE, BIT(FREE), 0, false },
 	{ "freed-and-written", written_first, DOUBLE, BIT(FREE) | BIT(THREAD), 0, false },
 	{ "freed-in-thread", freed_in_thread, DOUBLE, BIT(FREE) | BIT(THREAD), 0, true },
