@@ -245,11 +245,10 @@ class Workspace:
                 raise intake.Refused(f"{name} is not one function: define it once, in C, neither "
                                      "static nor as another name of something else")
             code = self.listing(["objdump", "--no-show-raw-insn", f"--disassemble={name}"], made)
-            for first in FIRST_INSTRUCTION.findall(code):
-                if first.startswith(COMPILED):
-                    continue
+            first = FIRST_INSTRUCTION.search(code)
+            if first and not first[1].startswith(COMPILED):
                 raise intake.Refused(f"{name} does not begin as a compiled function does, but "
-                                     f"with {first}; write it in C")
+                                     f"with {first[1]}; write it in C")
 
     def take_library(self, made):
         """Find out which of the four functions the library lacks, and keep a copy of the library.
